@@ -1,0 +1,69 @@
+"""The command line: ``poolscope COMMAND``.
+
+Each command lives in a module of its own under `monitor.commands` and is imported only
+when it is asked for, so that ``poolscope --help`` and the daemon start fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from monitor import __version__
+from monitor.errors import PoolscopeError
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    # command -> (module, one line of help)
+    "run": ("monitor.commands.run", "Follow the chain, store it and serve metrics and the page."),
+    "config": ("monitor.commands.config", "Show the effective settings, secrets hidden."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order that help shows them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command list without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="poolscope")
+def cli() -> None:
+    """Who really mines Bitcoin: follow, prove, attribute and measure mining pools."""
+
+
+def main() -> None:
+    """Run the command line; errors go to stderr in one line, with a non-zero exit."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except PoolscopeError as error:
+        click.echo(f"poolscope: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,72 @@
+"""Errors that reach a user: each says what, where and what to do.
+
+::
+
+    PoolscopeError(Exception)
+    ├── ConfigError          a setting that cannot be used
+    ├── SourceError          a source did not give what was asked
+    │   ├── SourceUnavailable   try again later: down, warming up, too busy
+    │   ├── SourceRefused       asking again is useless: wrong password, wrong network
+    │   ├── NotFound            the source does not have this block (any more)
+    │   └── BadReply            the source answered nonsense; the reply is dropped
+    ├── ProofError           a block that does not prove itself; refused and counted
+    └── StoreError           the store cannot be used: read-only, full, newer, other network
+"""
+
+from __future__ import annotations
+
+
+class PoolscopeError(Exception):
+    """Base of every error with a message for the user."""
+
+
+class ConfigError(PoolscopeError):
+    """A setting that cannot be used."""
+
+
+class SourceError(PoolscopeError):
+    """A source did not give what it was asked for."""
+
+
+class SourceUnavailable(SourceError):
+    """The source cannot answer now: down, warming up, busy or rate limiting.
+
+    Attributes
+    ----------
+    retry_after:
+        Seconds that the source asked to wait, or None if it did not say.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SourceRefused(SourceError):
+    """The source answers but will not serve us: wrong password, other network."""
+
+
+class NotFound(SourceError):
+    """The source does not have this block: pruned, reorganised away or never seen."""
+
+
+class BadReply(SourceError):
+    """The reply is not what the protocol promises; it was dropped."""
+
+
+class ProofError(PoolscopeError):
+    """A block that does not prove itself.
+
+    Attributes
+    ----------
+    reason:
+        Short stable name, a member of `monitor.proof.REASONS`, fit for a metric label.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StoreError(PoolscopeError):
+    """The store cannot be used as asked."""

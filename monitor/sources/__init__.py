@@ -1,0 +1,1 @@
+"""Where blocks come from: one file a source, all behind `base.BlockSource`."""

@@ -1,0 +1,115 @@
+"""The one seam to the world's blocks.
+
+A source hands over bytes and claims nothing about them: `monitor.proof` decides what is
+believed. One file a source; one contract suite (`tests/monitor/sources/contract.py`) runs
+against all of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from analyzers.model import Label
+
+
+class BlockRef(NamedTuple):
+    """A block by height and hash (32 internal-order bytes)."""
+
+    height: int
+    hash: bytes
+
+
+class Want(enum.Enum):
+    """How much of a block to fetch."""
+
+    COINBASE = "coinbase"
+    """Header and coinbase by the cheapest way; the source may add its proof."""
+    PROVED = "proved"
+    """Header, coinbase, and what proves the coinbase: a Merkle branch or all txids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tips:
+    """What a source sees as the ends of the block tree.
+
+    `best` is the tip of its active chain; `stale` holds other tips of which it has the
+    block itself (empty where a source cannot know).
+    """
+
+    best: BlockRef
+    stale: tuple[BlockRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBlock:
+    """A block as a source hands it over: bytes, not yet believed.
+
+    Exactly one of `merkle_branch` (siblings from the coinbase up) and `txids` (all, in
+    block order) may prove the coinbase; both None means header proof only. A source of
+    labels without coinbases leaves `coinbase_tx` None and gives `label`.
+    `first_seen` is Unix seconds when the source itself knows it, else None.
+    """
+
+    ref: BlockRef
+    header: bytes
+    coinbase_tx: bytes | None = None
+    merkle_branch: tuple[bytes, ...] | None = None
+    txids: tuple[bytes, ...] | None = None
+    tx_count: int | None = None
+    size: int | None = None
+    label: Label | None = None
+    first_seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a source can do, so that callers need not try.
+
+    `batch` is how many blocks one call of `blocks` fetches well; `headers_batch` how many
+    headers one call of `headers` may ask for; `synthetic` names why the blocks are not the
+    live chain (``sample``, ``rehearsal``) and is empty for a real source; `public` is true
+    where asking tells a third party about us.
+    """
+
+    batch: int = 1
+    headers_batch: int = 2000
+    stale_tips: bool = False
+    push: bool = False
+    synthetic: str = ""
+    public: bool = False
+
+
+class BlockSource(Protocol):
+    """Where blocks come from. All methods raise `monitor.errors.SourceError` subclasses."""
+
+    name: str
+    """Stable short name for metric labels and messages: ``bitcoind``, ``esplora`` ..."""
+    network: str
+    """The network that the source serves (a name in `hashing.params.NETWORKS`); known
+    after `open`."""
+    capabilities: Capabilities
+    """Known after `open`."""
+
+    async def open(self) -> None:
+        """Connect and find out what the source can do; may be called again after a failure."""
+
+    async def close(self) -> None:
+        """Let go of everything; safe to call twice and before `open`."""
+
+    async def tips(self) -> Tips:
+        """Return the ends of the source's block tree now."""
+
+    async def headers(self, start: int, count: int) -> list[bytes]:
+        """Return up to `count` 80-byte headers of the active chain from height `start` on.
+
+        Fewer when the chain ends before; an empty list when `start` is above the tip.
+        """
+
+    async def blocks(self, refs: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
+        """Return the blocks of `refs` in their order; `NotFound` if any is not there."""
+
+    async def wait_for_tip_change(self, timeout: float) -> None:
+        """Return when the tip may have changed, or after `timeout` seconds: only a hint."""

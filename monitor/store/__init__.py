@@ -1,0 +1,1 @@
+"""What the agent keeps: one SQLAlchemy Core store for SQLite and PostgreSQL."""
