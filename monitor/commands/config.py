@@ -1,0 +1,55 @@
+"""``poolscope config``: the effective settings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from monitor.commands.options import settings_options
+from monitor.config import HIDDEN, Settings, default_config_path, public_settings
+
+
+def _toml_lines(values: dict[str, Any]) -> list[str]:
+    """Return `values` as TOML; JSON scalars and lists of them are TOML as well."""
+    lines: list[str] = []
+    tables: list[tuple[str, dict[str, Any]]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            tables.append((f"[{name}]", value))
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            tables.extend((f"[[{name}]]", item) for item in value)
+        elif value is None:
+            lines.append(f"# {name} = (not set)")
+        elif value == HIDDEN:
+            lines.append(f"# {name} = (hidden)")
+        else:
+            lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+    for title, table in tables:
+        lines += ["", title, *_toml_lines(table)]
+    return lines
+
+
+@click.command("config")
+@settings_options
+@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of TOML.")
+def command(settings: Settings, *, as_json: bool) -> None:
+    r"""Show the effective settings, secrets hidden.
+
+    Settings come from the settings file, then POOLSCOPE_… environment variables, then
+    flags; the later is the stronger. In a variable's name a double underscore goes into a
+    section.
+
+    \b
+    Examples:
+      poolscope config
+      POOLSCOPE_WEB__PORT=9000 poolscope config --json
+      poolscope config > poolscope.toml
+    """
+    values = public_settings(settings)
+    if as_json:
+        click.echo(json.dumps(values, indent=2))
+        return
+    click.echo(f"# read from {default_config_path()} unless --config names another file")
+    click.echo("\n".join(_toml_lines(values)))

@@ -1,0 +1,218 @@
+"""Settings: a TOML file, the environment and flags, each stronger than the one before.
+
+Every setting has a description; ``docs/configuration.md`` is checked against them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from hashing.params import NETWORKS
+from monitor.errors import ConfigError
+
+SourceName = Literal["auto", "bitcoind", "esplora", "sample", "rehearsal"]
+
+
+HIDDEN = str(SecretStr("anything"))
+"""What a secret that is set is shown as."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WebSettings(_Section):
+    """The agent's own web server."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(9431, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+
+
+class NodeSettings(_Section):
+    """One bitcoind node; give several for failover."""
+
+    url: str = Field("", description="RPC address, such as http://127.0.0.1:8332.")
+    user: str = Field("", description="RPC user, where the node uses a password.")
+    password: SecretStr = Field(SecretStr(""), description="RPC password.")
+    cookie: Path | None = Field(None, description="Path of the node's .cookie file.")
+    datadir: Path | None = Field(None, description="The node's datadir, to find its cookie in.")
+    rest: Literal["auto", "off"] = Field("auto", description="Use the REST interface if offered.")
+    zmq: str = Field(
+        "auto", description="ZMQ address (tcp://host:port), auto to ask the node, or off."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _http_url(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in {"http", "https"}:
+            raise ValueError("must begin with http:// or https://")
+        return value
+
+
+class EsploraSettings(_Section):
+    """Public APIs: Blockstream Esplora or mempool.space, asked in this order."""
+
+    urls: tuple[str, ...] = Field(
+        ("https://mempool.space", "https://blockstream.info"),
+        description="Base URLs; any server that speaks either dialect.",
+    )
+    poll_interval: float = Field(30.0, gt=0, description="Seconds between looks at the tip.")
+
+
+class SampleSettings(_Section):
+    """The built-in sample of real blocks."""
+
+    speed: float = Field(0.2, gt=0, description="Blocks per second that the replay advances.")
+
+
+class RehearsalSettings(_Section):
+    """The local chain that is mined while you watch."""
+
+    seed: int = Field(1, description="Same seed, same chain.")
+    speed: float = Field(0.5, gt=0, description="Blocks per second.")
+    fork_probability: float = Field(0.01, ge=0, le=1, description="Chance of a fork at a block.")
+
+
+class HashrateSettings(_Section):
+    """The measurement of this machine's own hash rate."""
+
+    enabled: bool = Field(True, description="Measure the local hash rate.")
+    interval: float = Field(
+        86_400.0, ge=60, description="Seconds between measurements; the first is at start."
+    )
+    seconds: float = Field(1.0, gt=0, le=60, description="Seconds that one measurement takes.")
+
+
+class Settings(BaseSettings):
+    """All settings of the agent."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="POOLSCOPE_",
+        env_nested_delimiter="__",
+    )
+
+    network: str = Field("mainnet", description="Bitcoin network: " + ", ".join(NETWORKS) + ".")
+    source: SourceName = Field(
+        "auto", description="Where blocks come from; auto takes the first that answers."
+    )
+    offline: bool = Field(False, description="Never ask a public API.")
+    data_dir: Path = Field(
+        Path(platformdirs.user_data_dir("poolscope", appauthor=False)),
+        description="Directory of the store (XDG data directory by default).",
+    )
+    store: str = Field(
+        "", description="Store URL (sqlite:///… or postgresql://…); empty means in data_dir."
+    )
+    catch_up: int = Field(2016, ge=0, description="Blocks to fetch behind the tip on first start.")
+    registry: Path | None = Field(
+        None, description="A registry file to use instead of the one that ships."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe messages to log."
+    )
+    web: WebSettings = Field(WebSettings(), description="The agent's own web server.")
+    bitcoind: tuple[NodeSettings, ...] = Field(
+        (), description="bitcoind nodes; the next one takes over when one fails."
+    )
+    esplora: EsploraSettings = Field(EsploraSettings(), description="Public APIs.")
+    sample: SampleSettings = Field(SampleSettings(), description="The built-in sample.")
+    rehearsal: RehearsalSettings = Field(RehearsalSettings(), description="The rehearsal chain.")
+    hashrate: HashrateSettings = Field(HashrateSettings(), description="Local hash rate.")
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, value: str) -> str:
+        if value not in NETWORKS:
+            raise ValueError("must be one of " + ", ".join(NETWORKS))
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the places that settings come from: flags, environment, file."""
+        if not isinstance(init_settings, InitSettingsSource):
+            raise TypeError("pydantic-settings changed its sources")
+        values = dict(init_settings.init_kwargs)
+        file_values = values.pop("_file", {})
+        flags = InitSettingsSource(settings_cls, values)
+        return flags, env_settings, InitSettingsSource(settings_cls, file_values)
+
+
+def default_config_path() -> Path:
+    """Return where the settings file is looked for when none is named."""
+    return Path(platformdirs.user_config_dir("poolscope", appauthor=False)) / "poolscope.toml"
+
+
+def load_settings(path: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:
+    """Return the effective settings.
+
+    Parameters
+    ----------
+    path:
+        Settings file; None looks at `default_config_path`, which may be missing.
+    flags:
+        Values given on the command line, nested as the settings are.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or a value cannot be used; the message names it.
+    """
+    values = _read_file(path or default_config_path(), must_exist=path is not None)
+    try:
+        return Settings(**(flags or {}), _file=values)  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "_file") or "settings"
+        raise ConfigError(
+            f"setting {where}: {first['msg']}; see 'poolscope config' and docs/configuration.md"
+        ) from None
+
+
+def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(f"settings file {path} does not exist") from None
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"settings file {path}: {error}") from None
+
+
+def public_url(url: str) -> str:
+    """Return `url` with any user and password hidden, fit for logs and metrics."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+
+
+def public_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings as plain values with every secret hidden."""
+    values = settings.model_dump(mode="json")
+    values["store"] = public_url(values["store"])
+    values["esplora"]["urls"] = [public_url(url) for url in values["esplora"]["urls"]]
+    for node in values["bitcoind"]:
+        node["url"] = public_url(node["url"])
+    return values
