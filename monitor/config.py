@@ -11,7 +11,15 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -52,6 +60,12 @@ class NodeSettings(_Section):
     zmq: str = Field(
         "auto", description="ZMQ address (tcp://host:port), auto to ask the node, or off."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_url(cls, value: Any) -> Any:
+        """Let a bare URL stand for a node with nothing else set."""
+        return {"url": value} if isinstance(value, str) else value
 
     @field_validator("url")
     @classmethod

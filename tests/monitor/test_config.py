@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from monitor.config import Settings, load_settings, public_settings
+from monitor.errors import ConfigError
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "poolscope.toml"
+    path.write_text(
+        'catch_up = 7\n[web]\nport = 1111\nhost = "0.0.0.0"\n'
+        '[[bitcoind]]\nurl = "http://alice:s3cret@node:8332"\npassword = "s3cret"\n'
+    )
+    return path
+
+
+def test_file_is_weaker_than_environment_is_weaker_than_flags(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POOLSCOPE_WEB__PORT", "2222")
+    monkeypatch.setenv("POOLSCOPE_CATCH_UP", "8")
+    settings = load_settings(config_file, {"catch_up": 9})
+    assert settings.catch_up == 9
+    assert settings.web.port == 2222
+    assert settings.web.host == "0.0.0.0"
+
+
+def test_public_settings_hide_every_secret(config_file: Path) -> None:
+    settings = load_settings(config_file, {"store": "postgresql://u:s3cret@db/x"})
+    shown = str(public_settings(settings))
+    assert "s3cret" not in shown
+    assert "alice" not in shown
+    assert "node:8332" in shown
+    assert "@db/x" in shown
+
+
+def test_a_bare_url_is_a_node() -> None:
+    settings = load_settings(None, {"bitcoind": ["http://h:1", {"url": "http://i:2"}]})
+    assert [node.url for node in settings.bitcoind] == ["http://h:1", "http://i:2"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ({"web": {"port": "many"}}, "web.port"),
+        ({"nonsense": 1}, "nonsense"),
+        ({"network": "othernet"}, "network"),
+        ({"bitcoind": [{"url": "ftp://x"}]}, "bitcoind.0.url"),
+    ],
+)
+def test_a_bad_setting_is_named(flags: dict[str, object], name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^setting {name}: "):
+        load_settings(None, flags)
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.toml does not exist"):
+        load_settings(tmp_path / "gone.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("web = [")
+    with pytest.raises(ConfigError, match=r"broken\.toml"):
+        load_settings(broken)
+
+
+def _all_fields(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str]]:
+    fields: list[tuple[str, str]] = []
+    for name, field in model.model_fields.items():
+        fields.append((prefix + name, field.description or ""))
+        for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                fields += _all_fields(inner, f"{prefix}{name}.")
+    return fields
+
+
+def test_every_setting_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+    for name, description in _all_fields(Settings):
+        assert description, f"setting {name} has no description"
+        assert f"`{name}`" in page, f"setting {name} is not in docs/configuration.md"
