@@ -1,0 +1,375 @@
+"""How sure the figures are: intervals and probabilities from block counts, in closed form.
+
+Blocks of a window are taken as draws from fixed shares (multinomial). Real shares drift
+inside a window, so these intervals are minimum widths; `homogeneity` checks that.
+
+A share, or the share of a group named beforehand, has its own binomial interval. Figures
+of the whole distribution use the Dirichlet posterior with Jeffreys' prior, half a block
+for each entity seen: its posterior mean of HHI is nearly unbiased, where a prior of 1 or
+1/k is not. No simulation is needed here; see `analyzers.simulate` for what needs it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betainc, betaincc, betaincinv, chdtrc, ndtr, ndtri
+
+from analyzers.concentration import (
+    Counts,
+    Threshold,
+    chao_shen_terms,
+    hhi_unbiased,
+    present,
+    shannon,
+)
+
+LEVEL: Final = 0.95
+"""Default probability content of an interval."""
+
+JEFFREYS: Final = 0.5
+"""Default prior: pseudo-blocks for each entity."""
+
+ShareMethod = Literal["jeffreys", "wilson", "clopper-pearson"]
+Floats = NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    """Lower and upper end, in the unit of the figure that they belong to."""
+
+    low: float
+    high: float
+
+
+UNKNOWN: Final = Interval(math.nan, math.nan)
+
+
+def share_intervals(
+    found: ArrayLike, total: int, level: float = LEVEL, method: ShareMethod = "jeffreys"
+) -> tuple[Floats, Floats]:
+    """Return lower and upper ends for shares of which `found` of `total` blocks are known.
+
+    Jeffreys: Beta(x + 1/2, n - x + 1/2) quantiles, 0 or 1 at the borders (Brown, Cai and
+    DasGupta 2001, doi:10.1214/ss/1009213286). Wilson (1927) inverts the score test.
+    Clopper-Pearson (1934) never covers less than `level`, and mostly more. NaN for an empty
+    window.
+
+    Raises
+    ------
+    ValueError
+        If `found` is not within 0..`total` or `level` not within 0..1.
+    """
+    x = np.asarray(found, dtype=np.float64)
+    if np.any((x < 0) | (x > total)):
+        raise ValueError(f"blocks found must be within 0..{total}")
+    if not 0 < level < 1:
+        raise ValueError(f"the level of an interval is within 0..1, not {level}")
+    if total == 0:
+        return np.full_like(x, math.nan), np.full_like(x, math.nan)
+    tail = (1 - level) / 2
+    if method == "wilson":
+        z = ndtri(1 - tail)
+        p, spread = x / total, z * z / total
+        half = np.sqrt(p * (1 - p) * spread + spread * spread / 4)
+        low, high = ((p + spread / 2 + sign * half) / (1 + spread) for sign in (-1, 1))
+    elif method == "clopper-pearson":
+        low = betaincinv(np.maximum(x, 1), total - x + 1, tail)
+        high = betaincinv(x + 1, np.maximum(total - x, 1), 1 - tail)
+    else:
+        low = betaincinv(x + JEFFREYS, total - x + JEFFREYS, tail)
+        high = betaincinv(x + JEFFREYS, total - x + JEFFREYS, 1 - tail)
+    return np.where(x == 0, 0.0, low), np.where(x == total, 1.0, high)
+
+
+def share_interval(
+    found: int, total: int, level: float = LEVEL, method: ShareMethod = "jeffreys"
+) -> Interval:
+    """Return the interval of one share; see `share_intervals`.
+
+    Examples
+    --------
+    >>> [round(end, 6) for end in share_interval(43, 144)]
+    [0.228423, 0.376802]
+    >>> [round(end, 6) for end in share_interval(0, 144, method="wilson")]
+    [0.0, 0.025984]
+    """
+    low, high = share_intervals(found, total, level, method)
+    return Interval(float(low), float(high))
+
+
+def share_exceeds(found: ArrayLike, total: int, threshold: float) -> Floats:
+    """Return the probability that the share behind `found` of `total` exceeds `threshold`.
+
+    Closed form, Jeffreys' prior; for an entity or group named beforehand. NaN for an empty
+    window. Meant for alerts: the largest of many looks larger than it is, so ask for a high
+    probability, not for an even one.
+
+    Examples
+    --------
+    >>> float(share_exceeds(43, 144, 1 / 3).round(6)), float(share_exceeds(72, 144, 0.5))
+    (0.188977, 0.5)
+    """
+    x = np.asarray(found, dtype=np.float64)
+    if total == 0:
+        return np.full_like(x, math.nan)
+    result: Floats = np.asarray(betaincc(x + JEFFREYS, total - x + JEFFREYS, float(threshold)))
+    return result
+
+
+def any_exceeds(counts: Counts, threshold: Threshold, total: int | None = None) -> float:
+    """Return the probability that any entity's share exceeds `threshold`, whichever it is.
+
+    From a half on at most one can, and the sum over entities is exact. Below, shares are
+    negatively dependent, so the truth lies between 1 - prod(1 - P) (given here) and sum P.
+    `total` may count blocks that belong to no entity of `counts`.
+
+    Examples
+    --------
+    >>> round(any_exceeds([72, 72], 0.5), 6)
+    1.0
+    """
+    numbers = present(counts)
+    n = sum(numbers) if total is None else total
+    if n == 0:
+        return math.nan
+    each = share_exceeds(numbers, n, float(threshold))
+    if threshold >= 0.5:
+        return min(1.0, float(each.sum()))
+    return float(-np.expm1(np.log1p(-np.minimum(each, 1.0 - 1e-16)).sum()))
+
+
+def group_exceeds(
+    counts: Counts, group: int, threshold: Threshold, prior: float = JEFFREYS
+) -> float:
+    """Return the probability that the `group` largest jointly exceed `threshold`.
+
+    Under the Dirichlet posterior of all entities seen, where a group's share is
+    Beta(sum of its a_i, the rest). The prior mass of the many small entities pulls the top
+    down a little, against the upward bias of having picked it. For a group that was named
+    beforehand use `share_exceeds` with its joint count.
+
+    Examples
+    --------
+    >>> counts = [43, 25, 20, 15, 9, 7, 4, 4, 4, 3, 2, 2, 2, 1, 1, 1, 1]
+    >>> round(group_exceeds(counts, 2, 0.5), 3)
+    0.119
+    """
+    alphas = posterior(counts, prior)
+    inside = float(alphas[:group].sum())
+    outside = float(alphas[group:].sum())
+    if not alphas.size or not outside:
+        return math.nan if not alphas.size else float(threshold < 1)
+    return float(betaincc(inside, outside, float(threshold)))
+
+
+def posterior(counts: Counts, prior: float = JEFFREYS) -> Floats:
+    """Return the Dirichlet parameters, count + `prior` for each entity seen, largest first."""
+    return np.array(present(counts), dtype=np.float64) + prior
+
+
+def hhi_moments(
+    counts: Counts, prior: float = JEFFREYS, unattributed: int = 0
+) -> tuple[float, float]:
+    """Return the posterior mean and variance of HHI (ratio), exactly.
+
+    With a_i = count + prior and A their sum, E[HHI] = sum a_i(a_i+1) / (A(A+1)); the second
+    moment follows from E[p_i^4] and E[p_i^2 p_j^2] of the Dirichlet. `unattributed` blocks
+    count as miners of their own, which add nothing: that is a lower bound. A single entity
+    is given an unseen rival, else its HHI would be certain.
+
+    Examples
+    --------
+    >>> counts = [43, 25, 20, 15, 9, 7, 4, 4, 4, 3, 2, 2, 2, 1, 1, 1, 1]
+    >>> [round(10_000 * hhi_moments(counts, prior)[0]) for prior in (1, 0.5, 1 / 17)]
+    [1445, 1539, 1636]
+    """
+    a = posterior(counts, prior)
+    if not a.size:
+        return math.nan, math.nan
+    unseen = prior if a.size == 1 or unattributed else 0.0
+    total = float(a.sum()) + unattributed + unseen
+    squares = a * (a + 1)
+    mean = squares.sum() / (total * (total + 1))
+    second = (squares * (a + 2) * (a + 3)).sum() + squares.sum() ** 2 - (squares**2).sum()
+    second /= total * (total + 1) * (total + 2) * (total + 3)
+    return float(mean), max(0.0, float(second - mean**2))
+
+
+def hhi_interval(
+    counts: Counts, level: float = LEVEL, prior: float = JEFFREYS, unattributed: int = 0
+) -> Interval:
+    """Return the posterior interval of HHI (ratio).
+
+    A log-normal with the exact posterior mean and variance; its ends agree with simulated
+    quantiles to about 1 %. Covers 94 to 96 % for 144 to 2016 blocks of realistic mixes.
+
+    Examples
+    --------
+    >>> counts = [43, 25, 20, 15, 9, 7, 4, 4, 4, 3, 2, 2, 2, 1, 1, 1, 1]
+    >>> [round(10_000 * end) for end in hhi_interval(counts)]
+    [1248, 1878]
+    """
+    mean, variance = hhi_moments(counts, prior, unattributed)
+    if math.isnan(mean):
+        return UNKNOWN
+    spread = math.sqrt(math.log1p(variance / mean**2))
+    centre = math.log(mean) - spread**2 / 2
+    reach = float(ndtri((1 + level) / 2)) * spread
+    return Interval(math.exp(centre - reach), min(1.0, math.exp(centre + reach)))
+
+
+def hhi_unbiased_sd(counts: Counts) -> float:
+    """Return the estimated standard deviation of `hhi_unbiased` (ratio).
+
+    Var = [4(n-2) S3 + 2 S2 - 2(2n-3) S2^2] / (n(n-1)) with S2, S3 the unbiased estimates of
+    the sums of squared and cubed shares (Simpson 1949). NaN below three blocks.
+
+    Examples
+    --------
+    >>> round(10_000 * hhi_unbiased_sd([8, 6, 3, 3]))
+    370
+    """
+    numbers = present(counts)
+    n = sum(numbers)
+    if n < 3:
+        return math.nan
+    second = sum(c * (c - 1) for c in numbers) / (n * (n - 1))
+    third = sum(c * (c - 1) * (c - 2) for c in numbers) / (n * (n - 1) * (n - 2))
+    variance = 4 * (n - 2) * third + 2 * second - 2 * (2 * n - 3) * second**2
+    return math.sqrt(max(0.0, variance / (n * (n - 1))))
+
+
+def entropy_interval(counts: Counts, level: float = LEVEL) -> Interval:
+    """Return a normal interval of the Shannon entropy (nats) around Grassberger's estimate.
+
+    The variance is Hutcheson's (1970), (sum p ln^2 p - H^2)/n + (k-1)/(2n^2), with sums
+    scaled to the estimated coverage (Chao and Shen 2003) as the unseen tail would else make
+    it too small. It covers 93 to 95 % for 144 to 2016 blocks of realistic mixes.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in entropy_interval([4, 2, 2, 1])]
+    [0.991, 1.796]
+    """
+    numbers = present(counts)
+    n, k = sum(numbers), len(numbers)
+    if n < 2:
+        return UNKNOWN
+    terms = chao_shen_terms(numbers)
+    covered = math.fsum(-q * math.log(q) * w for q, w in terms)
+    squared = math.fsum(q * math.log(q) ** 2 * w for q, w in terms)
+    plain = math.fsum(c / n * math.log(c / n) ** 2 for c in numbers) - shannon(numbers) ** 2
+    variance = max(squared - covered**2, plain, 0.0) / n + (k - 1) / (2 * n * n)
+    reach = float(ndtri((1 + level) / 2)) * math.sqrt(variance)
+    centre = shannon(numbers, "grassberger")
+    return Interval(max(0.0, centre - reach), centre + reach)
+
+
+def effective_number_interval(
+    counts: Counts, order: Literal[1, 2] = 2, level: float = LEVEL, prior: float = JEFFREYS
+) -> Interval:
+    """Return the interval of the effective number of entities, of order 1 or 2.
+
+    Order 2 inverts `hhi_interval`, order 1 raises e to `entropy_interval`.
+    """
+    if order == 1:
+        low, high = entropy_interval(counts, level)
+        return Interval(math.exp(low), math.exp(high))
+    low, high = hhi_interval(counts, level, prior)
+    return Interval(1 / high, 1 / low)
+
+
+class Change(NamedTuple):
+    """Difference of a figure between two windows (later minus earlier)."""
+
+    difference: float
+    interval: Interval
+    probability_up: float
+    """Probability that the true figure rose."""
+
+
+def hhi_change(earlier: Counts, later: Counts, level: float = LEVEL) -> Change:
+    """Return how HHI (ratio) changed between two windows that share no block.
+
+    Normal approximation for the difference of the unbiased estimates.
+
+    Examples
+    --------
+    >>> hhi_change([50, 50], [90, 10]).probability_up > 0.99
+    True
+    """
+    before, after = present(earlier), present(later)
+    difference = hhi_unbiased(after) - hhi_unbiased(before)
+    sd = math.hypot(hhi_unbiased_sd(before), hhi_unbiased_sd(after))
+    if math.isnan(difference) or math.isnan(sd):
+        return Change(math.nan, UNKNOWN, math.nan)
+    reach = float(ndtri((1 + level) / 2)) * sd
+    up = float(ndtr(difference / sd)) if sd else 0.5 * (1 + math.copysign(1.0, difference))
+    if not difference:
+        up = 0.5
+    return Change(difference, Interval(difference - reach, difference + reach), up)
+
+
+def share_change(earlier: tuple[int, int], later: tuple[int, int], level: float = LEVEL) -> Change:
+    """Return how a share changed between two windows, each given as (found, total).
+
+    The interval is Newcombe's hybrid of two Wilson intervals (1998, method 10,
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I). The probability
+    is that of one Beta posterior to exceed the other (Jeffreys' prior).
+
+    Examples
+    --------
+    >>> change = share_change((30, 144), (50, 144))
+    >>> round(change.difference, 3), round(change.probability_up, 2)
+    (0.139, 1.0)
+    """
+    (x0, n0), (x1, n1) = earlier, later
+    if not n0 or not n1:
+        return Change(math.nan, UNKNOWN, math.nan)
+    p0, p1 = x0 / n0, x1 / n1
+    low0, high0 = share_interval(x0, n0, level, "wilson")
+    low1, high1 = share_interval(x1, n1, level, "wilson")
+    interval = Interval(
+        p1 - p0 - math.hypot(p1 - low1, high0 - p0),
+        p1 - p0 + math.hypot(high1 - p1, p0 - low0),
+    )
+    middles = (np.arange(1000) + 0.5) / 1000
+    after = betaincinv(x1 + JEFFREYS, n1 - x1 + JEFFREYS, middles)
+    up = float(np.mean(betainc(x0 + JEFFREYS, n0 - x0 + JEFFREYS, after)))
+    return Change(p1 - p0, interval, up)
+
+
+def homogeneity(first: Counts, second: Counts) -> float:
+    """Return the p-value that two parts of a window come from the same shares.
+
+    Pearson's chi-square over entities in the same order (give mappings to match by name);
+    entities with fewer than ten blocks in both parts together are pooled. A small value
+    says that shares moved, so that intervals of the whole window are too narrow. NaN where
+    fewer than two groups are left.
+
+    Examples
+    --------
+    >>> round(homogeneity({"a": 30, "b": 20}, {"a": 20, "b": 30}), 4)
+    0.0455
+    """
+    table = _aligned(first, second)
+    both = table.sum(axis=0)
+    rare = both < 10
+    kept = np.column_stack([table[:, ~rare], table[:, rare].sum(axis=1)])
+    kept = kept[:, kept.sum(axis=0) > 0]
+    rows, columns = kept.sum(axis=1), kept.sum(axis=0)
+    if kept.shape[1] < 2 or not rows.all():
+        return math.nan
+    expected = np.outer(rows, columns) / kept.sum()
+    return float(chdtrc(kept.shape[1] - 1, float(((kept - expected) ** 2 / expected).sum())))
+
+
+def _aligned(first: Counts, second: Counts) -> Floats:
+    """Return two rows of counts over the same entities."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        names = list(dict.fromkeys([*first, *second]))
+        return np.array([[part.get(name, 0) for name in names] for part in (first, second)], float)
+    return np.array([list(first), list(second)], dtype=float)
