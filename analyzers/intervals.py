@@ -12,6 +12,7 @@ for each entity seen: its posterior mean of HHI is nearly unbiased, where a prio
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -119,12 +120,10 @@ def share_exceeds(found: ArrayLike, total: int, threshold: float) -> Floats:
     return result
 
 
-def any_exceeds(counts: Counts, threshold: Threshold, total: int | None = None) -> float:
+def any_exceeds(counts: Counts, threshold: Threshold) -> float:
     """Return the probability that any entity's share exceeds `threshold`, whichever it is.
 
-    From a half on at most one can, and the sum over entities is exact. Below, shares are
-    negatively dependent, so the truth lies between 1 - prod(1 - P) (given here) and sum P.
-    `total` may count blocks that belong to no entity of `counts`.
+    See `any_of`; NaN for empty counts.
 
     Examples
     --------
@@ -132,13 +131,24 @@ def any_exceeds(counts: Counts, threshold: Threshold, total: int | None = None) 
     1.0
     """
     numbers = present(counts)
-    n = sum(numbers) if total is None else total
-    if n == 0:
-        return math.nan
-    each = share_exceeds(numbers, n, float(threshold))
+    each = share_exceeds(numbers, sum(numbers), float(threshold))
+    return any_of(each.tolist(), threshold) if numbers else math.nan
+
+
+def any_of(each: Sequence[float], threshold: Threshold) -> float:
+    """Return the probability that any of the shares exceeds `threshold`, from that of each.
+
+    From a half on at most one share can, and the sum is exact. Below, shares are negatively
+    dependent, so the truth lies between 1 - prod(1 - P), given here, and the sum of P.
+
+    Examples
+    --------
+    >>> any_of([0.25, 0.5], 0.5), any_of([0.5, 0.5], 0.25)
+    (0.75, 0.75)
+    """
     if threshold >= 0.5:
-        return min(1.0, float(each.sum()))
-    return float(-np.expm1(np.log1p(-np.minimum(each, 1.0 - 1e-16)).sum()))
+        return min(1.0, math.fsum(each))
+    return 1 - math.prod(1 - p for p in each)
 
 
 def group_exceeds(

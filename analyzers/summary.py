@@ -51,7 +51,7 @@ class Share:
 class Nakamoto:
     """The Nakamoto coefficient at `threshold` and what the window says about the true one.
 
-    `posterior` maps sizes to probabilities, most probable first in no order but by size.
+    `posterior` maps sizes to their probabilities; empty for an empty window.
     """
 
     threshold: Fraction
@@ -167,12 +167,18 @@ def summarize(
     hhi_range = intervals.hhi_interval(numbers, level, unattributed=own)
     entropy_range = intervals.entropy_interval(everyone, level)
     half, third = _nakamoto(numbers, own, draws, seed)
+    shares = _shares(found, blocks, level)
+    above = (
+        [s.above_half for s in shares],
+        [s.above_third for s in shares],
+        [s.above_quarter for s in shares],
+    )
     return Summary(
         blocks=blocks,
         entities=len(numbers),
         unattributed=own,
         level=level,
-        shares=_shares(found, blocks, level),
+        shares=shares,
         hhi=hhi,
         hhi_plug_in=measures.hhi(everyone),
         hhi_interval=hhi_range,
@@ -185,7 +191,8 @@ def summarize(
         nakamoto_third=third,
         ratios=_ratios(numbers, blocks, level),
         any_above={
-            threshold: intervals.any_exceeds(numbers, threshold, blocks) for threshold in THRESHOLDS
+            threshold: intervals.any_of(each, threshold) if blocks else math.nan
+            for threshold, each in zip(THRESHOLDS, above, strict=True)
         },
         gini=measures.gini(numbers),
     )
@@ -218,7 +225,7 @@ def _nakamoto(numbers: list[int], own: int, draws: int, seed: int) -> tuple[Naka
     posteriors: list[dict[int, float]] = [{}, {}]
     if blocks:
         drawn = draw_shares(numbers, draws, seed, unattributed=own)
-        held = np.cumsum(-np.sort(-drawn[:, : len(numbers)], axis=1), axis=1)
+        held = np.cumsum(np.sort(drawn[:, : len(numbers)], axis=1)[:, ::-1], axis=1)
         posteriors = [_sizes(held, float(t), blocks) for t in (HALF, THIRD)]
     half, third = (
         Nakamoto(t, measures.nakamoto(everyone, t), posterior)
@@ -229,7 +236,7 @@ def _nakamoto(numbers: list[int], own: int, draws: int, seed: int) -> tuple[Naka
 
 def draw_shares(
     numbers: list[int], draws: int, seed: int, *, unattributed: int = 0
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """Return `draws` rows of shares from the Dirichlet posterior (Jeffreys' prior).
 
     One column an entity; with `unattributed` blocks, or a single entity, a last column
@@ -238,12 +245,14 @@ def draw_shares(
     alphas = intervals.posterior(numbers)
     if unattributed or alphas.size < 2:
         alphas = np.append(alphas, unattributed + intervals.JEFFREYS)
-    gammas = np.random.default_rng(seed).standard_gamma(alphas, size=(draws, alphas.size))
-    shares: NDArray[np.float64] = gammas / gammas.sum(axis=1, keepdims=True)
+    gammas = np.random.default_rng(seed).standard_gamma(
+        alphas, size=(draws, alphas.size), dtype=np.float32
+    )
+    shares: NDArray[np.float32] = gammas / gammas.sum(axis=1, keepdims=True)
     return shares
 
 
-def _sizes(held: NDArray[np.float64], threshold: float, blocks: int) -> dict[int, float]:
+def _sizes(held: NDArray[np.float32], threshold: float, blocks: int) -> dict[int, float]:
     """Return probabilities of the group size that first exceeds `threshold`, by size.
 
     Where all entities together do not, unattributed miners of one block each fill up.
