@@ -1,0 +1,110 @@
+"""The immutable current state that every reader reads; it is swapped whole.
+
+Readers (metrics, page, API, event stream) never compute and never wait: `Board` holds the
+latest snapshot and wakes those who follow it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from analyzers.intervals import Interval
+from analyzers.summary import Summary
+from monitor.sources.base import BlockRef
+from monitor.store.base import StoredBlock
+
+
+@dataclass(frozen=True, slots=True)
+class WindowView:
+    """The last `blocks` blocks under `lens`: `summary` says who mined them, how surely."""
+
+    window: int
+    lens: str
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class HashrateView:
+    """Network hash rate over a window, in hashes per second."""
+
+    window: int
+    rate: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class EpochView:
+    """The running difficulty epoch: blocks into it, and the next change as a ratio.
+
+    `change` is new difficulty over old; `retarget_time` the expected Unix time of it.
+    """
+
+    start_height: int
+    blocks: int
+    change: float
+    interval: Interval
+    retarget_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the agent knows after a step. Times are Unix seconds, ratios 0..1.
+
+    `synthetic` is empty for the live chain, else the reason why it is not (``sample``,
+    ``rehearsal``). `recent` holds the last blocks, newest first, stale ones among them.
+    `proved` counts the blocks of the largest window by how far they proved themselves.
+    """
+
+    network: str
+    synthetic: str
+    registry_version: str
+    registry_pools: int
+    tip: BlockRef | None
+    tip_time: int | None
+    difficulty: float | None
+    windows: tuple[WindowView, ...]
+    hashrates: tuple[HashrateView, ...]
+    epoch: EpochView | None
+    reorgs: int
+    deepest_reorg: int
+    stale_blocks: int
+    proved: Mapping[str, int]
+    conflicts: int
+    empty_blocks: int
+    recent: tuple[StoredBlock, ...]
+    made_at: float
+
+    def window(self, blocks: int, lens: str) -> Summary | None:
+        """Return the summary of a window under a lens, None if it is not kept."""
+        for view in self.windows:
+            if view.window == blocks and view.lens == lens:
+                return view.summary
+        return None
+
+
+class Board:
+    """Where the latest snapshot hangs. Single-threaded: use it from the event loop only."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._changed = asyncio.Event()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The latest snapshot."""
+        return self._snapshot
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Swap the snapshot and wake everyone who follows."""
+        self._snapshot = snapshot
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def follow(self) -> AsyncIterator[Snapshot]:
+        """Yield the latest snapshot now and after each change; slow readers skip some."""
+        while True:
+            changed = self._changed
+            yield self._snapshot
+            await changed.wait()

@@ -1,0 +1,1 @@
+"""The agent's own web server: metrics, health, the API and the page."""
