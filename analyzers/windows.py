@@ -1,0 +1,319 @@
+"""Windows over the chain: which blocks, and how many each entity found, under a lens.
+
+A window is a number of blocks or a span of time. Block windows are the better measure:
+each holds the same amount of evidence. Times are header times, which miners set and which
+may run backwards by up to two hours, so the edges of a time window are as soft as that.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+EntityOf: TypeAlias = Callable[[str, int, int], "str | None"]
+"""A lens as a function: (pool slug, height, header time) to the entity behind the pool."""
+
+SECONDS: Final = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+class Mined(NamedTuple):
+    """A block of the active chain: who is held to have mined it, None for nobody known."""
+
+    height: int
+    time: int
+    pool: str | None
+
+
+def by_tag(pool: str, _height: int, _time: int) -> str:
+    """Return the pool itself: the lens that looks through nothing."""
+    return pool
+
+
+def lens_from(mapping: Mapping[str, str]) -> EntityOf:
+    """Return a lens that renames pools by `mapping` at all times and leaves others alone."""
+    return lambda pool, _height, _time: mapping.get(pool, pool)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A length of chain: exactly one of `blocks` and `seconds` is set.
+
+    Examples
+    --------
+    >>> Window.parse("2016"), Window.parse("7d")
+    (Window(blocks=2016, seconds=None), Window(blocks=None, seconds=604800))
+    >>> str(Window.parse("2016")), str(Window.parse("7d")), str(Window.parse("12h"))
+    ('2016', '1w', '12h')
+    """
+
+    blocks: int | None = None
+    seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        size = self.blocks if self.seconds is None else self.seconds
+        if (self.blocks is None) == (self.seconds is None) or size is None or size < 1:
+            raise ValueError("a window has either a number of blocks or a span of time above zero")
+
+    @classmethod
+    def parse(cls, text: str) -> Window:
+        """Read ``144`` (blocks), ``12h``, ``1d`` or ``2w``.
+
+        Raises
+        ------
+        ValueError
+            If `text` is no such thing.
+        """
+        match = re.fullmatch(r"(\d{1,9})([hdw]?)", text.strip().lower(), re.ASCII)
+        if not match or not int(match[1]):
+            raise ValueError(f"{text[:40]!r} is no window: give blocks (144) or time (12h, 1d, 2w)")
+        size, unit = int(match[1]), match[2]
+        return cls(seconds=size * SECONDS[unit]) if unit else cls(blocks=size)
+
+    def __str__(self) -> str:
+        if self.seconds is None:
+            return str(self.blocks)
+        for unit in ("w", "d", "h"):
+            if self.seconds % SECONDS[unit] == 0:
+                return f"{self.seconds // SECONDS[unit]}{unit}"
+        return f"{self.seconds}s"
+
+
+AGENT_WINDOWS: Final = (Window(blocks=144), Window(blocks=1008), Window(blocks=2016))
+"""What the agent watches: about a day, a week, and a difficulty epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Blocks per entity over one window; `unattributed` are those of nobody known."""
+
+    counts: Mapping[str, int]
+    unattributed: int
+    first_height: int
+    last_height: int
+    first_time: int
+    last_time: int
+
+    @property
+    def blocks(self) -> int:
+        """All blocks of the window."""
+        return sum(self.counts.values()) + self.unattributed
+
+
+def tally(mined: Sequence[Mined], lens: EntityOf = by_tag) -> Tally:
+    """Count the blocks of `mined` (in height order) per entity under `lens`.
+
+    Raises
+    ------
+    ValueError
+        If there is no block.
+
+    Examples
+    --------
+    >>> chain = [Mined(7, 100, "a"), Mined(8, 700, None), Mined(9, 900, "b")]
+    >>> seen = tally(chain, lens_from({"b": "a"}))
+    >>> dict(seen.counts), seen.unattributed, seen.blocks
+    ({'a': 2}, 1, 3)
+    """
+    if not mined:
+        raise ValueError("a window without blocks cannot be counted")
+    found: Counter[str | None] = Counter(
+        None if block.pool is None else lens(block.pool, block.height, block.time)
+        for block in mined
+    )
+    unattributed = found.pop(None, 0)
+    first, last = mined[0], mined[-1]
+    return Tally(
+        {name: blocks for name, blocks in found.items() if name is not None},
+        unattributed,
+        first.height,
+        last.height,
+        first.time,
+        last.time,
+    )
+
+
+def latest(mined: Sequence[Mined], window: Window) -> Sequence[Mined]:
+    """Return the blocks of `window` that ends with the last of `mined` (in height order).
+
+    Fewer where the chain given is shorter. A time window is cut at the first block whose
+    running maximum of times is inside it, so that it has no gaps.
+    """
+    if window.blocks is not None:
+        return mined[-window.blocks :]
+    if not mined:
+        return mined
+    latest_so_far = np.maximum.accumulate([block.time for block in mined])
+    start = latest_so_far[-1] - (window.seconds or 0)
+    return mined[int(np.searchsorted(latest_so_far, start, side="right")) :]
+
+
+@dataclass(frozen=True, slots=True)
+class CountTable:
+    """Blocks per window (row) and entity (column), in the order of the chain.
+
+    `start_time` is when each window begins (Unix seconds), `first_height` its first block.
+    """
+
+    entities: tuple[str, ...]
+    counts: NDArray[np.int64]
+    unattributed: NDArray[np.int64]
+    first_height: NDArray[np.int64]
+    start_time: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start_time)
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """All blocks of each window."""
+        total: NDArray[np.int64] = self.counts.sum(axis=1) + self.unattributed
+        return total
+
+    def row(self, index: int) -> dict[str, int]:
+        """Return the entities that found blocks in window `index`, with their numbers."""
+        found = zip(self.entities, self.counts[index].tolist(), strict=True)
+        return {name: blocks for name, blocks in found if blocks}
+
+    def rows(self) -> Iterator[dict[str, int]]:
+        """Return each window as `row` does."""
+        return (self.row(index) for index in range(len(self)))
+
+    def total(self) -> dict[str, int]:
+        """Return the blocks of each entity over all windows."""
+        sums = zip(self.entities, self.counts.sum(axis=0).tolist(), strict=True)
+        return {name: blocks for name, blocks in sums if blocks}
+
+    def between(self, start: int | None = None, end: int | None = None) -> CountTable:
+        """Return the windows that begin at `start` or later and before `end` (Unix seconds)."""
+        low = 0 if start is None else bisect_left(self.start_time.tolist(), start)
+        high = len(self) if end is None else bisect_left(self.start_time.tolist(), end)
+        return self._take(slice(low, high))
+
+    def merged(self, span: int) -> CountTable:
+        """Return windows of `span` rows each, ending with the last; a rest in front is cut."""
+        if span < 1:
+            raise ValueError(f"windows are merged by one or more, not {span}")
+        starts = np.arange(len(self) % span, len(self), span)
+        if not starts.size:
+            return self._take(slice(0, 0))
+        return CountTable(
+            self.entities,
+            np.add.reduceat(self.counts, starts, axis=0),
+            np.add.reduceat(self.unattributed, starts),
+            self.first_height[starts],
+            self.start_time[starts],
+        )
+
+    def rolling(self, span: int) -> CountTable:
+        """Return windows of `span` rows that move by one row. They overlap: not for tests."""
+        if not 1 <= span <= len(self):
+            return self._take(slice(0, 0))
+        sums = np.cumsum(np.vstack([np.zeros_like(self.counts[:1]), self.counts]), axis=0)
+        own = np.cumsum(np.concatenate([[0], self.unattributed]))
+        kept = len(self) - span + 1
+        return CountTable(
+            self.entities,
+            sums[span:] - sums[:-span],
+            own[span:] - own[:-span],
+            self.first_height[:kept],
+            self.start_time[:kept],
+        )
+
+    def under(self, lens: EntityOf) -> CountTable:
+        """Return the table as `lens` sees it; each window is judged by its first block."""
+        merged: list[Counter[str | None]] = []
+        places = zip(self.first_height.tolist(), self.start_time.tolist(), strict=True)
+        for found, (height, time) in zip(self.rows(), places, strict=True):
+            seen: Counter[str | None] = Counter()
+            for pool, blocks in found.items():
+                seen[lens(pool, height, time)] += blocks
+            merged.append(seen)
+        return table_of(merged, self.unattributed, self.first_height, self.start_time)
+
+    def _take(self, rows: slice) -> CountTable:
+        return CountTable(
+            self.entities,
+            self.counts[rows],
+            self.unattributed[rows],
+            self.first_height[rows],
+            self.start_time[rows],
+        )
+
+
+def table_of(
+    rows: Sequence[Mapping[str | None, int]],
+    unattributed: Iterable[int],
+    first_height: Iterable[int],
+    start_time: Iterable[int],
+) -> CountTable:
+    """Return a table from one mapping a window; a None key adds to `unattributed`.
+
+    Entities are in order of all their blocks, largest first, then by name.
+    """
+    totals: Counter[str] = Counter()
+    for row in rows:
+        totals.update({name: blocks for name, blocks in row.items() if name is not None})
+    entities = tuple(sorted(totals, key=lambda name: (-totals[name], name)))
+    column = {name: index for index, name in enumerate(entities)}
+    counts = np.zeros((len(rows), len(entities)), dtype=np.int64)
+    own = np.array(list(unattributed), dtype=np.int64)
+    for index, row in enumerate(rows):
+        for name, blocks in row.items():
+            if name is None:
+                own[index] += blocks
+            else:
+                counts[index, column[name]] += blocks
+    return CountTable(
+        entities,
+        counts,
+        own,
+        np.array(list(first_height), dtype=np.int64),
+        np.array(list(start_time), dtype=np.int64),
+    )
+
+
+def partition(mined: Sequence[Mined], window: Window, lens: EntityOf = by_tag) -> CountTable:
+    """Count `mined` (in height order) in whole windows that do not overlap.
+
+    Block windows begin at multiples of their size in height, time windows at multiples of
+    their span since 1970 (so days are UTC days). Windows cut by the ends of `mined` are left
+    out: the first unless it begins at such a multiple, the last unless it is full (blocks)
+    or followed by another (time).
+
+    Examples
+    --------
+    >>> chain = [Mined(h, 600 * h, "ab"[h % 2]) for h in range(7)]
+    >>> table = partition(chain, Window(blocks=3))
+    >>> table.entities, table.counts.tolist(), table.first_height.tolist()
+    (('a', 'b'), [[2, 1], [1, 2]], [0, 3])
+    """
+    by_blocks = window.blocks is not None
+    size = window.blocks or window.seconds or 1
+    latest_so_far = -1
+    groups: dict[int, list[Mined]] = {}
+    for block in mined:
+        latest_so_far = max(latest_so_far, block.time)
+        key = (block.height if by_blocks else latest_so_far) // size
+        groups.setdefault(key, []).append(block)
+    keys = list(groups)
+    if by_blocks:
+        keys = [key for key in keys if len(groups[key]) == size]
+    else:
+        keys = keys[1 if not mined or mined[0].time % size else 0 : -1]
+    tallies = [tally(groups[key], lens) for key in keys]
+    return table_of(
+        [{**seen.counts} for seen in tallies],
+        [seen.unattributed for seen in tallies],
+        [seen.first_height for seen in tallies],
+        [
+            seen.first_time if by_blocks else key * size
+            for key, seen in zip(keys, tallies, strict=True)
+        ],
+    )
