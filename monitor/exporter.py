@@ -187,19 +187,22 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
     low = _gauge("network_hashes_per_second_lower", "Lower 95 % bound of it.", ("window",))
     high = _gauge("network_hashes_per_second_upper", "Upper 95 % bound of it.", ("window",))
     for view in snapshot.hashrates:
-        for metric, value in zip((rate, low, high), (view.rate, *view.interval), strict=True):
+        for metric, value in zip(
+            (rate, low, high), (view.rate.value, *view.rate.interval), strict=True
+        ):
             metric.add_metric((str(view.window),), value)
     yield from (rate, low, high)
     if epoch := snapshot.epoch:
+        factor = epoch.forecast.factor
         for name, text, value in (
             ("epoch_blocks", "Blocks found in the running difficulty epoch.", epoch.blocks),
-            ("epoch_change_ratio", "Expected new difficulty over old.", epoch.change),
-            ("epoch_change_lower_ratio", "Lower 95 % bound of it.", epoch.interval.low),
-            ("epoch_change_upper_ratio", "Upper 95 % bound of it.", epoch.interval.high),
+            ("epoch_change_ratio", "Expected new difficulty over old.", factor.value),
+            ("epoch_change_lower_ratio", "Lower 95 % bound of it.", factor.interval.low),
+            ("epoch_change_upper_ratio", "Upper 95 % bound of it.", factor.interval.high),
             (
                 "epoch_retarget_timestamp_seconds",
                 "Expected time of the next retarget.",
-                epoch.retarget_time,
+                epoch.retarget_time.value,
             ),
         ):
             yield from _single(name, text, value)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-from analyzers.intervals import Interval
+from analyzers.network import Estimate, Forecast
 from analyzers.summary import Summary
 from monitor.sources.base import BlockRef
 from monitor.store.base import StoredBlock
@@ -27,25 +27,23 @@ class WindowView:
 
 @dataclass(frozen=True, slots=True)
 class HashrateView:
-    """Network hash rate over a window, in hashes per second."""
+    """Network hash rate over a window of blocks, in hashes per second."""
 
     window: int
-    rate: float
-    interval: Interval
+    rate: Estimate
 
 
 @dataclass(frozen=True, slots=True)
 class EpochView:
-    """The running difficulty epoch: blocks into it, and the next change as a ratio.
+    """The running difficulty epoch: its blocks so far and what its retarget will do.
 
-    `change` is new difficulty over old; `retarget_time` the expected Unix time of it.
+    `retarget_time` is the Unix time at which the epoch is expected to end.
     """
 
     start_height: int
     blocks: int
-    change: float
-    interval: Interval
-    retarget_time: float
+    forecast: Forecast
+    retarget_time: Estimate
 
 
 @dataclass(frozen=True, slots=True)
