@@ -12,13 +12,15 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 EntityOf: TypeAlias = Callable[[str, int, int], "str | None"]
 """A lens as a function: (pool slug, height, header time) to the entity behind the pool."""
+
+Name = TypeVar("Name", str, "str | None")
 
 SECONDS: Final = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 
@@ -248,7 +250,7 @@ class CountTable:
 
 
 def table_of(
-    rows: Sequence[Mapping[str | None, int]],
+    rows: Sequence[Mapping[Name, int]],
     unattributed: Iterable[int],
     first_height: Iterable[int],
     start_time: Iterable[int],
@@ -309,7 +311,7 @@ def partition(mined: Sequence[Mined], window: Window, lens: EntityOf = by_tag) -
         keys = keys[1 if not mined or mined[0].time % size else 0 : -1]
     tallies = [tally(groups[key], lens) for key in keys]
     return table_of(
-        [{**seen.counts} for seen in tallies],
+        [seen.counts for seen in tallies],
         [seen.unattributed for seen in tallies],
         [seen.first_height for seen in tallies],
         [

@@ -1,0 +1,1 @@
+"""Numba kernels of the analyzers: arrays in, arrays out, nothing else."""

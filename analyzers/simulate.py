@@ -1,0 +1,97 @@
+"""What has no closed form, simulated for whole histories at once (Numba, all cores).
+
+Nakamoto coefficients and maxima of many shares are functions of order: their posterior is
+drawn. The same seed gives the same figures on any number of threads. Importing this module
+imports Numba; the agent uses `analyzers.summary` instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analyzers.intervals import JEFFREYS, LEVEL
+from analyzers.kernels.posterior import simulate_windows
+from analyzers.summary import THRESHOLDS
+
+Floats = NDArray[np.float64]
+
+DRAWS: Final = 10_000
+"""Default draws a window: standard error of a probability 0.005 at most."""
+
+MAX_SIZE: Final = 12
+"""Nakamoto coefficients from this on are counted together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Posterior figures of each window (row); NaN for empty windows.
+
+    `hhi` and `largest` have the columns mean, low, high (ratios). `above_half` and its like
+    are probabilities that some entity exceeds the threshold, `nakamoto_half` and its like
+    have one column for each size from 1 to `MAX_SIZE`, the last meaning that or more.
+    """
+
+    hhi: Floats
+    largest: Floats
+    above_half: Floats
+    above_third: Floats
+    above_quarter: Floats
+    nakamoto_half: Floats
+    nakamoto_third: Floats
+    nakamoto_quarter: Floats
+
+
+def simulate(
+    counts: ArrayLike,
+    unattributed: ArrayLike | None = None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    level: float = LEVEL,
+    prior: float = JEFFREYS,
+) -> Simulated:
+    """Draw the Dirichlet posterior of each window.
+
+    Parameters
+    ----------
+    counts:
+        Blocks, one row a window and one column an entity; zeros are not of the window.
+    unattributed:
+        Blocks of nobody known in each window, taken as miners of their own.
+    draws, seed, level:
+        How many draws, what makes them repeatable, and the content of the intervals.
+    prior:
+        Pseudo-blocks for each entity seen; Jeffreys' half by default.
+
+    Raises
+    ------
+    ValueError
+        If the counts are no table of non-negative numbers, or another argument is outside
+        its range.
+
+    Examples
+    --------
+    >>> result = simulate([[43, 25, 20, 15, 9, 7, 4, 4, 4, 3, 2, 2, 2, 1, 1, 1, 1]])
+    >>> result.nakamoto_half[0, 1:4].round(1).tolist()
+    [0.1, 0.9, 0.0]
+    """
+    table = np.asarray(counts, dtype=np.float64)
+    if table.ndim != 2 or np.any(table < 0) or not np.all(np.isfinite(table)):
+        raise ValueError("counts must be a table of numbers, one row a window, none negative")
+    if draws < 1 or prior <= 0 or not 0 < level < 1 or seed < 0:
+        raise ValueError("draws, prior, level or seed is outside its range")
+    own = np.zeros(len(table)) if unattributed is None else np.asarray(unattributed, float)
+    if own.shape != (len(table),) or np.any(own < 0):
+        raise ValueError("there must be one number of unattributed blocks for each window")
+    alphas = -np.sort(-table, axis=1)
+    columns = (alphas > 0).sum(axis=1)
+    others = np.where((own > 0) | (columns == 1), own + prior, 0.0)
+    thresholds = np.array([float(t) for t in THRESHOLDS])
+    hhi, largest, above, sizes = simulate_windows(
+        alphas + prior, columns, others, thresholds, draws, seed, (1 - level) / 2, MAX_SIZE
+    )
+    return Simulated(hhi, largest, *above.T, *sizes.transpose(1, 0, 2))
