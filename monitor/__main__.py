@@ -1,0 +1,5 @@
+"""``python -m monitor`` is ``poolscope``."""
+
+from monitor.cli import main
+
+main()
