@@ -191,7 +191,7 @@ def summarize(
         nakamoto_third=third,
         ratios=_ratios(numbers, blocks, level),
         any_above={
-            threshold: intervals.any_of(each, threshold) if blocks else math.nan
+            threshold: intervals.any_exceeds(numbers, threshold, blocks, each=each)
             for threshold, each in zip(THRESHOLDS, above, strict=True)
         },
         gini=measures.gini(numbers),

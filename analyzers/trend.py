@@ -207,6 +207,6 @@ def by_era(table: CountTable, eras: Sequence[Era] = ERAS) -> list[tuple[Era, Cou
     ['subsidy 12.5 BTC', 'subsidy 6.25 BTC', "after China's ban", 'subsidy 3.125 BTC']
     """
     ordered = sorted(eras, key=lambda era: era.start)
-    ends = [era.start for era in ordered[1:]] + [None]
+    ends = [*(era.start for era in ordered[1:]), None][: len(ordered)]
     parts = [(era, table.between(era.start, end)) for era, end in zip(ordered, ends, strict=True)]
     return [(era, part) for era, part in parts if len(part)]

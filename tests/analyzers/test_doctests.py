@@ -1,0 +1,29 @@
+"""The examples in the documentation of the analyzers run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = (
+    "changepoints",
+    "concentration",
+    "history",
+    "intervals",
+    "network",
+    "security",
+    "series",
+    "simulate",
+    "summary",
+    "trend",
+    "windows",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name: str) -> None:
+    results = doctest.testmod(importlib.import_module(f"analyzers.{name}"))
+    assert results.attempted
+    assert not results.failed

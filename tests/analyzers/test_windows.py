@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzers import windows as w
+
+CHAIN = [w.Mined(h, 600 * h, "abc"[h % 3] if h % 7 else None) for h in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("text", "window"),
+    [
+        ("144", w.Window(blocks=144)),
+        (" 12H ", w.Window(seconds=43_200)),
+        ("1d", w.Window(seconds=86_400)),
+        ("2w", w.Window(seconds=1_209_600)),
+    ],
+)
+def test_parse(text: str, window: w.Window) -> None:
+    assert w.Window.parse(text) == window
+    assert w.Window.parse(str(window)) == window
+
+
+@given(st.text(max_size=12))
+def test_parse_refuses_or_reads(text: str) -> None:
+    try:
+        window = w.Window.parse(text)
+    except ValueError:
+        return
+    assert w.Window.parse(str(window)) == window
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1.5d", "10m", "d", "9" * 20, "\u0661"])
+def test_parse_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match="no window"):
+        w.Window.parse(text)
+
+
+def test_a_window_has_one_size() -> None:
+    for bad in ({}, {"blocks": 1, "seconds": 1}, {"blocks": 0}):
+        with pytest.raises(ValueError, match="either"):
+            w.Window(**bad)
+    assert str(w.Window(seconds=90)) == "90s"
+
+
+def test_tally_counts_under_a_lens_and_keeps_unknown_apart() -> None:
+    seen = w.tally(CHAIN[:10], w.lens_from({"b": "a"}))
+    assert seen.counts == {"a": 5, "c": 3}
+    assert seen.unattributed == 2
+    assert (seen.blocks, seen.first_height, seen.last_time) == (10, 0, 5400)
+    with pytest.raises(ValueError, match="without blocks"):
+        w.tally([])
+
+
+def test_a_lens_may_change_with_height() -> None:
+    def dated(pool: str, height: int, _time: int) -> str | None:
+        return None if height < 3 else pool
+
+    assert w.tally(CHAIN[:6], dated).unattributed == 3
+
+
+def test_latest() -> None:
+    assert w.latest(CHAIN, w.Window(blocks=5)) == CHAIN[-5:]
+    assert w.latest(CHAIN[:3], w.Window(blocks=5)) == CHAIN[:3]
+    assert w.latest(CHAIN, w.Window(seconds=1800)) == CHAIN[-3:]
+    assert w.latest([], w.Window(seconds=60)) == []
+    backwards = [*CHAIN[:9], w.Mined(9, 0, "a")]
+    assert w.latest(backwards, w.Window(seconds=1800)) == backwards[-4:]
+
+
+def test_partition_by_blocks_keeps_whole_windows() -> None:
+    table = w.partition(CHAIN[5:], w.Window(blocks=10))
+    assert table.first_height.tolist() == list(range(10, 100, 10))
+    assert (table.blocks == 10).all()
+    assert len(w.partition([], w.Window(blocks=10))) == 0
+
+
+def test_partition_by_time_uses_calendar_days() -> None:
+    chain = [w.Mined(h, 50_000 + 600 * h, "a") for h in range(500)]
+    table = w.partition(chain, w.Window(seconds=86_400))
+    assert (table.start_time % 86_400 == 0).all()
+    assert (table.blocks == 144).all()
+    assert len(table) == 3
+
+
+def test_table_operations_agree_with_counting_again() -> None:
+    table = w.partition(CHAIN, w.Window(blocks=10))
+    assert table.total() == w.tally(CHAIN).counts
+    pairs = table.merged(2)
+    again = w.partition(CHAIN, w.Window(blocks=20))
+    assert [pairs.row(i) for i in range(5)] == [again.row(i) for i in range(5)]
+    assert pairs.unattributed.tolist() == again.unattributed.tolist()
+    assert table.merged(3).first_height.tolist() == [10, 40, 70]
+    assert len(table.merged(11)) == 0
+    rolling = table.rolling(2)
+    assert rolling.row(0) == pairs.row(0)
+    assert len(rolling) == 9
+    assert len(table.rolling(11)) == 0
+    lens = w.lens_from({"b": "a"})
+    assert list(table.under(lens).rows()) == list(
+        w.partition(CHAIN, w.Window(blocks=10), lens).rows()
+    )
+    late = table.between(6000, 18_000)
+    assert late.first_height.tolist() == [10, 20]
+    with pytest.raises(ValueError, match="one or more"):
+        table.merged(0)
+
+
+def test_a_lens_may_lose_pools_of_a_table() -> None:
+    table = w.partition(CHAIN, w.Window(blocks=10)).under(
+        lambda pool, *_: None if pool == "a" else pool
+    )
+    assert table.entities == ("b", "c")
+    assert (table.blocks == 10).all()
