@@ -1,0 +1,28 @@
+"""A regtest node for tests: real consensus code behind the replies of real nodes.
+
+See `RegtestNode`; ``python -m tests.support.node --help`` runs one by hand.
+"""
+
+from tests.support.node.chain import Refused
+from tests.support.node.faults import Faults
+from tests.support.node.flavours import (
+    CORE_28,
+    CORE_30,
+    CORE_31,
+    CORE_MASTER,
+    FLAVOURS,
+    Flavour,
+)
+from tests.support.node.node import RegtestNode
+
+__all__ = [
+    "CORE_28",
+    "CORE_30",
+    "CORE_31",
+    "CORE_MASTER",
+    "FLAVOURS",
+    "Faults",
+    "Flavour",
+    "Refused",
+    "RegtestNode",
+]

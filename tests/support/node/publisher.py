@@ -1,0 +1,65 @@
+"""The node's ZMQ side: the five block and transaction topics, framed as recorded."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import zmq
+
+from hashing.wire import parse_block
+from tests.support.node.chain import Event
+
+if TYPE_CHECKING:
+    from tests.support.node.node import RegtestNode
+
+TOPICS: Final = ("hashblock", "hashtx", "rawblock", "rawtx", "sequence")
+
+
+class Publisher:
+    """Publishes what changed; lives in the node's event loop thread."""
+
+    def __init__(self, node: RegtestNode, host: str, port: int) -> None:
+        self._node = node
+        self._sequence: Counter[str] = Counter()
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.PUB)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.SNDHWM, 1000)
+        self.port = port
+        if port:
+            self._socket.bind(f"tcp://{host}:{port}")
+        else:
+            self.port = self._socket.bind_to_random_port(f"tcp://{host}")
+
+    def announce(self, events: Sequence[Event]) -> None:
+        """Publish the steps of one change of the active chain, then its new tip."""
+        for event in events:
+            entry = self._node.chain.find(event.hash)
+            assert entry is not None
+            prefix, _ = parse_block(self._node.chain.raw(entry))
+            self._send("hashtx", prefix.coinbase.txid[::-1])
+            self._send("rawtx", prefix.coinbase.raw)
+            self._send("sequence", event.hash[::-1] + event.label.encode())
+        if events:
+            tip = self._node.chain.find(events[-1].hash)
+            assert tip is not None
+            self._send("hashblock", tip.ref.hash[::-1])
+            self._send("rawblock", self._node.chain.raw(tip))
+
+    def _send(self, topic: str, body: bytes) -> None:
+        if topic not in self._node.zmq_topics:
+            return
+        number = struct.pack("<I", self._sequence[topic])
+        self._sequence[topic] += 1
+        if self._node.faults.drop_zmq:
+            self._node.faults.drop_zmq -= 1
+            return
+        self._socket.send_multipart([topic.encode(), body, number])
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self._socket.close()
+        self._context.term()
