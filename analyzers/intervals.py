@@ -228,7 +228,9 @@ def hhi_interval(
     """Return the posterior interval of HHI (ratio).
 
     A log-normal with the exact posterior mean and variance; its ends agree with simulated
-    quantiles to about 1 %. Covers 94 to 96 % for 144 to 2016 blocks of realistic mixes.
+    quantiles to about 1 %. Covers 94 to 96 % for 144 to 2016 blocks of realistic mixes. In a
+    handful of blocks the posterior knows too little of entities not seen, so the interval is
+    widened to hold the unbiased estimate.
 
     Examples
     --------
@@ -242,7 +244,11 @@ def hhi_interval(
     spread = math.sqrt(math.log1p(variance / mean**2))
     centre = math.log(mean) - spread**2 / 2
     reach = float(ndtri((1 + level) / 2)) * spread
-    return Interval(math.exp(centre - reach), min(1.0, math.exp(centre + reach)))
+    low, high = math.exp(centre - reach), min(1.0, math.exp(centre + reach))
+    unbiased = hhi_unbiased([*present(counts), *[1] * unattributed])
+    return (
+        Interval(min(low, unbiased), max(high, unbiased)) if unbiased >= 0 else Interval(low, high)
+    )
 
 
 def hhi_unbiased_sd(counts: Counts) -> float:
@@ -308,8 +314,13 @@ def effective_number_interval(
     if order == 1:
         low, high = entropy_interval(counts, level)
         return Interval(math.exp(low), math.exp(high))
-    low, high = hhi_interval(counts, level, prior)
-    return Interval(1 / high, 1 / low)
+    return inverse(hhi_interval(counts, level, prior))
+
+
+def inverse(interval: Interval) -> Interval:
+    """Return the interval of 1/x for an interval of x >= 0; infinite where x may be 0."""
+    low, high = interval
+    return Interval(1 / high if high else math.inf, 1 / low if low else math.inf)
 
 
 class Change(NamedTuple):

@@ -66,6 +66,8 @@ def series(table: CountTable, level: float = LEVEL, threshold: Threshold = 0.5) 
         sd = np.sqrt(np.maximum(variance / (n * (n - 1)), 0))
         effective = np.where(hhi > 0, 1 / hhi, np.nan)
         low, high = _hhi_intervals(counts, own, entities, level)
+    low, high = np.fmin(low, hhi), np.fmax(high, hhi)
+    low[entities == 0] = high[entities == 0] = np.nan
     top = counts.max(axis=1, initial=0)
     largest_low, largest_high = _share_ends(top, n, level)
     return Series(

@@ -184,7 +184,7 @@ def summarize(
         hhi_interval=hhi_range,
         hhi_unattributed_as_one=measures.hhi_unbiased([*numbers, own]),
         effective_number=1 / hhi if hhi > 0 else math.nan,
-        effective_number_interval=Interval(1 / hhi_range.high, 1 / hhi_range.low),
+        effective_number_interval=intervals.inverse(hhi_range),
         effective_number_entropy=math.exp(measures.shannon(everyone, "grassberger")),
         effective_number_entropy_interval=Interval(*map(math.exp, entropy_range)),
         nakamoto_half=half,

@@ -18,6 +18,12 @@ from monitor.errors import PoolscopeError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     # command -> (module, one line of help)
     "run": ("monitor.commands.run", "Follow the chain, store it and serve metrics and the page."),
+    "concentration": (
+        "monitor.commands.concentration",
+        "Measure how concentrated mining is, with intervals.",
+    ),
+    "trend": ("monitor.commands.trend", "Test whether concentration rises, and when it changed."),
+    "risk": ("monitor.commands.risk", "Show what the largest miner could do."),
     "config": ("monitor.commands.config", "Show the effective settings, secrets hidden."),
 }
 

@@ -94,6 +94,14 @@ def test_empty_and_single() -> None:
     assert iv.group_exceeds([6], 1, 0.5) == 1
 
 
+def test_the_interval_of_a_handful_of_blocks_holds_the_estimate() -> None:
+    for counts in ([3, 2, 1], [1, 1, 1], [1], [2, 1]):
+        low, high = iv.hhi_interval(counts)
+        unbiased = c.hhi_unbiased(counts)
+        assert math.isnan(unbiased) or low <= unbiased <= high
+    assert iv.effective_number_interval([1, 1, 1]).high == math.inf
+
+
 def test_unattributed_blocks_lower_the_interval() -> None:
     assert iv.hhi_interval([60, 40], unattributed=50).high < iv.hhi_interval([60, 40]).low
 

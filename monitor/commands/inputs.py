@@ -1,0 +1,203 @@
+"""Where the statistics commands take their blocks from: a table, the store, or the history."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from analyzers.windows import CountTable, EntityOf, Window, by_tag, lens_from
+from monitor.commands.options import settings_options
+from monitor.config import Settings
+
+DAY: Final = 86_400
+MAX_LINES: Final = 1_000_000
+"""More lines than this are no table of entities."""
+
+
+def parsed_by(read: Callable[[str], Any]) -> Callable[..., Any]:
+    """Return an option callback that reads the value with `read`, its errors in plain words."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+        if value is None:
+            return None
+        try:
+            return read(value)
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+    return callback
+
+
+def parse_counts(text: str) -> dict[str, int]:
+    """Read counts from ``3,2,1``, from a CSV file of entity,count, or from stdin (``-``).
+
+    Numbers alone are named by their place. A first line that holds no number is a heading;
+    an entity that comes twice is summed; lines that begin with # are passed over.
+
+    Raises
+    ------
+    ValueError
+        If a line is no entity with a whole, non-negative number.
+    OSError
+        If the file cannot be read.
+    """
+    parts = text.split(",")
+    if all(part.strip().isdecimal() for part in parts):
+        return {f"#{place}": int(part) for place, part in enumerate(parts, start=1)}
+    if text == "-":
+        return _read_counts(sys.stdin.read(), "stdin")
+    path = Path(text)
+    if not path.exists():
+        raise ValueError(f"{text[:80]!r} is neither numbers such as 3,2,1 nor a file")
+    try:
+        return _read_counts(path.read_text("utf-8-sig"), text)
+    except UnicodeDecodeError:
+        raise ValueError(f"{text} is not UTF-8 text") from None
+
+
+def _read_counts(text: str, where: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    lines = text.splitlines()
+    if len(lines) > MAX_LINES:
+        raise ValueError(f"{where} has more than {MAX_LINES} lines")
+    heading = True
+    for place, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        row = next(csv.reader([line]))
+        is_number = len(row) >= 2 and row[1].strip().isdecimal()
+        if heading and not is_number and len(row) >= 2:
+            heading = False
+            continue
+        heading = False
+        if not is_number:
+            raise ValueError(f"{where}, line {place}: expected entity,count, got {line[:60]!r}")
+        counts[row[0].strip()] = counts.get(row[0].strip(), 0) + int(row[1])
+    return counts
+
+
+def read_lens(path: Path) -> EntityOf:
+    """Return a lens from a CSV file of pool,entity; other pools stay themselves.
+
+    Raises
+    ------
+    click.BadParameter
+        If the file cannot be read or a line has not two columns.
+    """
+    mapping: dict[str, str] = {}
+    try:
+        for place, row in enumerate(csv.reader(path.read_text("utf-8-sig").splitlines()), start=1):
+            if not row or row[0].startswith("#"):
+                continue
+            if len(row) != 2:
+                raise click.BadParameter(f"{path}, line {place}: expected pool,entity")
+            mapping[row[0].strip()] = row[1].strip()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise click.BadParameter(f"{path}: {error}") from None
+    return lens_from(mapping)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What part of which chain to look at."""
+
+    settings: Settings
+    history: bool
+    window: Window | None
+    lens: str
+    start: int | None
+    end: int | None
+
+    @property
+    def source(self) -> str:
+        """Who says which pool mined a block."""
+        from analyzers.history import SOURCE
+
+        return SOURCE if self.history else "blocks of the store"
+
+    @property
+    def span(self) -> str:
+        """The dates asked for, for people."""
+        ends = [
+            datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d") if time is not None else ""
+            for time in (self.start, self.end)
+        ]
+        return f"{ends[0] or 'the beginning'} to {ends[1] or 'the end'}"
+
+    def table(self, default: str) -> tuple[CountTable, Window]:
+        """Return blocks per entity in windows that do not overlap, and the window used.
+
+        Raises
+        ------
+        click.UsageError
+            If the window does not fit the source, or no whole window is there.
+        """
+        window = self.window or Window.parse(default)
+        table = self._from_history(window)
+        if not len(table):
+            raise click.UsageError(
+                f"no whole window of {window} between {self.span}; try a smaller --window"
+            )
+        return table, window
+
+    def _from_history(self, window: Window) -> CountTable:
+        from analyzers.history import load_history
+
+        if window.seconds is None or window.seconds % DAY:
+            raise click.UsageError("the history that ships counts days: give --window 7d or so")
+        days = load_history().between(self.start, self.end).under(lens_named(self.lens))
+        return days.merged(window.seconds // DAY)
+
+
+def lens_named(name: str) -> EntityOf:
+    """Return the lens that `name` stands for: ``tag``, or a CSV file of pool,entity."""
+    if name == "tag":
+        return by_tag
+    path = Path(name)
+    if path.is_file():
+        return read_lens(path)
+    raise click.BadParameter(f"{name!r} is no lens: give tag or a CSV file of pool,entity")
+
+
+def selection_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options that choose blocks, and pass it a `Selection`."""
+
+    @click.option("--history", is_flag=True, help="Use the history that ships (2020 to 2026).")
+    @click.option(
+        "--window", callback=parsed_by(Window.parse), help="Blocks (144) or time (12h, 7d, 2w)."
+    )
+    @click.option(
+        "--lens",
+        default="tag",
+        show_default=True,
+        help="Who counts as one: tag, or a CSV file of pool,entity.",
+    )
+    @click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC).")
+    @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="Day after the last.")
+    @settings_options
+    @functools.wraps(command)
+    def wrapper(
+        *,
+        settings: Settings,
+        history: bool,
+        window: Window | None,
+        lens: str,
+        start: datetime | None,
+        end: datetime | None,
+        **options: Any,
+    ) -> None:
+        times = [
+            None if day is None else int(day.replace(tzinfo=UTC).timestamp())
+            for day in (start, end)
+        ]
+        command(selection=Selection(settings, history, window, lens, times[0], times[1]), **options)
+
+    return wrapper

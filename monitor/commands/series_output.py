@@ -1,0 +1,80 @@
+"""A row for each window, as table, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from analyzers.series import Series, series
+from analyzers.windows import CountTable
+from monitor.commands.figures import number, plain
+
+COLUMNS: Final = (
+    "hhi",
+    "hhi_low",
+    "hhi_high",
+    "hhi_plug_in",
+    "effective_number",
+    "largest",
+    "largest_low",
+    "largest_high",
+)
+"""Columns of ratios and numbers; the counts before them are whole."""
+
+
+def rows_of(found: Series) -> Iterator[dict[str, Any]]:
+    """Return one mapping a window; undefined figures are None, times in ISO 8601."""
+    for i, time in enumerate(found.start_time.tolist()):
+        row: dict[str, Any] = {
+            "start": datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "first_height": int(found.first_height[i]),
+            "blocks": int(found.blocks[i]),
+            "entities": int(found.entities[i]),
+            "nakamoto": int(found.nakamoto[i]) if found.nakamoto[i] > 0 else None,
+        }
+        yield row | {name: plain(float(getattr(found, name)[i])) for name in COLUMNS}
+
+
+def show_series(
+    table: CountTable, facts: Mapping[str, str], level: float, form: str | None
+) -> None:
+    """Write the figures of each window of `table`."""
+    rows = list(rows_of(series(table, level)))
+    if form == "json":
+        click.echo(json.dumps({**facts, "level": level, "windows": rows}, indent=2))
+        return
+    if form == "csv":
+        out = csv.DictWriter(sys.stdout, rows[0], lineterminator="\n")
+        out.writeheader()
+        out.writerows(rows)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(Text(", ".join(f"{name} {value}" for name, value in facts.items())))
+    names = ("start", "blocks", "entities", "HHI", f"{level:.0%} interval", "Nakamoto", "largest")
+    grid = Table(*names, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        low, high = (_points(row[name]) for name in ("hhi_low", "hhi_high"))
+        grid.add_row(
+            row["start"][:10],
+            str(row["blocks"]),
+            str(row["entities"]),
+            _points(row["hhi"]),
+            f"{low} to {high}",
+            str(row["nakamoto"] or "-"),
+            "-" if row["largest"] is None else f"{row['largest']:.1%}",
+        )
+    console.print(grid)
+
+
+def _points(ratio: float | None) -> str:
+    return "-" if ratio is None else number(ratio * 10_000)
