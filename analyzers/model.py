@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 EvidenceKind = Literal["tag", "payout", "label"]
 """What spoke: bytes of the coinbase text, a payout script, or somebody else's list."""
 
-Strength = Literal["strong", "weak"]
-"""A weak match (a software's default string, a small payout) names nobody by itself."""
+Strength = Literal["strong", "weak", "covered"]
+"""A weak match (a software's default string, a small payout) names nobody by itself. A
+covered one is part of a longer match and speaks for nobody."""
 
 
 class Where(NamedTuple):

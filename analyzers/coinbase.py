@@ -1,0 +1,236 @@
+"""A coinbase read: height, text, commitments, miner names, software, and the rest.
+
+Coinbases are free text by strangers. Bytes are searched as bytes: almost none is UTF-8,
+and pushes lie (a ``/`` reads as a push of 47), so scripts are not walked. Nothing here
+raises on any bytes, and every pattern is bounded, so time is linear in their length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from analyzers.model import Where
+from hashing.wire import CoinbaseTx, TxOut
+
+BIP34_HEIGHT: Final = 227_931
+"""From this height on, mainnet coinbases begin with their height (BIP34)."""
+
+MIN_RUN: Final = 4
+"""Shorter runs of printable bytes are chance."""
+
+_AUX_POW_SIZE: Final = 44
+_RUN: Final = re.compile(
+    rb"(?:[\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
+    rb"|[\xf0-\xf4][\x80-\xbf]{3}){%d,}" % MIN_RUN
+)
+_FISH: Final = "七彩神仙鱼".encode()
+
+_MINER_FORMS: Final = tuple(
+    (pool, marker, re.compile(pattern, re.DOTALL))
+    for pool, marker, pattern in (
+        # "/ViaBTC/Mined by zavodkirov/"
+        ("viabtc", b"/ViaBTC/", rb"/ViaBTC/(?:NYA/)?(Mined by ([^/\x00]{1,64}))/"),
+        # "七彩神仙鱼 ... Mined by gabc", "🐟.Mined by chenguanghai", "/F2Pool/.Mined by bqk"
+        ("f2pool", b"F2Pool", rb"F2Pool/.{0,80}?(Mined by (?:user )?([\x21-\x7e]{1,64}))"),
+        ("f2pool", _FISH, _FISH + rb".{0,80}?(Mined by (?:user )?([\x21-\x7e]{1,64}))"),
+        ("f2pool", "🐟".encode(), "🐟".encode() + rb".{0,80}?(Mined by ([\x21-\x7e]{1,64}))"),
+        # "Mined by AntPool bj15 ", "Mined by AntPool907"
+        ("antpool", b"Mined by AntPool", rb"Mined by AntPool( ?([a-z]{2}\d{1,3}|\d{1,4}))"),
+        # "Powered by Luxor Tech/128"
+        ("luxor", b"Luxor Tech/", rb"Luxor Tech/((\d{1,4}))"),
+        # DATUM: the pool's tag, then the miner's own, parted by 0x0f
+        ("ocean", b"OCEAN.XYZ", rb"OCEAN\.XYZ[ >]{0,4}\x0f(([^\x00\x0f]{1,64}))"),
+        # "ckpool./Kano /BEBOP/"
+        ("kanopool", b"/Kano /", rb"/Kano /(([^/\x00]{1,32}))/"),
+    )
+)
+
+_SOFTWARE: Final = (
+    (b"ckpool", "ckpool"),
+    (b"btcpool", "btcpool"),
+    (b"BTCPool", "btcpool"),
+    (b"/stratumPool/", "node-stratum-pool"),
+    (b"/nodeStratum/", "node-stratum-pool"),
+    (b"poolserverj", "PoolServerJ"),
+    (b"bfgminer", "BFGMiner"),
+    (b"Public-Pool", "public-pool"),
+)
+
+_OUTPUT_COMMITMENTS: Final = (
+    ("witness", b"\xaa\x21\xa9\xed"),
+    ("rsk", b"RSKBLOCK:"),
+    ("coredao", b"CORE\x01"),
+    ("hathor", b"Hath"),
+    ("exsat", b"EXSAT\x01"),
+    ("syscoin", b"sys"),
+    ("vcash", b"\xb9\xe1\x1b\x6d"),
+    ("stacks", b"X2"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TextRun:
+    """Printable bytes (ASCII or UTF-8) at `offset`; show them through `escape_text` only."""
+
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuxPow:
+    """A merge-mining commitment (``fabe6d6d``): root of the tree, its size and nonce."""
+
+    offset: int
+    root: bytes
+    size: int
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """What an OP_RETURN output commits to: `kind` by its first bytes, ``other`` if unknown."""
+
+    kind: str
+    where: Where
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MinerName:
+    """What `pool`'s text says of the miner; anybody may call himself so."""
+
+    pool: str
+    name: bytes
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class CoinbaseReading:
+    """What a coinbase says, each part as it stands there.
+
+    `height` is None where the script does not begin with one. `runs` leave out the
+    AuxPoW commitment. `rest` are the bytes that are neither height, text nor commitment:
+    extranonces, clocks, counters. `software` are hints by default strings, no proof.
+    """
+
+    height: int | None
+    runs: tuple[TextRun, ...]
+    aux_pow: AuxPow | None
+    commitments: tuple[Commitment, ...]
+    miners: tuple[MinerName, ...]
+    software: tuple[str, ...]
+    rest: tuple[TextRun, ...]
+
+
+def read_coinbase_text(coinbase: CoinbaseTx) -> CoinbaseReading:
+    """Read `coinbase`; see `read_parts`."""
+    return read_parts(coinbase.script_sig, coinbase.outputs)
+
+
+def read_parts(script_sig: bytes, outputs: Sequence[TxOut] = ()) -> CoinbaseReading:
+    """Read a coinbase from its scriptSig and outputs.
+
+    Examples
+    --------
+    >>> script_sig = bytes.fromhex("03e6b506") + b"/ViaBTC/Mined by rme100/,"
+    >>> seen = read_parts(script_sig)
+    >>> seen.height, [run.data for run in seen.runs], [miner.name for miner in seen.miners]
+    (439782, [b'/ViaBTC/Mined by rme100/,'], [b'rme100'])
+    """
+    height, height_end = _bip34_height(script_sig)
+    aux_pow = _aux_pow(script_sig)
+    known = [(0, height_end)]
+    if aux_pow is not None:
+        known.append((aux_pow.offset, aux_pow.offset + _AUX_POW_SIZE))
+    gaps = _gaps(known, len(script_sig))
+    runs = [
+        TextRun(found.start(), found[0])
+        for start, end in gaps
+        for found in _RUN.finditer(script_sig, start, end)
+    ]
+    spoken = known + [(run.offset, run.offset + len(run.data)) for run in runs]
+    return CoinbaseReading(
+        height=height,
+        runs=tuple(runs),
+        aux_pow=aux_pow,
+        commitments=tuple(_commitments(outputs)),
+        miners=tuple(
+            MinerName(pool, found[2], Where("script_sig", found.start(2), len(found[2])))
+            for pool, found in _miner_matches(script_sig)
+        ),
+        software=tuple(_software(script_sig, outputs)),
+        rest=tuple(
+            TextRun(start, script_sig[start:end]) for start, end in _gaps(spoken, len(script_sig))
+        ),
+    )
+
+
+def miner_texts(data: bytes) -> list[tuple[str, int, int]]:
+    """Return (pool, start, end) of the text that pools let their miners choose."""
+    return [(pool, *found.span(1)) for pool, found in _miner_matches(data)]
+
+
+def _miner_matches(data: bytes) -> Iterator[tuple[str, re.Match[bytes]]]:
+    for pool, marker, form in _MINER_FORMS:
+        if marker in data:
+            found = form.search(data)
+            if found:
+                yield pool, found
+
+
+def _bip34_height(script_sig: bytes) -> tuple[int | None, int]:
+    """Return height and end of its push, (None, 0) if the script begins otherwise."""
+    size = script_sig[0] if script_sig else 0
+    if not 3 <= size <= 4 or len(script_sig) <= size or script_sig[size] & 0x80:
+        return None, 0
+    height = int.from_bytes(script_sig[1 : 1 + size], "little")
+    # Before BIP34, scripts began with nBits, a clock or an extranonce of the same size.
+    plausible = height < 50_000_000 and (size == 3 or height >= 1 << 23)
+    return (height, 1 + size) if plausible else (None, 0)
+
+
+def _aux_pow(script_sig: bytes) -> AuxPow | None:
+    offset = script_sig.find(b"\xfa\xbemm")
+    body = script_sig[offset + 4 : offset + _AUX_POW_SIZE]
+    if offset < 0 or len(body) < _AUX_POW_SIZE - 4:
+        return None
+    size = int.from_bytes(body[32:36], "little")
+    return AuxPow(offset, body[:32], size, int.from_bytes(body[36:40], "little"))
+
+
+def _commitments(outputs: Sequence[TxOut]) -> Iterator[Commitment]:
+    for place, out in enumerate(outputs):
+        script = out.script
+        if script[:1] != b"\x6a":
+            continue
+        # OP_RETURN, then one push: of up to 75 bytes, or with its size in a byte of its own
+        start = 3 if script[1:2] == b"\x4c" else 2
+        if script[start : start + 2] == b"\x6a\x24":
+            start += 2  # a whole script pushed by mistake
+        data = script[start:]
+        kinds = (kind for kind, magic in _OUTPUT_COMMITMENTS if data.startswith(magic))
+        kind = next(kinds, "other")
+        yield Commitment(kind, Where(f"outputs[{place}]", start, len(data)), data)
+
+
+def _software(script_sig: bytes, outputs: Sequence[TxOut]) -> list[str]:
+    found = {name for marker, name in _SOFTWARE if marker in script_sig}
+    if len(outputs) > 2 and outputs[-1].script[:2] == b"\x6a\x28":
+        found.add("P2Pool")  # its last output: 32 bytes of share commitment, 8 of nonce
+    return sorted(found)
+
+
+def _gaps(known: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """Return the (start, end) within `size` that `known` leaves free."""
+    gaps: list[tuple[int, int]] = []
+    position = 0
+    for start, end in sorted(known):
+        if start > position:
+            gaps.append((position, start))
+        position = max(position, end)
+    if position < size:
+        gaps.append((position, size))
+    return gaps

@@ -1,0 +1,108 @@
+"""Addresses to scriptPubKeys: base58check, bech32 (BIP173) and bech32m (BIP350).
+
+The network prefix is checked but not kept: a script is the same bytes on every network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+_BASE58: Final = {
+    c: i for i, c in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
+}
+_BECH32: Final = {c: i for i, c in enumerate("qpzry9x8gf2tvdw0s3jn54khce6mua7l")}
+_PUBKEY_HASH: Final = {0x00, 0x6F}
+_SCRIPT_HASH: Final = {0x05, 0xC4}
+_PREFIXES: Final = ("bc", "tb", "bcrt")
+_GENERATORS: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_BECH32_CONST: Final = 1
+_BECH32M_CONST: Final = 0x2BC830A3
+
+
+class AddressError(ValueError):
+    """No Bitcoin address: misspelt, cut or of another coin."""
+
+
+def script_of(address: str) -> bytes:
+    """Return the scriptPubKey that `address` stands for.
+
+    Raises
+    ------
+    AddressError
+        If `address` is no Bitcoin address (checksum, length, version or prefix).
+
+    Examples
+    --------
+    >>> script_of("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa").hex()
+    '76a91462e907b15cbf27d5425399ebf6f0fb50ebb88f1888ac'
+    """
+    prefix, separator, _ = address.lower().rpartition("1")
+    if separator and prefix in _PREFIXES:
+        return _witness_script(address)
+    payload = _base58check(address)
+    if len(payload) == 21 and payload[0] in _PUBKEY_HASH:
+        return b"\x76\xa9\x14" + payload[1:] + b"\x88\xac"
+    if len(payload) == 21 and payload[0] in _SCRIPT_HASH:
+        return b"\xa9\x14" + payload[1:] + b"\x87"
+    raise AddressError(f"{address!r} is no Bitcoin address: unknown version or length")
+
+
+def _base58check(text: str) -> bytes:
+    if not 26 <= len(text) <= 36 or not all(c in _BASE58 for c in text):
+        raise AddressError(f"{text[:100]!r} is no Bitcoin address")
+    number = 0
+    for character in text:
+        number = number * 58 + _BASE58[character]
+    zeros = len(text) - len(text.lstrip("1"))
+    raw = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    payload, checksum = raw[:-4], raw[-4:]
+    if hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:4] != checksum:
+        raise AddressError(f"{text!r}: the checksum is wrong, look for a typing error")
+    return payload
+
+
+def _witness_script(address: str) -> bytes:
+    lower = address.lower()
+    prefix, _, data = lower.rpartition("1")
+    if address not in (lower, address.upper()) or not all(c in _BECH32 for c in data):
+        raise AddressError(f"{address[:100]!r} is no bech32 address")
+    values = [_BECH32[c] for c in data]
+    if not 8 <= len(values) <= 71:
+        raise AddressError(f"{address[:100]!r} has no length of a bech32 address")
+    version = values[0]
+    if _polymod(prefix, values) != (_BECH32M_CONST if version else _BECH32_CONST):
+        raise AddressError(f"{address!r}: the checksum is wrong, look for a typing error")
+    program = _to_bytes(values[1:-6], address)
+    if (
+        version > 16
+        or not 2 <= len(program) <= 40
+        or (not version and len(program) not in (20, 32))
+    ):
+        raise AddressError(f"{address!r} is no witness program (BIP141)")
+    opcode = 0x50 + version if version else 0
+    return bytes([opcode, len(program)]) + program
+
+
+def _polymod(prefix: str, values: list[int]) -> int:
+    """Return the BCH checksum of BIP173 over prefix and data."""
+    expanded = [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix] + values
+    check = 1
+    for value in expanded:
+        top = check >> 25
+        check = (check & 0x1FFFFFF) << 5 ^ value
+        for bit, generator in enumerate(_GENERATORS):
+            if top >> bit & 1:
+                check ^= generator
+    return check
+
+
+def _to_bytes(groups: list[int], address: str) -> bytes:
+    """Return 5-bit groups as bytes; the padding must be short and zero."""
+    number = 0
+    for group in groups:
+        number = number << 5 | group
+    padding = len(groups) * 5 % 8
+    if padding > 4 or number & ((1 << padding) - 1):
+        raise AddressError(f"{address!r}: bad padding, look for a typing error")
+    return (number >> padding).to_bytes(len(groups) * 5 // 8, "big")

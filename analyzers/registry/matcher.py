@@ -1,0 +1,69 @@
+"""All tags of a registry in one pass over bytes, and all payout scripts in one lookup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+from analyzers.registry.values import Payout, Tag
+
+Find: TypeAlias = Callable[[bytes, bool], list[tuple[int, int, int]]]
+
+
+class TagMatch(NamedTuple):
+    """`tag` found at bytes `start` to `end` (excluded), as the bytes `found`."""
+
+    tag: Tag
+    start: int
+    end: int
+    found: bytes
+
+
+class Matcher:
+    """The compiled form of a registry.
+
+    Attributes
+    ----------
+    find:
+        (bytes, whether matches may overlap) to matches, as (index, start, end).
+    plain:
+        For each index the pool, if a match of it always speaks strongly for that pool;
+        else None: weak, limited in heights, or an anchor whose pattern must be tried.
+    payouts:
+        Payout rows by script.
+    """
+
+    __slots__ = ("_entries", "find", "payouts", "plain")
+
+    def __init__(self, tags: Sequence[Tag], payouts: Mapping[bytes, Payout]) -> None:
+        entries: dict[bytes, list[Tag]] = {}
+        for tag in tags:
+            entries.setdefault(tag.literal, []).append(tag)
+        self._entries = list(entries.values())
+        self.plain = [_plain_pool(found) for found in self._entries]
+        automaton = BytesAhoCorasick(list(entries), implementation=Implementation.DFA)
+        self.find: Find = automaton.find_matches_as_indexes
+        self.payouts = payouts
+
+    def tags_in(self, data: bytes, height: int | None) -> list[TagMatch]:
+        """Return every tag that `data` holds at `height` (None: any), overlapping ones too."""
+        found: list[TagMatch] = []
+        tried: set[int] = set()
+        for index, start, end in self.find(data, True):
+            for tag in self._entries[index]:
+                if height not in tag.heights:
+                    continue
+                if tag.pattern is None:
+                    found.append(TagMatch(tag, start, end, tag.literal))
+                elif id(tag) not in tried:
+                    tried.add(id(tag))
+                    found += (TagMatch(tag, *m.span(), m[0]) for m in tag.pattern.finditer(data))
+        return found
+
+
+def _plain_pool(tags: Sequence[Tag]) -> str | None:
+    (tag, *more) = tags
+    plain = not more and tag.pattern is None and tag.strength == "strong" and tag.heights.open
+    return tag.pool if plain else None
