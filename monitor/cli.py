@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "trend": ("monitor.commands.trend", "Test whether concentration rises, and when it changed."),
     "risk": ("monitor.commands.risk", "Show what the largest miner could do."),
+    "report": ("monitor.commands.report", "Write a report with plots, tables and methods (HTML)."),
     "config": ("monitor.commands.config", "Show the effective settings, secrets hidden."),
 }
 

@@ -1,0 +1,82 @@
+"""``poolscope report``: one HTML file with plots, tables, methods and data."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from monitor.commands.inputs import Selection, selection_options
+from monitor.errors import PoolscopeError
+
+
+@click.command("report")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    required=True,
+    help="File to write (HTML).",
+)
+@selection_options
+@click.option(
+    "--level",
+    type=click.FloatRange(0.5, 0.999),
+    default=0.95,
+    show_default=True,
+    help="Probability content of the intervals.",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(100, 1_000_000),
+    default=10_000,
+    show_default=True,
+    help="Posterior draws a window.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Same seed, same simulated figures.",
+)
+def command(selection: Selection, out: Path, level: float, draws: int, seed: int) -> None:
+    """Write a self-contained report: no network, no script, fit for print.
+
+    It shows concentration over time with intervals, the probabilities behind the Nakamoto
+    coefficient, trends by era, changes of shares, the methods, and the data as CSV.
+
+    \b
+    Examples:
+      poolscope report --history --out report.html
+      poolscope report --history --window 30d --from 2022-01-01 --out report.html
+      poolscope report --out week.html --window 144
+    """  # noqa: D301 - click wants the character itself
+    table, window = selection.table("7d" if selection.history else "1008")
+    with _busy(f"simulating and drawing {len(table)} windows"):
+        from monitor.report.page import Subject, make_report
+
+        subject = Subject(selection.source, str(window), selection.lens, selection.span)
+        page = make_report(
+            table, subject, level=level, draws=draws, seed=seed, made=datetime.now(UTC)
+        )
+    try:
+        out.write_text(page, "utf-8")
+    except OSError as error:
+        raise PoolscopeError(f"report {out}: {error.strerror}; choose another --out") from None
+    click.echo(f"{out}: {len(table)} windows, {out.stat().st_size // 1024} kB", err=True)
+
+
+@contextlib.contextmanager
+def _busy(text: str) -> Iterator[None]:
+    """Show that work is going on, on a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
