@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, Protocol
 
 from analyzers.model import Attribution, Label
 from monitor.sources.base import BlockRef
 
 ProofLevel = Literal["header", "coinbase"]
 """How far a block proved itself: `coinbase` includes `header`."""
+
+ColumnName = Literal[
+    "height", "time", "pool", "stale", "proof", "tx_count", "size", "first_seen", "conflicts"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +51,69 @@ class Step:
     append: Sequence[StoredBlock] = ()
     rollback_to: int | None = None
     stale: Sequence[StoredBlock] = ()
+
+
+class Reorg(NamedTuple):
+    """A reorg: `depth` blocks above `fork_height` became stale, `old_tip` the last of them."""
+
+    at: int
+    fork_height: int
+    depth: int
+    old_tip: bytes
+
+
+class Counts(NamedTuple):
+    """Totals of a store."""
+
+    blocks: int
+    stale: int
+    reorgs: int
+    deepest_reorg: int
+
+
+class BlockStore(Protocol):
+    """Blocks on disk. Synchronous; one thread at a time. Every method raises `StoreError`."""
+
+    network: str
+    synthetic: str
+
+    def close(self) -> None:
+        """Let go of the database; safe to call twice."""
+
+    def tip(self) -> BlockRef | None:
+        """Return the end of the active chain, None while the store is empty."""
+
+    def first_height(self) -> int | None:
+        """Return the lowest height of the active chain."""
+
+    def headers(self, start: int, count: int) -> list[bytes]:
+        """Return up to `count` headers of the active chain from height `start` on."""
+
+    def block(self, key: int | bytes) -> StoredBlock | None:
+        """Return the active block at a height, or any block by its hash."""
+
+    def blocks(self, start: int, stop: int) -> Iterator[StoredBlock]:
+        """Yield the active blocks with start <= height < stop, in height order."""
+
+    def stale_blocks(self, limit: int | None = None) -> list[StoredBlock]:
+        """Return the stale blocks, the last `limit` by height if given, in height order."""
+
+    def knows(self, block_hash: bytes) -> bool:
+        """Say whether a block is stored, active or stale."""
+
+    def apply(self, step: Step) -> None:
+        """Apply `step` in one transaction; what it holds is on disk when this returns."""
+
+    def reattribute(self, blocks: Sequence[tuple[bytes, Attribution]]) -> int:
+        """Give blocks (by hash) a new attribution and keep the former; return how many changed."""
+
+    def columns(
+        self, names: Sequence[ColumnName], start: int = 0, stop: int | None = None
+    ) -> dict[ColumnName, list[object]]:
+        """Return columns of the active chain, in height order, without building blocks."""
+
+    def reorgs(self, limit: int | None = None) -> list[Reorg]:
+        """Return the reorgs seen, oldest first, the last `limit` if given."""
+
+    def counts(self) -> Counts:
+        """Return totals."""

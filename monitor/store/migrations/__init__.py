@@ -1,0 +1,1 @@
+"""Schema migrations, run by `monitor.store.sql` when a store is opened."""
