@@ -52,28 +52,30 @@ def pool_of(
 ) -> str | None:
     """Return the slug of the pool alone, as `attribute` would without a label.
 
-    Some ten times as fast as `attribute`: most scriptSigs are settled by one look.
+    Several times as fast as `attribute`: most scriptSigs are settled by one look.
     """
     matcher = registry.matcher
-    found = matcher.find(script_sig, True)
-    if found:
-        plain = matcher.plain
-        pool = plain[found[0][0]]
-        if pool is not None:
-            for index, _, _ in found:
-                if plain[index] != pool:
-                    break
-            else:
-                return pool
-        leaders = _leaders(_weigh(script_sig, matcher.tags_in(script_sig, height)))
-        if len(leaders) == 1:
-            return next(iter(leaders))
-    else:
-        leaders = set()
-    payout = _payout_owner(outputs, matcher, height)
+    pool: str | None = ""
+    for index, _, _ in matcher.find(script_sig, True):
+        named = matcher.names[index]
+        if named not in (pool, ""):
+            if pool != "":
+                pool = None
+                break
+            pool = named
+    if pool:
+        return pool
+    leaders = (
+        _leaders(_weigh(script_sig, matcher.tags_in(script_sig, height))) if pool is None else set()
+    )
+    if len(leaders) == 1:
+        return _only(leaders)
+    if not outputs:
+        return None
+    paid = _payout_owner(outputs, matcher, height)
     if leaders:
-        return payout if payout in leaders else None
-    return payout or _only(_output_leaders(outputs, matcher, height))
+        return paid if paid in leaders else None
+    return paid or _only(_output_leaders(outputs, matcher, height))
 
 
 def pools_of(
@@ -93,31 +95,29 @@ def pools_of(
         if other is not None and len(other) != len(script_sigs):
             raise ValueError(f"{len(other)} outputs or heights for {len(script_sigs)} coinbases")
     matcher = registry.matcher
-    plain = matcher.plain
+    names = matcher.names
     pools: list[str | None] = []
     matches = iter(matcher.find(b"".join(script_sigs), True))
     index, start, end = next(matches, _NO_MATCH)
     first = 0
     for place, script_sig in enumerate(script_sigs):
         last = first + len(script_sig)
-        pool: str | None = None
-        settled = False
+        pool: str | None = ""
         while end <= last:
-            if start >= first:
-                if not settled:
-                    pool, settled = plain[index], True
-                elif plain[index] != pool:
-                    pool = None
+            named = names[index]
+            # a match that begins before is an accident of joining
+            if named not in (pool, "") and start >= first:
+                pool = named if pool == "" else None
             index, start, end = next(matches, _NO_MATCH)
         first = last
-        if pool is None and (settled or outputs is not None):
+        if not pool and (pool is None or outputs is not None):
             pool = pool_of(
                 script_sig,
                 () if outputs is None else outputs[place],
                 registry,
                 None if heights is None else heights[place],
             )
-        pools.append(pool)
+        pools.append(pool or None)
     return pools
 
 

@@ -18,6 +18,7 @@ from monitor.errors import PoolscopeError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     # command -> (module, one line of help)
     "run": ("monitor.commands.run", "Follow the chain, store it and serve metrics and the page."),
+    "attribute": ("monitor.commands.attribute", "Say which pool made a coinbase, and why."),
     "concentration": (
         "monitor.commands.concentration",
         "Measure how concentrated mining is, with intervals.",

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -35,7 +35,7 @@ def load_registry(path: Path | None = None) -> Registry:
     RegistryError
         If the file cannot be read, is no registry, or is ambiguous.
     """
-    return _bundled() if path is None else parse_registry(_read(path), str(path))
+    return _bundled() if path is None else parse_registry(read_file(path), str(path))
 
 
 @lru_cache(maxsize=1)
@@ -44,7 +44,8 @@ def _bundled() -> Registry:
     return parse_registry(file.read_text("utf-8"), "pools.toml")
 
 
-def _read(path: Path) -> str:
+def read_file(path: Path) -> str:
+    """Return the text of `path`; `RegistryError` if it cannot be read."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -72,21 +73,25 @@ def parse_registry(text: str, origin: str = "registry") -> Registry:
 
 
 def make_registry(
-    pools: list[Pool], sources: Mapping[str, str], origin: str = "registry"
+    pools: Sequence[Pool],
+    sources: Mapping[str, str],
+    origin: str = "registry",
+    *,
+    strict: bool = True,
 ) -> Registry:
-    """Return a registry of `pools` after checking that no two rows claim the same thing.
+    """Return a registry of `pools`; with `strict`, no two rows may claim the same thing.
 
     Raises
     ------
     RegistryError
-        Naming both pools.
+        Naming what is claimed twice, and by whom.
     """
     owners: dict[tuple[str, str], str] = {}
-    for pool in pools:
+    for pool in pools if strict else ():
         for kind, claimed in _claims(pool):
             if (kind, claimed) in owners:
                 raise RegistryError(
-                    f"{origin}: {kind} {claimed!r} is claimed by {owners[kind, claimed]!r} and by "
+                    f"{origin}: {kind} {claimed} is claimed by {owners[kind, claimed]!r} and by "
                     f"{pool.slug!r}: give it to one of them, and say why in a note"
                 )
             owners[kind, claimed] = pool.slug
@@ -97,9 +102,8 @@ def make_registry(
 def _claims(pool: Pool) -> Iterator[tuple[str, str]]:
     """Return what `pool` claims for itself alone, as (kind, spelling)."""
     yield "slug", pool.slug
-    yield from (
-        ("tag", f"{tag.literal.hex() if tag.pattern is None else tag.text}") for tag in pool.tags
-    )
+    for tag in pool.tags:
+        yield ("tag", repr(tag.literal)) if tag.pattern is None else ("pattern", tag.text)
     yield from (("payout script", pay.script.hex()) for pay in pool.payouts)
     yield from (("name", name) for name in {slugify(n) for n in (pool.name, *pool.aliases)} - {""})
     for list_name, labels in pool.ids.items():

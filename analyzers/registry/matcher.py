@@ -28,21 +28,21 @@ class Matcher:
     ----------
     find:
         (bytes, whether matches may overlap) to matches, as (index, start, end).
-    plain:
-        For each index the pool, if a match of it always speaks strongly for that pool;
-        else None: weak, limited in heights, or an anchor whose pattern must be tried.
+    names:
+        For each index the pool that a match of it always speaks strongly for; an empty
+        string if it never does (weak); None if that depends on height or on a pattern.
     payouts:
         Payout rows by script.
     """
 
-    __slots__ = ("_entries", "find", "payouts", "plain")
+    __slots__ = ("_entries", "find", "names", "payouts")
 
     def __init__(self, tags: Sequence[Tag], payouts: Mapping[bytes, Payout]) -> None:
         entries: dict[bytes, list[Tag]] = {}
         for tag in tags:
             entries.setdefault(tag.literal, []).append(tag)
         self._entries = list(entries.values())
-        self.plain = [_plain_pool(found) for found in self._entries]
+        self.names = [_name(found) for found in self._entries]
         automaton = BytesAhoCorasick(list(entries), implementation=Implementation.DFA)
         self.find: Find = automaton.find_matches_as_indexes
         self.payouts = payouts
@@ -63,7 +63,9 @@ class Matcher:
         return found
 
 
-def _plain_pool(tags: Sequence[Tag]) -> str | None:
-    (tag, *more) = tags
-    plain = not more and tag.pattern is None and tag.strength == "strong" and tag.heights.open
-    return tag.pool if plain else None
+def _name(tags: Sequence[Tag]) -> str | None:
+    strong = [tag for tag in tags if tag.strength == "strong"]
+    if not strong:
+        return ""
+    (tag, *more) = strong
+    return tag.pool if not more and tag.pattern is None and tag.heights.open else None

@@ -1,0 +1,179 @@
+"""Other people's pool lists, read as they are, faults included.
+
+Formats: ``bitcoin-data`` and ``mempool`` (an array of pools with ids, names, tags and
+addresses), ``btccom`` (also blockchain.com's: ``coinbase_tags`` and ``payout_addresses``),
+``consensus-decentralization`` (identifiers or addresses, each with a name).
+
+An imported registry can take the place of ours. Tags that two pools of a list claim stay
+with both, so that they name nobody; what cannot be used at all is left out. Both are told
+in `Imported.faults`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from analyzers.registry.address import AddressError, script_of
+from analyzers.registry.loader import load_registry, make_registry, read_file
+from analyzers.registry.values import (
+    Heights,
+    Payout,
+    Pool,
+    Registry,
+    RegistryError,
+    Tag,
+    slugify,
+)
+
+
+class _Row(NamedTuple):
+    name: str
+    number: str
+    link: str
+    tags: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A list as a registry; `format` is how it was read, `faults` what is wrong with it."""
+
+    format: str
+    registry: Registry
+    faults: tuple[str, ...]
+
+
+def load_any(path: Path | None = None) -> Registry:
+    """Read a registry of our own format (TOML), or a public list (JSON).
+
+    Raises
+    ------
+    RegistryError
+        If the file is neither.
+    """
+    if path is None or path.suffix.lower() != ".json":
+        return load_registry(path)
+    return import_list(read_file(path), str(path)).registry
+
+
+def import_list(text: str, origin: str = "list") -> Imported:
+    """Read a public list from its JSON `text`; `origin` names it in messages.
+
+    Raises
+    ------
+    RegistryError
+        If `text` is none of the known formats.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RegistryError(f"{origin}: not JSON: {error}") from error
+    try:
+        form, rows = _recognise(document, origin)
+        return _build(form, list(rows), origin)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise RegistryError(f"{origin}: not the pool list it looks like: {error!r}") from error
+
+
+def _recognise(document: Any, origin: str) -> tuple[str, Iterator[_Row]]:
+    if isinstance(document, list) and document and all("tags" in item for item in document):
+        name = "mempool" if "mempool" in origin or "pools-v2" in origin else "bitcoin-data"
+        return name, _array_rows(document)
+    if isinstance(document, dict) and "coinbase_tags" in document:
+        return "btccom", _btccom_rows(document)
+    if (
+        isinstance(document, dict)
+        and document
+        and all(isinstance(item, dict) and "name" in item for item in document.values())
+    ):
+        return "consensus-decentralization", _keyed_rows(document)
+    raise RegistryError(
+        f"{origin}: no known pool list: expected an array of pools with tags, an object with "
+        "coinbase_tags, or an object of identifiers with names"
+    )
+
+
+def _array_rows(document: list[dict[str, Any]]) -> Iterator[_Row]:
+    for item in document:
+        number = str(item.get("id", ""))
+        tags, addresses = tuple(item["tags"]), tuple(item.get("addresses", ()))
+        yield _Row(item["name"], number, item.get("link", ""), tags, addresses)
+
+
+def _btccom_rows(document: Mapping[str, Mapping[str, Any]]) -> Iterator[_Row]:
+    for tag, item in document["coinbase_tags"].items():
+        yield _Row(item["name"], "", item.get("link") or "", (tag,), ())
+    for address, item in document.get("payout_addresses", {}).items():
+        yield _Row(item["name"], "", item.get("link") or "", (), (address,))
+
+
+def _keyed_rows(document: Mapping[str, Mapping[str, Any]]) -> Iterator[_Row]:
+    for key, item in document.items():
+        try:
+            script_of(key)
+        except AddressError:
+            yield _Row(item["name"], "", item.get("link") or "", (key,), ())
+        else:
+            yield _Row(item["name"], "", item.get("link") or "", (), (key,))
+
+
+def _build(form: str, rows: list[_Row], origin: str) -> Imported:
+    faults: list[str] = []
+    owners: dict[bytes, set[str]] = {}
+    merged: dict[str, tuple[_Row, dict[bytes, str], dict[bytes, str]]] = {}
+    for row in rows:
+        slug = slugify(row.name) or row.name.encode().hex()
+        _, tags, scripts = merged.setdefault(slug, (row, {}, {}))
+        for text in row.tags:
+            if text:
+                tags[text.encode()] = text
+            else:
+                faults.append(f"{row.name}: an empty tag would match every block")
+        for address in row.addresses:
+            try:
+                script = script_of(address)
+            except AddressError as error:
+                faults.append(f"{row.name}: {error}")
+            else:
+                scripts[script] = address
+                owners.setdefault(script, set()).add(slug)
+    for script, claimants in owners.items():
+        if len(claimants) > 1:
+            who = ", ".join(sorted(claimants))
+            faults.append(f"payout script {script.hex()} is claimed by {who}: it names nobody")
+    sources = {form: origin}
+    pools = [
+        Pool(
+            slug=slug,
+            name=row.name,
+            aliases=(),
+            website=row.link,
+            ids={form: (row.number or row.name,)},
+            tags=tuple(
+                Tag(slug, literal, "strong", Heights(), (form,)) for literal in sorted(tags)
+            ),
+            payouts=tuple(
+                Payout(slug, script, address, "strong", Heights(), (form,))
+                for script, address in sorted(scripts.items())
+                if len(owners[script]) == 1
+            ),
+        )
+        for slug, (row, tags, scripts) in merged.items()
+    ]
+    faults += (
+        f"tag {literal!r} is claimed by {', '.join(sorted(slugs))}: it names nobody"
+        for literal, slugs in _shared_tags(pools).items()
+    )
+    return Imported(form, make_registry(pools, sources, origin, strict=False), tuple(faults))
+
+
+def _shared_tags(pools: list[Pool]) -> dict[bytes, set[str]]:
+    owners: dict[bytes, set[str]] = {}
+    for pool in pools:
+        for tag in pool.tags:
+            owners.setdefault(tag.literal, set()).add(pool.slug)
+    return {literal: slugs for literal, slugs in owners.items() if len(slugs) > 1}

@@ -1,0 +1,273 @@
+"""``poolscope attribute``: which pool made these coinbases, and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import click
+
+from monitor.errors import ConfigError, PoolscopeError
+
+if TYPE_CHECKING:
+    from analyzers.model import Attribution, Evidence
+    from analyzers.registry import Registry
+    from hashing.wire import TxOut
+
+MAX_LINE: Final = 16_000_000
+"""Longer lines are refused unread: a block's hex has at most 8 million digits."""
+
+
+@click.command("attribute")
+@click.argument("coinbases", nargs=-1, metavar="[HEX]...")
+@click.option(
+    "--jsonl",
+    type=click.Path(allow_dash=True),
+    help="Read one JSON object a line from a file, or from standard input (-).",
+)
+@click.option(
+    "--registry",
+    "registry_path",
+    type=click.Path(path_type=Path),
+    help="Use this registry: our TOML, or a public pool list (.json).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines for HEX arguments too.")
+@click.option("--reading", is_flag=True, help="Add what else the coinbase says (JSON only).")
+def command(
+    *,
+    coinbases: tuple[str, ...],
+    jsonl: str | None,
+    registry_path: Path | None,
+    as_json: bool,
+    reading: bool,
+) -> None:
+    r"""Attribute coinbases to pools, with the bytes that speak for and against.
+
+    HEX is a whole coinbase transaction, or a scriptSig alone. Lines of --jsonl are objects
+    with "coinbase_tx" (hex of the transaction), or "script" (hex of the scriptSig) and
+    perhaps "outputs" ([{"script": hex, "value": satoshi}]); "height" limits tags to the
+    heights where they hold. Each line gives one line: {"pool": slug or null, "name", "rule",
+    "evidence", "conflicts"}. A line that cannot be read gives {"error": ...} and a message,
+    and the exit status is 1 at the end; all others are answered.
+
+    \b
+    Examples:
+      poolscope attribute 03e6b5062f5669614254432f
+      poolscope attribute --jsonl coinbases.jsonl > attributed.jsonl
+      zcat coinbases.jsonl.gz | poolscope attribute --jsonl - | jq -r .pool | sort | uniq -c
+    """
+    from analyzers.registry import RegistryError
+    from analyzers.registry.importers import load_any
+
+    if bool(coinbases) == (jsonl is not None):
+        raise click.UsageError("give coinbases as hex, or --jsonl FILE (- for standard input)")
+    try:
+        registry = load_any(registry_path)
+    except RegistryError as error:
+        raise ConfigError(str(error)) from error
+    failed = (
+        _attribute_hex(coinbases, registry, as_json=as_json, reading=reading)
+        if jsonl is None
+        else _attribute_lines(jsonl, registry, reading=reading)
+    )
+    if failed:
+        raise PoolscopeError(f"{failed} could not be read; see above")
+
+
+def _attribute_hex(
+    coinbases: tuple[str, ...], registry: Registry, *, as_json: bool, reading: bool
+) -> int:
+    failed = 0
+    for number, text in enumerate(coinbases, 1):
+        try:
+            answer = _answer(_object_of_hex(text), registry, reading=reading or not as_json)
+        except ValueError as error:
+            failed += 1
+            _complain(f"argument {number}", error)
+            if as_json:
+                click.echo(json.dumps({"error": str(error)}))
+            continue
+        click.echo(json.dumps(answer) if as_json else _describe(answer))
+    return failed
+
+
+def _attribute_lines(source: str, registry: Registry, *, reading: bool) -> int:
+    failed = 0
+    try:
+        with click.open_file(source, "rb") as stream:
+            for number, line in enumerate(_lines(stream), 1):
+                try:
+                    answer = _answer(_object_of_line(line), registry, reading=reading)
+                except ValueError as error:
+                    failed += 1
+                    _complain(f"line {number}", error)
+                    answer = {"error": str(error)}
+                sys.stdout.write(json.dumps(answer) + "\n")
+                sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PoolscopeError(f"{source}: cannot be read: {error.strerror or error}") from error
+    return failed
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
+    """Return the lines of `stream`; None for one that is too long to be kept."""
+    while line := stream.readline(MAX_LINE + 1):
+        if len(line) <= MAX_LINE:
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(MAX_LINE)
+        yield None
+
+
+def _object_of_line(line: bytes | None) -> dict[str, Any]:
+    if line is None:
+        raise ValueError(f"longer than {MAX_LINE} bytes")
+    try:
+        value = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
+def _object_of_hex(text: str) -> dict[str, Any]:
+    from hashing.errors import WireError
+    from hashing.wire import parse_coinbase
+
+    raw = _bytes(text, "HEX")
+    try:
+        parse_coinbase(raw)
+    except WireError:
+        if len(raw) > 100:
+            raise
+        return {"script": text}
+    return {"coinbase_tx": text}
+
+
+def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> dict[str, Any]:
+    """Return the output object for one input object; `ValueError` if it cannot be read."""
+    from analyzers.attribution import attribute_parts
+
+    script_sig, outputs, height = _parts(given)
+    attribution = attribute_parts(script_sig, outputs, registry, height=height)
+    answer = as_object(attribution, registry)
+    if reading:
+        answer["coinbase"] = _reading(script_sig, outputs)
+    return answer
+
+
+def _parts(given: dict[str, Any]) -> tuple[bytes, tuple[TxOut, ...], int | None]:
+    from hashing.wire import TxOut, parse_coinbase
+
+    height = given.get("height")
+    if height is not None and (isinstance(height, bool) or not isinstance(height, int)):
+        raise ValueError("height must be an integer")
+    if given.get("coinbase_tx") is not None:
+        coinbase = parse_coinbase(_bytes(given["coinbase_tx"], "coinbase_tx"))
+        return coinbase.script_sig, coinbase.outputs, height
+    if given.get("script") is None:
+        raise ValueError('neither "coinbase_tx" nor "script" is given')
+    listed = given.get("outputs")
+    if listed is None:
+        listed = []
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise ValueError('"outputs" must be an array of objects with script and value')
+    outputs = tuple(
+        TxOut(_value(item.get("value")), _bytes(item.get("script"), "outputs: script"))
+        for item in listed
+    )
+    return _bytes(given["script"], "script"), outputs, height
+
+
+def _bytes(value: Any, what: str) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError(f"{what} must be a string of hex digits")
+    try:
+        return bytes.fromhex(value)
+    except ValueError as error:
+        raise ValueError(f"{what} is not hex: {error}") from error
+
+
+def _value(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
+        raise ValueError("outputs: value must be an integer number of satoshi")
+    return value
+
+
+def as_object(attribution: Attribution, registry: Registry) -> dict[str, Any]:
+    """Return an attribution as the JSON object that ``poolscope attribute`` writes."""
+    pool = attribution.pool
+    return {
+        "pool": pool,
+        "name": None if pool is None else registry.name_of(pool),
+        "rule": attribution.rule,
+        "evidence": [_evidence(item) for item in attribution.evidence],
+        "conflicts": [_evidence(item) for item in attribution.conflicts],
+    }
+
+
+def _evidence(item: Evidence) -> dict[str, Any]:
+    from analyzers.escape import escape_text
+
+    shown: dict[str, Any] = {
+        "kind": item.kind,
+        "pool": item.pool,
+        "strength": item.strength,
+        "matched": item.matched.hex(),
+        "field": item.where.field,
+        "offset": item.where.offset,
+        "length": item.where.length,
+    }
+    if item.kind == "payout":
+        shown["share"] = round(item.share, 6)
+    else:
+        shown["text"] = escape_text(item.matched)
+    if item.source:
+        shown["source"] = item.source
+    return shown
+
+
+def _reading(script_sig: bytes, outputs: tuple[TxOut, ...]) -> dict[str, Any]:
+    from analyzers.coinbase import read_parts
+    from analyzers.escape import escape_text
+
+    seen = read_parts(script_sig, outputs)
+    return {
+        "height": seen.height,
+        "text": [escape_text(run.data) for run in seen.runs],
+        "merge_mining": None if seen.aux_pow is None else seen.aux_pow.root.hex(),
+        "commitments": [
+            {"kind": item.kind, "field": item.where.field, "data": item.data.hex()}
+            for item in seen.commitments
+        ],
+        "miners": [{"pool": item.pool, "name": escape_text(item.name)} for item in seen.miners],
+        "software": list(seen.software),
+    }
+
+
+def _describe(answer: dict[str, Any]) -> str:
+    """Return an answer for people, in a few lines."""
+    lines = [f"{answer['name'] or 'unknown'}  (rule: {answer['rule']})"]
+    for item in answer["evidence"]:
+        mark = "against" if item in answer["conflicts"] else item["strength"]
+        what = item.get("text") or f"{item.get('share', 0):.1%} of the value"
+        place = f"{item['field']}, byte {item['offset']}"
+        lines.append(f"  {mark:8} {item['kind']:7} {item['pool']}: {what}  ({place})")
+    coinbase = answer["coinbase"]
+    lines += [f"  text     {text}" for text in coinbase["text"]]
+    lines += [f"  miner    {miner['name']}" for miner in coinbase["miners"]]
+    lines += [f"  software {name}" for name in coinbase["software"]]
+    return "\n".join(lines)
+
+
+def _complain(where: str, error: ValueError) -> None:
+    click.echo(f"poolscope attribute: {where}: {error}", err=True)
