@@ -248,8 +248,8 @@ class HeaderChain:
             a, b = a.prev, b.prev
         return a if a is b else None
 
-    def path(self, start: ChainEntry, end: ChainEntry) -> list[ChainEntry]:
-        """Return the entries after `start` up to `end`, which must descend from it.
+    def path(self, start: ChainEntry | None, end: ChainEntry) -> list[ChainEntry]:
+        """Return the entries after `start` (None: from the oldest kept) up to `end`.
 
         Raises
         ------
@@ -261,7 +261,7 @@ class HeaderChain:
         while at is not None and at is not start:
             steps.append(at)
             at = at.prev
-        if at is None:
+        if at is not start:
             raise ValueError("the end of the path does not descend from its start")
         return steps[::-1]
 

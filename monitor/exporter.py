@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from analyzers.summary import Nakamoto, Summary
 from monitor import __version__
+from monitor.proof import REASONS
 from monitor.snapshot import Board, Snapshot
 
 MAX_POOLS: Final = 60
@@ -32,6 +33,9 @@ MAX_POOLS: Final = 60
 
 OTHER: Final = "other"
 UNKNOWN: Final = "unknown"
+
+DEPTHS: Final = {1: "1", 2: "2", 3: "3-5", 6: "6+"}
+"""Least depth of a reorg, and the label value from there on."""
 
 _EOF: Final = b"# EOF\n"
 _THRESHOLD_NAMES: Final = {
@@ -70,6 +74,13 @@ class AgentMetrics:
             "When the source last answered (Unix time).",
             "source",
         )
+        self.reorgs = counter(
+            "reorgs_seen", "Reorgs that this agent saw happen, by depth in blocks.", "depth"
+        )
+        for depth in DEPTHS.values():
+            self.reorgs.labels(depth)
+        for reason in REASONS:
+            self.refused.labels(reason)
         self.processing = Histogram(
             "poolscope_step_processing_seconds",
             "Time from the first request for new blocks to the published metrics.",
@@ -84,6 +95,10 @@ class AgentMetrics:
             "local_hashes_per_second_spread",
             "Highest minus lowest repetition of that measurement, in hashes per second.",
         )
+
+    def saw_reorg(self, depth: int) -> None:
+        """Count a reorg of `depth` blocks."""
+        self.reorgs.labels(DEPTHS[max(least for least in DEPTHS if least <= depth)]).inc()
 
 
 class Exporter:

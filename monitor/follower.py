@@ -1,0 +1,285 @@
+"""Following the chain, without I/O: what to ask a source for, what to store.
+
+`Follower.follow` is a generator. It yields what it wants (`GetHeaders`, `GetBlocks`,
+`Apply`) and is sent the answer; whoever drives it does the I/O. An error thrown into it, or
+a driver that dies, leaves follower and store consistent: the next `follow` goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from analyzers.model import Attribution, Label
+from hashing.chain import ChainEntry, HeaderChain, anchor_height
+from hashing.errors import HashingError, HeaderError
+from hashing.header import BlockHeader
+from hashing.params import NetworkParams
+from hashing.wire import CoinbaseTx
+from monitor.errors import NotFound, ProofError
+from monitor.proof import prove
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips
+from monitor.store.base import Step, StoredBlock
+
+REORG_DEPTH: Final = 144
+"""Headers kept below the tip, at least: a reorg as deep as that can be checked at once."""
+
+LIVE_BLOCKS: Final = 2
+"""Blocks that may come at once to a follower that had caught up and still be news."""
+
+Attribute: TypeAlias = Callable[[CoinbaseTx | None, int, Label | None], Attribution]
+
+
+@dataclass(frozen=True, slots=True)
+class GetHeaders:
+    """Wants ``list[bytes]``: headers of the source's active chain from `start` on."""
+
+    start: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class GetBlocks:
+    """Wants ``list[SourceBlock]`` in the order of `refs`."""
+
+    refs: Sequence[BlockRef]
+
+
+@dataclass(frozen=True, slots=True)
+class GetStored:
+    """Wants ``list[bytes]``: stored headers of the active chain from `start` on."""
+
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Wants `step` stored; `left` blocks are still to come."""
+
+    step: Step
+    left: int = 0
+
+
+Wanted: TypeAlias = GetHeaders | GetBlocks | GetStored | Apply
+Plan: TypeAlias = Generator[Wanted, Any, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a source is, as far as following it needs."""
+
+    name: str
+    capabilities: Capabilities
+
+
+class Follower:
+    """Brings the store to the chain with the most work that a source shows.
+
+    Parameters
+    ----------
+    params:
+        Consensus parameters of the network.
+    attribute:
+        Attribution of a coinbase: (coinbase or None, height, label or None).
+    catch_up:
+        Blocks to fetch behind the tip while the store is empty.
+    stored:
+        First height and tip of the store, None while it is empty.
+    clock:
+        Returns the Unix time; a block that is fetched at the tip was first seen then.
+    """
+
+    def __init__(
+        self,
+        params: NetworkParams,
+        attribute: Attribute,
+        catch_up: int,
+        stored: tuple[int, BlockRef] | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._params = params
+        self._attribute = attribute
+        self._catch_up = max(1, catch_up)
+        self._stored = stored
+        self._clock = clock
+        self._chain: HeaderChain | None = None
+        self._given_up: set[bytes] = set()
+        self._caught_up = False
+
+    @property
+    def tip(self) -> BlockRef | None:
+        """The stored tip."""
+        return self._stored[1] if self._stored else None
+
+    def follow(self, offer: Offer, tips: Tips) -> Plan:
+        """Yield what is wanted to bring the store to ``tips.best``, and its stale blocks.
+
+        Raises
+        ------
+        ProofError
+            If what the source sent does not prove itself; nothing of it is stored.
+        SourceError
+            As thrown in by the driver.
+        """
+        if self._stored and tips.best == self._stored[1] and not self._news(tips.stale):
+            return
+        try:
+            chain = yield from self._chain_to(offer, tips.best)
+        except HeaderError as error:
+            raise ProofError(error.rule, f"{offer.name}: {error}") from None
+        except HashingError as error:
+            raise ProofError("wire", f"{offer.name}: {error}") from None
+        target = chain.get(tips.best.hash)
+        if target is not None:
+            yield from self._blocks_to(chain, offer, target)
+        for ref in self._news(tips.stale):
+            yield from self._stale_branch(chain, offer, ref)
+        chain.prune(chain.tip.height - REORG_DEPTH)
+        self._caught_up = True
+
+    # -- headers
+
+    def _chain_to(self, offer: Offer, best: BlockRef) -> Generator[Any, Any, HeaderChain]:
+        """Learn the source's headers up to `best`, from where they leave what is known."""
+        if self._chain is None:
+            self._chain = yield from self._begin(best)
+        chain = self._chain
+        batch = offer.capabilities.headers_batch
+        start, back = min(chain.tip.height, best.height), 1
+        while best.hash not in chain:
+            headers: list[bytes] = yield GetHeaders(start, batch)
+            if not headers:
+                return chain
+            first = BlockHeader.parse(headers[0])
+            if first.hash not in chain and first.prev_hash not in chain:
+                if start <= chain.floor:
+                    raise HeaderError(
+                        "link", "prev-blk-not-found", f"its chain leaves ours below {chain.floor}"
+                    )
+                start, back = max(chain.floor, start - back), back * 2
+                continue
+            for header in headers:
+                chain.accept(header)
+            start += len(headers)
+        return chain
+
+    def _begin(self, best: BlockRef) -> Generator[Any, Any, HeaderChain]:
+        """Return a chain that begins early enough to check every rule, and holds the store."""
+        if self._stored is None:
+            lowest = max(0, best.height - max(self._catch_up, REORG_DEPTH) + 1)
+            anchor = anchor_height(self._params, lowest)
+            return HeaderChain(self._params, anchor, (yield from self._anchor(anchor, 1)))
+        first, tip = self._stored
+        anchor = anchor_height(self._params, max(0, tip.height - REORG_DEPTH))
+        before: list[bytes] = []
+        if first > anchor:
+            before = yield from self._anchor(anchor, first - anchor)
+        headers: list[bytes] = yield GetStored(max(first, anchor))
+        return HeaderChain(self._params, anchor, [*before, *headers])
+
+    def _anchor(self, start: int, count: int) -> Generator[Any, Any, list[bytes]]:
+        """Return exactly `count` headers of the source from `start` on."""
+        headers: list[bytes] = []
+        while len(headers) < count:
+            more: list[bytes] = yield GetHeaders(start + len(headers), count - len(headers))
+            if not more:
+                raise NotFound(f"the source has no header at height {start + len(headers)}")
+            headers += more
+        return headers[:count]
+
+    # -- blocks
+
+    def _blocks_to(
+        self, chain: HeaderChain, offer: Offer, target: ChainEntry
+    ) -> Generator[Any, Any, None]:
+        """Fetch, prove and store the blocks from the fork with what is stored to `target`."""
+        rollback_to = None
+        if self._stored is None:
+            path = chain.path(None, target)[-self._catch_up :]
+        else:
+            stored = chain.get(self._stored[1].hash)
+            if stored is None or stored.work >= target.work:
+                return
+            fork = chain.fork_point(stored, target)
+            if fork is None:
+                raise ProofError("link", f"{offer.name}: a reorg below height {chain.floor}")
+            path = chain.path(fork, target)
+            rollback_to = fork.height if fork is not stored else None
+        live = self._caught_up and len(path) <= LIVE_BLOCKS
+        for batch in _batches(path, offer.capabilities.batch):
+            found: list[SourceBlock] = yield GetBlocks([_ref(entry) for entry in batch])
+            blocks = self._prove(offer, batch, found, live=live)
+            left = target.height - batch[-1].height
+            yield Apply(Step(blocks, rollback_to), left)
+            first = self._stored[0] if self._stored else batch[0].height
+            self._stored = (min(first, batch[0].height), _ref(batch[-1]))
+            rollback_to = None
+
+    def _prove(
+        self,
+        offer: Offer,
+        entries: Sequence[ChainEntry],
+        blocks: Sequence[SourceBlock],
+        *,
+        live: bool,
+        stale: bool = False,
+    ) -> list[StoredBlock]:
+        if len(blocks) != len(entries):
+            raise ProofError("mismatch", f"{offer.name}: {len(blocks)} of {len(entries)} blocks")
+        trusted = not offer.capabilities.public
+        now = int(self._clock()) if live and not offer.capabilities.synthetic else None
+        proved = []
+        for entry, block in zip(entries, blocks, strict=True):
+            level, coinbase = prove(block, entry, self._params, trusted=trusted)
+            proved.append(
+                StoredBlock(
+                    ref=block.ref,
+                    header=block.header,
+                    coinbase_tx=block.coinbase_tx,
+                    proof=level,
+                    stale=stale,
+                    source=offer.name,
+                    label=block.label,
+                    attribution=self._attribute(coinbase, entry.height, block.label),
+                    tx_count=block.tx_count,
+                    size=block.size,
+                    first_seen=block.first_seen if block.first_seen is not None else now,
+                )
+            )
+        return proved
+
+    # -- stale blocks
+
+    def _news(self, stale: Sequence[BlockRef]) -> list[BlockRef]:
+        """Return the stale tips that have not been dealt with."""
+        return [ref for ref in stale if ref.hash not in self._given_up]
+
+    def _stale_branch(
+        self, chain: HeaderChain, offer: Offer, ref: BlockRef
+    ) -> Generator[Any, Any, None]:
+        """Fetch and store a stale branch from its tip down to where it leaves what is known."""
+        self._given_up.add(ref.hash)
+        branch: list[SourceBlock] = []
+        while ref.hash not in chain and ref.height > chain.floor and len(branch) < REORG_DEPTH:
+            try:
+                (block,) = yield GetBlocks([ref])
+            except NotFound:
+                return
+            branch.append(block)
+            ref = BlockRef(ref.height - 1, BlockHeader.parse(block.header).prev_hash)
+        try:
+            entries = [chain.accept(block.header) for block in reversed(branch)]
+        except HashingError as error:
+            raise ProofError("link", f"{offer.name}: stale block: {error}") from None
+        if entries:
+            blocks = self._prove(offer, entries, branch[::-1], live=False, stale=True)
+            yield Apply(Step(stale=blocks))
+
+
+def _ref(entry: ChainEntry) -> BlockRef:
+    return BlockRef(entry.height, entry.hash)
+
+
+def _batches(entries: Sequence[ChainEntry], size: int) -> Iterator[Sequence[ChainEntry]]:
+    return (entries[start : start + size] for start in range(0, len(entries), size))

@@ -1,0 +1,91 @@
+"""What a source's block must prove before it is stored.
+
+The header has been checked in its place by `hashing.chain`; here the rest of the block is
+held against it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hashing.build import push_height
+from hashing.chain import ChainEntry
+from hashing.errors import WireError
+from hashing.header import hash_to_hex
+from hashing.params import NetworkParams
+from hashing.wire import CoinbaseTx, merkle_root, parse_coinbase, root_from_branch
+from monitor.errors import ProofError
+from monitor.sources.base import SourceBlock
+from monitor.store.base import ProofLevel
+
+REASONS: Final = (
+    "pow",
+    "link",
+    "nbits",
+    "mtp",
+    "timewarp",
+    "version",
+    "mismatch",
+    "wire",
+    "coinbase",
+    "height",
+    "unproved",
+)
+"""Why a block is refused: a header rule of `hashing.chain`, another block than was asked for,
+bytes that are no coinbase, a coinbase that does not belong to the header, a height in it that
+is not the block's (BIP34), or a stranger's coinbase without proof."""
+
+
+def prove(
+    block: SourceBlock, entry: ChainEntry, params: NetworkParams, *, trusted: bool
+) -> tuple[ProofLevel, CoinbaseTx | None]:
+    """Return how far `block` proves itself at its place `entry`, and its coinbase.
+
+    A coinbase belongs to a header if its txid leads to the Merkle root, by a branch or with
+    all txids. `trusted` (one's own node) lets a coinbase without such proof pass as proved
+    by header only.
+
+    Raises
+    ------
+    ProofError
+        With a reason of `REASONS`.
+    """
+    name = f"block {entry.height} ({hash_to_hex(entry.hash)})"
+    if block.header != entry.header.serialize() or block.ref != (entry.height, entry.hash):
+        raise ProofError("mismatch", f"{name}: the source sent another block than was asked for")
+    if block.coinbase_tx is None:
+        return "header", None
+    try:
+        coinbase = parse_coinbase(block.coinbase_tx)
+        root = _root(block, coinbase)
+    except WireError as error:
+        raise ProofError("wire", f"{name}: {error}") from None
+    if root is None and not trusted:
+        raise ProofError("unproved", f"{name}: a coinbase without Merkle branch or txids")
+    if root is not None and root != entry.header.merkle_root:
+        raise ProofError("coinbase", f"{name}: the coinbase does not lead to the Merkle root")
+    binding = entry.height >= params.bip34_height
+    if binding and not coinbase.script_sig.startswith(push_height(entry.height)):
+        raise ProofError("height", f"{name}: the coinbase does not begin with its height (BIP34)")
+    return ("header" if root is None else "coinbase"), coinbase
+
+
+def _root(block: SourceBlock, coinbase: CoinbaseTx) -> bytes | None:
+    """Return the Merkle root that the block's own proof gives, None if it brings none.
+
+    A branch must be as long as the tree of `tx_count` transactions is high, where that is
+    known: an inner node then cannot pose as a transaction.
+    """
+    if block.txids is not None:
+        if block.txids[:1] != (coinbase.txid,):
+            raise WireError("the first txid is not that of the coinbase")
+        return merkle_root(block.txids)
+    if block.merkle_branch is not None:
+        height = (block.tx_count - 1).bit_length() if block.tx_count else None
+        if height is not None and len(block.merkle_branch) != height:
+            raise WireError(
+                f"a Merkle branch of {len(block.merkle_branch)} levels does not fit "
+                f"{block.tx_count} transactions"
+            )
+        return root_from_branch(coinbase.txid, block.merkle_branch)
+    return None
