@@ -49,32 +49,42 @@ def _uniform(state):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _normal(state):  # type: ignore[no-untyped-def]
+def _normal(state, spare):  # type: ignore[no-untyped-def]
+    """Return a normal variate by Marsaglia's polar method, which makes two: one is kept."""
+    if spare[0] == spare[0]:
+        value = spare[0]
+        spare[0] = math.nan
+        return value
     while True:
         x = 2.0 * _uniform(state) - 1.0
         y = 2.0 * _uniform(state) - 1.0
         square = x * x + y * y
         if 0.0 < square < 1.0:
-            return x * math.sqrt(-2.0 * math.log(square) / square)
+            scale = math.sqrt(-2.0 * math.log(square) / square)
+            spare[0] = y * scale
+            return x * scale
 
 
 @njit
-def _gamma(state, d, c):  # type: ignore[no-untyped-def]
+def _gamma(state, spare, d, c):  # type: ignore[no-untyped-def]
     while True:
-        x = _normal(state)
+        x = _normal(state, spare)
         v = 1.0 + c * x
         if v <= 0.0:
             continue
         v = v * v * v
         u = _uniform(state)
-        if u < 1.0 - 0.0331 * x**4 or math.log(u) < 0.5 * x * x + d * (1.0 - v + math.log(v)):
+        square = x * x
+        if u < 1.0 - 0.0331 * square * square:
+            return d * v
+        if math.log(u) < 0.5 * square + d * (1.0 - v + math.log(v)):
             return d * v
 
 
 @njit
-def _top_sizes(drawn, limits, sizes):  # type: ignore[no-untyped-def]
-    """Fill `sizes` with how many of the largest exceed each limit (falling); eats `drawn`."""
-    held, size, done = 0.0, 0, len(limits) - 1
+def _top_sizes(drawn, thresholds, total, sizes):  # type: ignore[no-untyped-def]
+    """Fill `sizes` with how many of the largest exceed each part of `total`; eats `drawn`."""
+    held, size, done = 0.0, 0, len(thresholds) - 1
     while done >= 0 and size < len(drawn):
         best = 0
         for i in range(1, len(drawn)):
@@ -83,7 +93,7 @@ def _top_sizes(drawn, limits, sizes):  # type: ignore[no-untyped-def]
         held += drawn[best]
         drawn[best] = -1.0
         size += 1
-        while done >= 0 and held > limits[done]:
+        while done >= 0 and held > thresholds[done] * total:
             sizes[done] = size
             done -= 1
     for rest in range(done + 1):
@@ -128,7 +138,7 @@ def simulate_windows(  # noqa: PLR0917 - a kernel takes arrays by place
         k = columns[window]
         if k == 0:
             continue
-        state = _stream(seed, window)
+        state, spare = _stream(seed, window), np.full(1, np.nan)
         d = alphas[window, :k] - 1.0 / 3.0
         c = 1.0 / np.sqrt(9.0 * d)
         # a parameter below 1 is drawn one higher and scaled by uniform ** (1 / parameter)
@@ -141,19 +151,19 @@ def simulate_windows(  # noqa: PLR0917 - a kernel takes arrays by place
         for draw in range(draws):
             total, square, top = 0.0, 0.0, 0.0
             for i in range(k):
-                value = _gamma(state, d[i], c[i])
+                value = _gamma(state, spare, d[i], c[i])
                 drawn[i] = value
                 total += value
                 square += value * value
                 top = max(top, value)
             if other > 0.0:
-                rest = _gamma(state, other_d, other_c)
+                rest = _gamma(state, spare, other_d, other_c)
                 if other < 1.0:
                     rest *= _uniform(state) ** (1.0 / other)
                 total += rest
             squares[draw] = square / (total * total)
             maxima[draw] = top / total
-            _top_sizes(drawn, thresholds * total, size)
+            _top_sizes(drawn, thresholds, total, size)
             for level in range(levels):
                 exceed[level] += maxima[draw] > thresholds[level]
                 histogram[level, min(size[level], max_size) - 1] += 1.0
