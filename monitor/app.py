@@ -1,0 +1,181 @@
+"""The agent: what it is made of, and how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from analyzers.attribution import attribute
+from analyzers.model import Attribution, Label
+from analyzers.registry import Registry, load_registry
+from analyzers.windows import EntityOf, by_tag
+from hashing.params import NETWORKS
+from hashing.wire import CoinbaseTx
+from monitor.analysis import KEPT, RECENT, Analysis, Origin, Totals
+from monitor.config import Settings
+from monitor.errors import StoreError
+from monitor.exporter import AgentMetrics, Exporter
+from monitor.follower import Follower
+from monitor.ingest import Ingest
+from monitor.localrate import watch_local_rate
+from monitor.snapshot import Board
+from monitor.sources.choose import Choice, choose_sources
+from monitor.store.base import BlockStore, Step, StoredBlock
+from monitor.store.sql import open_store
+from monitor.web.server import WebContext, WebServer
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """Where catching up is shown: blocks stored now, blocks still to come."""
+
+    def __call__(self, stored: int, left: int) -> None:
+        """Take note of a step."""
+
+
+def store_url(settings: Settings, synthetic: str) -> str | Path:
+    """Return where the store is: as set, or a file of its own for each kind of chain."""
+    if settings.store:
+        return settings.store
+    return settings.data_dir / f"{synthetic or settings.network}.sqlite"
+
+
+async def run(settings: Settings, progress: Progress) -> None:
+    """Run the agent until SIGINT or SIGTERM stops it.
+
+    Raises
+    ------
+    PoolscopeError
+        If it cannot start: settings, store, address.
+    """
+    life = asyncio.ensure_future(_live(settings, progress))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, life.cancel)
+    try:
+        await life
+    except asyncio.CancelledError:
+        log.info("stopped")
+
+
+async def _live(settings: Settings, progress: Progress) -> None:
+    """Set up in order, run, and take down in the opposite order when cancelled."""
+    async with AsyncExitStack() as stack:
+        choice = await _choose(settings)
+        for source in choice.sources:
+            stack.push_async_callback(source.close)
+        store = stack.enter_context(closing(_open(settings, choice)))
+        executor = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="store"))
+        agent = Agent(settings, choice, store, executor, progress)
+        server = await stack.enter_async_context(WebServer(agent.web_context(), settings.web))
+        log.info("serving %s", server.url)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(agent.ingest.run())
+            if settings.hashrate.enabled:
+                tasks.create_task(watch_local_rate(settings.hashrate, agent.metrics))
+
+
+async def _choose(settings: Settings) -> Choice:
+    """Choose the sources, knowing what the stores of this data directory hold."""
+    reached = {}
+    for synthetic in ("", "sample", "rehearsal"):
+        network = "regtest" if synthetic == "rehearsal" else settings.network
+        try:
+            with closing(
+                open_store(
+                    store_url(settings, synthetic), network, synthetic=synthetic, read_only=True
+                )
+            ) as store:
+                if tip := store.tip():
+                    reached[synthetic] = tip.height
+        except StoreError:
+            continue  # none yet; opening it to write says what else is wrong
+    return await choose_sources(settings, live_store="" in reached, reached=reached)
+
+
+def _open(settings: Settings, choice: Choice) -> BlockStore:
+    network = "regtest" if choice.synthetic == "rehearsal" else settings.network
+    return open_store(store_url(settings, choice.synthetic), network, synthetic=choice.synthetic)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attribute:
+    """Attribution with the registry that is in use."""
+
+    registry: Registry
+
+    def __call__(
+        self, coinbase: CoinbaseTx | None, height: int, label: Label | None
+    ) -> Attribution:
+        return attribute(coinbase, self.registry, height=height, label=label)
+
+
+class Agent:
+    """The parts, put together: each stored step becomes a snapshot."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        choice: Choice,
+        store: BlockStore,
+        executor: ThreadPoolExecutor,
+        progress: Progress,
+    ) -> None:
+        params = NETWORKS[store.network]
+        registry = load_registry(settings.registry)
+        lenses: dict[str, EntityOf] = {"tag": by_tag}
+        self._store = store
+        self._progress = progress
+        self._analysis = Analysis(
+            Origin(params, choice.synthetic, registry.version, len(registry), lenses),
+            self._last_blocks,
+        )
+        counts = store.counts()
+        self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
+        self._analysis.load(store.stale_blocks(RECENT))
+        self.metrics = AgentMetrics()
+        self.board = Board(self._analysis.snapshot(self._totals, time.time()))
+        tip, first = store.tip(), store.first_height()
+        self.ingest = Ingest(
+            choice.sources,
+            store=store,
+            follower=Follower(
+                params,
+                _Attribute(registry),
+                settings.catch_up,
+                None if tip is None or first is None else (first, tip),
+                time.time,
+            ),
+            metrics=self.metrics,
+            executor=executor,
+            on_step=self._stored,
+        )
+        self.metrics.ready.set_function(lambda: float(not self._missing()))
+
+    def web_context(self) -> WebContext:
+        """Return what the web server reads."""
+        return WebContext(self.board, Exporter(self.board, self.metrics), self._missing)
+
+    def _last_blocks(self) -> Iterator[StoredBlock]:
+        tip = self._store.tip()
+        return self._store.blocks(tip.height - KEPT + 1, tip.height + 1) if tip else iter(())
+
+    def _missing(self) -> list[str]:
+        return [self.ingest.behind] if self.ingest.behind else []
+
+    def _stored(self, step: Step, left: int) -> None:
+        counts = self._store.counts() if step.rollback_to is not None or step.stale else None
+        if counts:
+            self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
+        self._analysis.apply(step)
+        self.board.publish(self._analysis.snapshot(self._totals, time.time()))
+        self._progress(len(step.append), left)

@@ -1,0 +1,163 @@
+"""Choosing where blocks come from, and saying which and why.
+
+``auto`` takes the first that answers: a local node, a public API, the built-in sample. A
+public API learns from us what we look at, so it is asked only after saying so, and never
+when offline. The sample is no substitute once a store holds live blocks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.config import Settings, public_url
+from monitor.errors import ConfigError, SourceError
+from monitor.sources.base import BlockSource
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The sources to follow, the preferred one first, all of one kind.
+
+    `synthetic` is empty for the live chain, else what `Capabilities.synthetic` says.
+    """
+
+    sources: Sequence[BlockSource]
+    synthetic: str = ""
+
+
+async def choose_sources(
+    settings: Settings, *, live_store: bool, reached: Mapping[str, int]
+) -> Choice:
+    """Return the sources to follow by the settings.
+
+    Parameters
+    ----------
+    live_store:
+        Whether the store of the live chain holds blocks already.
+    reached:
+        Height that the store of a synthetic chain has reached, by its name.
+
+    Raises
+    ------
+    ConfigError
+        If what the settings demand cannot be used.
+    """
+    match settings.source:
+        case "bitcoind":
+            nodes = node_sources(settings)
+            if not nodes:
+                raise ConfigError(
+                    f"no {settings.network} node found: no cookie in the usual datadirs; name "
+                    "one with --bitcoind http://USER:PASSWORD@HOST:PORT"
+                )
+            return Choice(nodes)
+        case "esplora":
+            if settings.offline:
+                raise ConfigError("source esplora asks public APIs, and --offline forbids that")
+            return Choice(api_sources(settings))
+        case "sample":
+            return _sample(settings, reached)
+        case "rehearsal":
+            from monitor.sources.rehearsal import RehearsalSource
+
+            rehearsal = RehearsalSource(
+                settings.rehearsal.seed,
+                settings.rehearsal.speed,
+                fork_probability=settings.rehearsal.fork_probability,
+                resume_height=reached.get("rehearsal"),
+            )
+            return Choice([rehearsal], "rehearsal")
+        case "auto":
+            return await _first_that_answers(settings, live_store=live_store, reached=reached)
+
+
+async def _first_that_answers(
+    settings: Settings, *, live_store: bool, reached: Mapping[str, int]
+) -> Choice:
+    nodes = node_sources(settings)
+    if await _one_answers(nodes):
+        log.info("source: a bitcoind node of your own")
+        return Choice(nodes)
+    log.info("source: no bitcoind node %s", "answers" if nodes else "found on this machine")
+    apis: list[BlockSource] = []
+    if not settings.offline:
+        hosts = ", ".join(public_url(url) for url in settings.esplora.urls)
+        log.info("source: asking public APIs (%s); --offline forbids that", hosts)
+        apis = api_sources(settings)
+        if await _one_answers(apis):
+            log.info("source: a public API; every block proves itself before it is believed")
+            return Choice(apis)
+        log.info("source: no public API answers")
+    if live_store and (nodes or apis):
+        log.warning("source: nothing answers; serving what is stored, trying again")
+        return Choice([*nodes, *apis])
+    log.warning("source: the built-in SAMPLE of real blocks of 2023/24; it is not the live chain")
+    return _sample(settings, reached)
+
+
+def _sample(settings: Settings, reached: Mapping[str, int]) -> Choice:
+    from monitor.sources.sample import SampleSource
+
+    if settings.network != SampleSource.network:
+        raise ConfigError(
+            f"no source for {settings.network}: the sample is of mainnet; name a node with "
+            "--bitcoind, or take --source rehearsal"
+        )
+    return Choice([SampleSource(settings.sample.speed, reached.get("sample"))], "sample")
+
+
+def node_sources(settings: Settings) -> list[BlockSource]:
+    """Return a source for each configured node, or for each that this machine shows."""
+    from monitor.sources.bitcoind import BitcoindSource
+    from monitor.sources.bitcoind_find import find_local_node
+
+    nodes = [
+        BitcoindSource(
+            node.url,
+            user=node.user,
+            password=node.password.get_secret_value(),
+            cookie=node.cookie,
+            datadir=node.datadir,
+            network=settings.network,
+            rest=node.rest,
+            zmq=node.zmq,
+        )
+        for node in settings.bitcoind
+    ] or [
+        BitcoindSource(
+            found.url,
+            user=found.user,
+            password=found.password,
+            cookie=found.cookie,
+            network=settings.network,
+        )
+        for found in find_local_node(settings.network)
+    ]
+    for number, node in enumerate(nodes[1:], start=2):
+        node.name = f"{node.name}-{number}"
+    return list(nodes)
+
+
+def api_sources(settings: Settings) -> list[BlockSource]:
+    """Return a source for each configured public API."""
+    from monitor.sources.esplora import EsploraSource
+
+    return [
+        EsploraSource(url, settings.network, poll_interval=settings.esplora.poll_interval)
+        for url in settings.esplora.urls
+    ]
+
+
+async def _one_answers(sources: Sequence[BlockSource]) -> bool:
+    for source in sources:
+        try:
+            await source.open()
+        except SourceError as error:
+            log.info("source: %s", error)
+        else:
+            return True
+    return False
