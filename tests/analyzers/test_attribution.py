@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzers.attribution import (
+    RULES,
+    attribute,
+    attribute_parts,
+    payout_owner,
+    pool_of,
+    pools_of,
+    tag_owner,
+)
+from analyzers.model import Attribution, Label
+from analyzers.registry import Registry, load_registry, parse_registry
+from analyzers.registry.address import script_of
+from analyzers.registry.loader import make_registry
+from hashing.build import build_coinbase
+from hashing.wire import TxOut, parse_coinbase
+from tests.analyzers.coinbase_vectors import disagreements, real_coinbases, reasons
+
+REGISTRY = load_registry()
+BLOCK = 312_500_000
+
+
+def judge(text: bytes, *pays: tuple[str, int], height: int | None = None) -> Attribution:
+    outputs = tuple(TxOut(value, script_of(address)) for address, value in pays)
+    found = attribute_parts(text, outputs, REGISTRY, height=height)
+    assert pool_of(text, outputs, REGISTRY, height) == found.pool
+    assert found.rule in RULES
+    return found
+
+
+def test_real_coinbases() -> None:
+    for real in real_coinbases():
+        found = attribute_parts(real.script_sig, real.outputs, REGISTRY, height=real.height)
+        assert (found.pool, found.rule) == (real.pool, real.rule), real.key
+
+
+def test_every_disagreement_is_explained() -> None:
+    table = disagreements()
+    for real in real_coinbases():
+        opinions = {real.pool, real.longest_bytes, real.first_regex}
+        if real.published:
+            opinions.add(None if real.published == "unknown" else real.published)
+        assert (len(opinions) > 1) == (real.key in table), real.key
+    assert {row["why"] for row in table.values()} == set(reasons())
+
+
+def test_the_right_pool_is_published_except_where_bytes_cannot_show_it() -> None:
+    wrong = {row["why"] for row in disagreements().values() if row["right"] != row["pool"]}
+    assert wrong == {"masked-empty"}
+
+
+def test_never_another_pool_than_the_longest_tag_names() -> None:
+    for real in real_coinbases():
+        assert real.longest_bytes in (None, real.pool), real.key
+
+
+def test_fast_paths_agree_with_the_full_one() -> None:
+    real = real_coinbases()
+    expected = [one.pool for one in real]
+    assert [pool_of(r.script_sig, r.outputs, REGISTRY, r.height) for r in real] == expected
+    sigs, outputs, heights = zip(*((r.script_sig, r.outputs, r.height) for r in real), strict=True)
+    assert pools_of(sigs, REGISTRY, outputs, heights) == expected
+    assert pools_of(sigs, REGISTRY) == [pool_of(sig, (), REGISTRY) for sig in sigs]
+
+
+def test_order_of_entries_never_matters() -> None:
+    pools = list(REGISTRY)
+    for seed in range(5):
+        random.Random(seed).shuffle(pools)
+        shuffled = make_registry(pools, REGISTRY.sources)
+        assert shuffled.version == REGISTRY.version
+        for real in real_coinbases()[::5]:
+            expected = attribute_parts(real.script_sig, real.outputs, REGISTRY)
+            assert attribute_parts(real.script_sig, real.outputs, shuffled) == expected
+
+
+def test_joined_coinbases_do_not_match_across_their_border() -> None:
+    assert pools_of([b"..../Via", b"BTC/....", b"/ViaBTC/"], REGISTRY) == [None, None, "viabtc"]
+    with pytest.raises(ValueError, match="2 outputs or heights for 1"):
+        pools_of([b""], REGISTRY, [(), ()])
+
+
+# The known collisions of public registries, each with its expected outcome.
+
+
+@pytest.mark.parametrize(
+    ("text", "pool"),
+    [
+        (b"/EMCD/", "emcdpool"),
+        (b"EMC: US2", "eclipsemc"),
+        (b"EMC US1", "eclipsemc"),
+        (b"xEMCx", None),
+        (b"/ViaBTC/TATMAS Pool/", "tatmaspool"),
+        (b"/ViaBTC/Mined by rme100/,", "viabtc"),
+        (b"viabtc.com deploy", "viabtc"),
+        (b"Mined By 175btc.com", "175btc"),
+        (b"eu/BTC.com/", "btccom"),
+        (b"btc.com", None),
+        (b"\xc0_BTCPool\xfa\xbemm", None),
+        (b"btcpool/b8dsg", None),
+        (b"\nckpool", None),
+        (b"\nckpool\x0c/solo.ckpool.org/", "solock"),
+        (b"\nckpool\x0b/BitClub Network/", "bitclub"),
+        (b"/Kano /BEBOP/\nckpool", "kanopool"),
+        (b"binance/fr214", "binancepool"),
+        (b"hz/Binance/", "binancepool"),
+        (b"/$Mined by 7pool.com/", "7pool"),
+        ("七彩神仙鱼".encode(), "f2pool"),
+        ("🐟\x15Mined by chenguanghai".encode(), "f2pool"),
+        ("/八宝池 8baochi.com/".encode(), "8baochi"),
+        ("🐵🚀".encode(), "mononaut"),
+        (b"https://x.io/c/9b2cbd4e-7b1f-4d43-8f0c-0d8f2c1f8a11", None),
+        (b"", None),
+    ],
+)
+def test_tag_collisions(text: bytes, pool: str | None) -> None:
+    assert judge(b"\x03\xa0\xbb\x0d" + text).pool == pool
+
+
+def test_inner_tags_are_covered_not_conflicts() -> None:
+    found = judge(b"/ViaBTC/TATMAS Pool/")
+    assert {(e.pool, e.strength) for e in found.evidence} == {
+        ("tatmaspool", "strong"),
+        ("viabtc", "covered"),
+    }
+    assert found.conflicts == ()
+
+
+def test_a_software_default_gives_way_to_payouts() -> None:
+    solo = judge(b"ckpool", ("18HEMWFXM9UGPVZHUMdBPD3CMFWYn2NPRX", BLOCK))
+    assert (solo.pool, solo.rule) == ("shawnp0wers", "payout")
+    rotated = judge(b"btcpool/b8dsg", ("1Bf9sZvBHPFGVPX71WX2njhd1NXKv5y7v5", BLOCK))
+    assert (rotated.pool, rotated.rule) == ("btccom", "payout")
+    alone = judge(b"BTCPool")
+    assert (alone.pool, alone.rule) == (None, "weak")
+    assert alone.evidence[0].pool == "btcpoolunidentified"
+    named = judge(b"BTCPool", ("1Ca1KNQQo8akbrwTjjXuk8aikvC2pwodU2", BLOCK))
+    assert (named.pool, named.rule) == ("btcpoolunidentified", "payout")
+
+
+def test_addresses_claimed_by_two_pools_have_one_owner_and_tags_decide() -> None:
+    antpool = judge(b"Mined by AntPool57", ("12dRugNcdxK39288NjcDV4GX7rMsKCGn6B", BLOCK))
+    assert (antpool.pool, antpool.rule) == ("antpool", "tag+payout")
+    other = judge(b"/BTC.COM/", ("12dRugNcdxK39288NjcDV4GX7rMsKCGn6B", BLOCK))
+    assert (other.pool, other.rule) == ("btccom", "tag")
+    assert [(e.kind, e.pool) for e in other.conflicts] == [("payout", "antpool")]
+    assert (tag_owner(other), payout_owner(other)) == ("btccom", "antpool")
+    again = judge(b"Mined by AntPool57", ("1Bf9sZvBHPFGVPX71WX2njhd1NXKv5y7v5", BLOCK))
+    assert again.pool == "antpool"
+    assert payout_owner(again) == "btccom"
+
+
+def test_small_payouts_to_known_pools_name_nobody() -> None:
+    miners = [("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", BLOCK // 3)] * 3
+    fee = ("1KFHE7w8BhaENAswwryaoccDb6qcT6DbYY", BLOCK // 50)
+    ocean = judge(b"< OCEAN.XYZ >\x0fF2Pool fan\x00", *miners, fee)
+    assert ocean.pool == "ocean"
+    assert ocean.conflicts == ()
+    untagged = judge(b"", *miners, fee)
+    assert (untagged.pool, untagged.rule) == (None, "weak")
+    assert untagged.evidence[0].share == pytest.approx(0.02, abs=0.001)
+
+
+def test_a_payout_needs_more_than_half_of_the_value() -> None:
+    f2pool, viabtc = "1KFHE7w8BhaENAswwryaoccDb6qcT6DbYY", "1PuJjnF476W3zXfVYmJfGnouzFDAXakkL4"
+    assert judge(b"", (f2pool, 50), (viabtc, 50)).pool is None
+    assert judge(b"", (f2pool, 51), (viabtc, 49)).pool == "f2pool"
+    assert judge(b"", (f2pool, 30), (viabtc, 40), (f2pool, 30)).pool == "f2pool"
+    assert judge(b"", (f2pool, 0)).pool is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"/ViaBTC/Mined by F2Pool/,",
+        "🐟\x10Mined by AntPool\x00\x00".encode(),
+        b"/F2Pool/e\x10Mined by AntPool\x00",
+        b"OCEAN.XYZ\x0fMined by AntPool\x00",
+    ],
+)
+def test_a_miner_may_call_himself_like_a_pool(text: bytes) -> None:
+    found = judge(text)
+    assert found.pool in ("viabtc", "f2pool", "ocean")
+    assert found.conflicts == ()
+    assert {e.pool for e in found.evidence if e.strength == "weak"} <= {"f2pool", "antpool"}
+
+
+def test_tags_of_equal_length_name_nobody_unless_the_payout_decides() -> None:
+    tied = judge(b"/BTCC/ and /EMCD/")
+    assert (tied.pool, tied.rule) == (None, "ambiguous")
+    assert {e.pool for e in tied.conflicts} == {"btcc", "emcdpool"}
+    paid = judge(b"/BTCC/ and /EMCD/", ("152f1muMCNa7goXYhYAQC61hxEgGacmncB", BLOCK))
+    assert (paid.pool, paid.rule) == ("btcc", "tag+payout")
+    assert {e.pool for e in paid.conflicts} == {"emcdpool"}
+
+
+def test_text_in_an_op_return_counts_when_nothing_else_speaks() -> None:
+    text = b"Mined by 1hash.com"
+    outputs = (TxOut(BLOCK, b"\x51"), TxOut(0, bytes([0x6A, len(text)]) + text))
+    found = attribute_parts(b"\x03\xe6\xb5\x06", outputs, REGISTRY)
+    assert (found.pool, found.rule) == ("1hash", "output-tag")
+    assert found.evidence[0].where == ("outputs[1]", 2, len(text))
+    assert pool_of(b"\x03\xe6\xb5\x06", outputs, REGISTRY) == "1hash"
+
+
+def test_tags_hold_within_their_heights() -> None:
+    assert judge(b"/xxxxxx.com/", height=708_622).pool == "poolin"
+    assert judge(b"/xxxxxx.com/", height=900_000).pool is None
+    assert judge(b"/xxxxxx.com/").pool == "poolin"
+
+
+def test_labels_are_the_weakest() -> None:
+    coinbase = parse_coinbase(build_coinbase(830_000, b"/ViaBTC/", [TxOut(BLOCK, b"\x51")]))
+    label = Label("btcpool(unidentified)", "sorukumar")
+    tagged = attribute(coinbase, REGISTRY, height=830_000, label=label)
+    assert (tagged.pool, tagged.rule) == ("viabtc", "tag")
+    assert [e.kind for e in tagged.conflicts] == ["label"]
+    alone = attribute(None, REGISTRY, label=label)
+    assert (alone.pool, alone.rule) == ("btcpoolunidentified", "label")
+    assert alone.evidence[0].source == "sorukumar"
+    nobody = attribute(None, REGISTRY, label=Label("unknown", "sorukumar"))
+    assert (nobody.pool, nobody.rule, nobody.evidence) == (None, "none", ())
+    assert nobody.registry_version == REGISTRY.version
+
+
+def test_a_strong_pattern_tag_and_its_anchor() -> None:
+    registry = parse_registry(
+        """
+        [sources]
+        s = "here"
+        [[pool]]
+        slug = "rotating"
+        name = "Rotating"
+        tags = [{ pattern = 'url/[0-9a-f]{8}', anchor = "url/", sources = ["s"], note = "rotates" }]
+        """
+    )
+    for text, pool in ((b".url/0123abcd.", "rotating"), (b"url/xyz", None)):
+        assert pool_of(text, (), registry) == pool
+        assert pools_of([text], registry) == [pool]
+        found = attribute_parts(text, (), registry)
+        assert found.pool == pool
+    assert attribute_parts(b"..url/0123abcd", (), registry).evidence[0].matched == b"url/0123abcd"
+
+
+PIECES = [tag.literal for tag in REGISTRY.tags] + [b"Mined by ", b"\x0f", b"/", b"\xfa\xbemm"]
+
+
+@given(
+    st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=8)), max_size=20).map(b"".join),
+    st.lists(
+        st.tuples(
+            st.integers(0, 2**64 - 1),
+            st.one_of(st.binary(max_size=60), st.sampled_from(sorted(REGISTRY.payouts))),
+        ),
+        max_size=5,
+    ),
+)
+def test_any_bytes_are_read_and_all_paths_agree(
+    script_sig: bytes, pays: list[tuple[int, bytes]]
+) -> None:
+    outputs = [TxOut(value, script) for value, script in pays]
+    found = attribute_parts(script_sig, outputs, REGISTRY)
+    assert pool_of(script_sig, outputs, REGISTRY) == found.pool
+    assert pools_of([b"/", script_sig], REGISTRY, [(), outputs])[1] == found.pool
+    for item in found.evidence:
+        if item.kind == "tag":
+            place = item.where
+            data = script_sig
+            if place.field != "script_sig":
+                data = outputs[int(re.sub(r"\D", "", place.field))].script
+            assert data[place.offset : place.offset + place.length] == item.matched
+    assert all(item in found.evidence for item in found.conflicts)
+
+
+def test_hostile_sizes_take_linear_time() -> None:
+    huge = b"Mined by AntPoolEMC /ViaBTC/F2Pool" * 20_000
+    outputs = (TxOut(1, b"\x6a" + huge),) + (TxOut(0, b"\x6a"),) * 20_000
+    found = attribute_parts(huge, outputs, REGISTRY)
+    assert Counter(e.kind for e in found.evidence)["tag"] > 100_000
+
+
+def test_an_empty_registry_is_no_registry() -> None:
+    with pytest.raises(ValueError, match=r"at least one \[\[pool\]\]"):
+        parse_registry("")
+    assert isinstance(REGISTRY, Registry)
