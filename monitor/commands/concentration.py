@@ -73,26 +73,26 @@ def command(
         facts = {"source": "counts given"}
         _show(summarize(counts, level=level, draws=DRAWS, seed=seed), facts, form)
         return
-    table, window = selection.table("30d" if selection.history else "2016")
-    facts = {"source": selection.source, "window": str(window), "lens": selection.lens}
     if each:
         from monitor.commands.series_output import show_series
 
+        table, window = selection.table()
+        facts = {"source": selection.source, "window": str(window), "lens": selection.lens}
         show_series(table, facts, level, form)
         return
-    start = datetime.fromtimestamp(int(table.start_time[-1]), UTC)
-    facts |= {
-        "start": start.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "first_height": str(table.first_height[-1]),
+    last = selection.last()
+    start = datetime.fromtimestamp(last.start_time, UTC)
+    facts = {
+        "source": selection.source,
+        "window": str(last.window),
+        "lens": selection.lens,
+        "start": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "first_height": str(last.first_height),
     }
-    last = summarize(
-        table.row(-1),
-        unattributed=int(table.unattributed[-1]),
-        level=level,
-        draws=DRAWS,
-        seed=seed,
+    summary = summarize(
+        last.counts, unattributed=last.unattributed, level=level, draws=DRAWS, seed=seed
     )
-    _show(last, facts, form)
+    _show(summary, facts, form)
 
 
 def _show(summary: Summary, facts: Mapping[str, str], form: str | None) -> None:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import csv
 import functools
+import math
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
 import click
 
-from analyzers.windows import CountTable, EntityOf, Window, by_tag, lens_from
+from analyzers.windows import (
+    CountTable,
+    EntityOf,
+    Mined,
+    Window,
+    by_tag,
+    latest,
+    lens_from,
+    partition,
+    tally,
+)
 from monitor.commands.options import settings_options
 from monitor.config import Settings
+from monitor.errors import StoreError
 
 DAY: Final = 86_400
 MAX_LINES: Final = 1_000_000
@@ -105,6 +118,16 @@ def read_lens(path: Path) -> EntityOf:
     return lens_from(mapping)
 
 
+class Last(NamedTuple):
+    """The last window: blocks per entity, those of nobody known, and where it begins."""
+
+    counts: dict[str, int]
+    unattributed: int
+    first_height: int
+    start_time: int
+    window: Window
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What part of which chain to look at."""
@@ -121,7 +144,8 @@ class Selection:
         """Who says which pool mined a block."""
         from analyzers.history import SOURCE
 
-        return SOURCE if self.history else "blocks of the store"
+        synthetic = f"{self._synthetic} chain, " if self._synthetic else ""
+        return SOURCE if self.history else f"{synthetic}blocks of the store"
 
     @property
     def span(self) -> str:
@@ -132,29 +156,86 @@ class Selection:
         ]
         return f"{ends[0] or 'the beginning'} to {ends[1] or 'the end'}"
 
-    def table(self, default: str) -> tuple[CountTable, Window]:
+    def table(self, of_history: str = "7d", of_store: str = "1008") -> tuple[CountTable, Window]:
         """Return blocks per entity in windows that do not overlap, and the window used.
+
+        Parameters
+        ----------
+        of_history, of_store:
+            Windows to use where none is asked for.
 
         Raises
         ------
         click.UsageError
             If the window does not fit the source, or no whole window is there.
+        StoreError
+            If the store cannot be read.
         """
-        window = self.window or Window.parse(default)
-        table = self._from_history(window)
+        window = self.window or Window.parse(of_history if self.history else of_store)
+        if self.history:
+            table = self._history(window)
+        else:
+            table = partition(self._mined(), window, lens_named(self.lens))
         if not len(table):
             raise click.UsageError(
-                f"no whole window of {window} between {self.span}; try a smaller --window"
+                f"no whole window of {window} from {self.span}; try a smaller --window"
             )
         return table, window
 
-    def _from_history(self, window: Window) -> CountTable:
+    def last(self, of_history: str = "30d", of_store: str = "2016") -> Last:
+        """Return the last window; in the store it ends with the last block, as the agent's do.
+
+        It may be shorter than asked for where the store does not hold as much. Raises as
+        `table` does.
+        """
+        if self.history:
+            table, window = self.table(of_history, of_store)
+            return Last(
+                table.row(-1),
+                int(table.unattributed[-1]),
+                int(table.first_height[-1]),
+                int(table.start_time[-1]),
+                window,
+            )
+        window = self.window or Window.parse(of_store)
+        mined = latest(self._mined(), window)
+        if not mined:
+            raise click.UsageError(f"the store has no block from {self.span}")
+        found = tally(mined, lens_named(self.lens))
+        return Last(
+            dict(found.counts), found.unattributed, found.first_height, found.first_time, window
+        )
+
+    def _history(self, window: Window) -> CountTable:
         from analyzers.history import load_history
 
         if window.seconds is None or window.seconds % DAY:
             raise click.UsageError("the history that ships counts days: give --window 7d or so")
         days = load_history().between(self.start, self.end).under(lens_named(self.lens))
         return days.merged(window.seconds // DAY)
+
+    @property
+    def _synthetic(self) -> str:
+        return self.settings.source if self.settings.source in {"sample", "rehearsal"} else ""
+
+    def _mined(self) -> list[Mined]:
+        """Return the blocks of the store in the span asked for, by header time."""
+        from monitor.app import store_url
+        from monitor.store.sql import open_store
+
+        network = "regtest" if self._synthetic == "rehearsal" else self.settings.network
+        where = store_url(self.settings, self._synthetic)
+        try:
+            store = open_store(where, network, synthetic=self._synthetic, read_only=True)
+        except StoreError as error:
+            raise StoreError(f"{error} (--history needs no store)") from None
+        with closing(store):
+            columns = store.columns(("height", "time", "pool"))
+        blocks = zip(columns["height"], columns["time"], columns["pool"], strict=True)
+        mined = (Mined(*cast("tuple[int, int, str | None]", block)) for block in blocks)
+        first = -math.inf if self.start is None else self.start
+        end = math.inf if self.end is None else self.end
+        return [block for block in mined if first <= block.time < end]
 
 
 def lens_named(name: str) -> EntityOf:
@@ -170,7 +251,11 @@ def lens_named(name: str) -> EntityOf:
 def selection_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the options that choose blocks, and pass it a `Selection`."""
 
-    @click.option("--history", is_flag=True, help="Use the history that ships (2020 to 2026).")
+    @click.option(
+        "--history",
+        is_flag=True,
+        help="Use the history that ships (2020 to 2026) instead of the store.",
+    )
     @click.option(
         "--window", callback=parsed_by(Window.parse), help="Blocks (144) or time (12h, 7d, 2w)."
     )

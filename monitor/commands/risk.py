@@ -84,9 +84,9 @@ def _attacker(
     """Return the name, share and interval of whom to look at, and what is known of them."""
     unattributed, facts = 0, {"source": "counts given"}
     if counts is None:
-        table, window = selection.table("7d" if selection.history else "1008")
-        counts, unattributed = table.row(-1), int(table.unattributed[-1])
-        facts = {"source": selection.source, "window": str(window), "lens": selection.lens}
+        last = selection.last("7d", "1008")
+        counts, unattributed = last.counts, last.unattributed
+        facts = {"source": selection.source, "window": str(last.window), "lens": selection.lens}
     summary = summarize(counts, unattributed=unattributed)
     if not summary.shares:
         raise click.UsageError("no block is attributed to anybody, so there is no largest miner")

@@ -65,7 +65,7 @@ def command(selection: Selection, measure: str, alpha: float, form: str | None) 
       poolscope trend --history --window 30d --from 2022-01-01
       poolscope trend --history --measure foundryusa --json
     """  # noqa: D301 - click wants the character itself
-    table, window = selection.table("7d" if selection.history else "1008")
+    table, window = selection.table()
     title, unit, values = _measure(measure, table)
     parts = [_Part("all", len(table), _trend(values(table), table))]
     parts += [_Part(era.name, len(part), _trend(values(part), part)) for era, part in by_era(table)]
