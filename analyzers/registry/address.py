@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-_BASE58: Final = {
-    c: i for i, c in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
-}
-_BECH32: Final = {c: i for i, c in enumerate("qpzry9x8gf2tvdw0s3jn54khce6mua7l")}
+_BASE58_DIGITS: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BASE58: Final = {digit: value for value, digit in enumerate(_BASE58_DIGITS)}
+_BECH32_DIGITS: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BECH32: Final = {digit: value for value, digit in enumerate(_BECH32_DIGITS)}
 _PUBKEY_HASH: Final = {0x00, 0x6F}
 _SCRIPT_HASH: Final = {0x05, 0xC4}
 _PREFIXES: Final = ("bc", "tb", "bcrt")
@@ -48,6 +48,19 @@ def script_of(address: str) -> bytes:
     raise AddressError(f"{address!r} is no Bitcoin address: unknown version or length")
 
 
+def address_of(script: bytes) -> str | None:
+    """Return the mainnet address that pays `script`, None if no address does."""
+    if len(script) == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":
+        return _to_base58check(b"\x00" + script[3:23])
+    if len(script) == 23 and script[:2] == b"\xa9\x14" and script[22:] == b"\x87":
+        return _to_base58check(b"\x05" + script[2:22])
+    if 4 <= len(script) <= 42 and script[1] == len(script) - 2:
+        version = script[0] - 0x50 if script[0] else 0
+        if 0 <= version <= 16 and (script[0] > 0x50 or len(script) in (22, 34)):
+            return _to_bech32(version, script[2:])
+    return None
+
+
 def _base58check(text: str) -> bytes:
     if not 26 <= len(text) <= 36 or not all(c in _BASE58 for c in text):
         raise AddressError(f"{text[:100]!r} is no Bitcoin address")
@@ -60,6 +73,27 @@ def _base58check(text: str) -> bytes:
     if hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:4] != checksum:
         raise AddressError(f"{text!r}: the checksum is wrong, look for a typing error")
     return payload
+
+
+def _to_base58check(payload: bytes) -> str:
+    raw = payload + hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:4]
+    number = int.from_bytes(raw, "big")
+    text = ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = _BASE58_DIGITS[digit] + text
+    return "1" * (len(raw) - len(raw.lstrip(b"\x00"))) + text
+
+
+def _to_bech32(version: int, program: bytes) -> str:
+    bits = len(program) * 8
+    groups = (bits + 4) // 5
+    number = int.from_bytes(program, "big") << (groups * 5 - bits)
+    values = [version, *(number >> 5 * i & 31 for i in reversed(range(groups)))]
+    constant = _BECH32M_CONST if version else _BECH32_CONST
+    check = _polymod("bc", values + [0] * 6) ^ constant
+    values += (check >> 5 * i & 31 for i in reversed(range(6)))
+    return "bc1" + "".join(_BECH32_DIGITS[value] for value in values)
 
 
 def _witness_script(address: str) -> bytes:

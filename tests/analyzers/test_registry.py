@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import doctest
+import hashlib
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzers.attribution import pool_of
+from analyzers.registry import RegistryError, load_registry, parse_registry
+from analyzers.registry.address import AddressError, address_of, script_of
+from analyzers.registry.values import Heights
+
+REGISTRY = load_registry()
+
+ONE = """
+[sources]
+list = "somewhere"
+
+[[pool]]
+slug = "one"
+name = "One Pool"
+aliases = ["First"]
+ids = { mempool = ["7"], sorukumar = ["uno"] }
+tags = [{ text = "/one/", sources = ["list"] }]
+payouts = [{ address = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", sources = ["list"] }]
+"""
+
+
+def second(body: str) -> str:
+    return f'{ONE}\n[[pool]]\nslug = "two"\nname = "Two"\n{body}\n'
+
+
+def test_what_ships() -> None:
+    assert len(REGISTRY) >= 160
+    assert re.fullmatch(r"[0-9a-f]{64}", REGISTRY.version)
+    for pool in REGISTRY:
+        assert pool.tags or pool.payouts, pool.slug
+        for row in (*pool.tags, *pool.payouts):
+            assert row.sources
+            assert set(row.sources) <= set(REGISTRY.sources)
+            if row.sources == ("coinbase",) or row.strength == "weak":
+                assert row.note, (pool.slug, row)
+
+
+def test_every_tag_can_match() -> None:
+    for tag in REGISTRY.tags:
+        if tag.strength == "strong" and tag.pattern is None:
+            assert pool_of(b"\x03\x01\x02\x03" + tag.literal, (), REGISTRY) == tag.pool
+
+
+@pytest.mark.parametrize(
+    ("list_name", "label", "slug"),
+    [
+        ("mempool", "44", "antpool"),
+        ("bitcoin-data", "44", "transactioncoinmining"),
+        ("btccom", "44", None),
+        ("btccom", "CloverPool", "btccom"),
+        ("mempool", "foundryusa", "foundryusa"),
+        ("mempool", "Foundry USA", "foundryusa"),
+        ("sorukumar", "oceanxyz", "ocean"),
+        ("sorukumar", "dpool", "gdpool"),
+        ("mempool", "dpool", "dpool"),
+        ("sorukumar", "btcpool(unidentified)", "btcpoolunidentified"),
+        ("sorukumar", "cleanincentive", "terrapool"),
+        ("some other list", "SlushPool", "braiinspool"),
+        ("mempool", "unknown", None),
+        ("mempool", "", None),
+        ("mempool", "nobody knows", None),
+    ],
+)
+def test_labels(list_name: str, label: str, slug: str | None) -> None:
+    assert REGISTRY.slug_of_label(list_name, label) == slug
+
+
+def test_names() -> None:
+    assert REGISTRY.name_of("braiinspool") == "Braiins Pool"
+    assert REGISTRY.name_of("gone") == "gone"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("=", "not TOML"),
+        ("[sources]", r"at least one \[\[pool\]\]"),
+        ("pool = [1]\nsources = {}", "must be a table"),
+        (
+            second('tags = [{ text = "/one/", sources = ["list"] }]'),
+            "claimed by 'one' and by 'two'",
+        ),
+        (second('tags = [{ hex = "2f6f6e652f", sources = ["list"] }]'), "claimed by 'one'"),
+        (
+            second(
+                'payouts = [{ hex = "76a91462e907b15cbf27d5425399ebf6f0fb50ebb88f1888ac",'
+                ' sources = ["list"] }]'
+            ),
+            "payout script",
+        ),
+        (second('aliases = ["one-pool"]'), "name onepool is claimed"),
+        (second('ids = { mempool = ["7"] }'), "id in mempool 7 is claimed"),
+        (ONE + ONE.partition("\n\n")[2], "slug one is claimed"),
+        (second('tag = "/x/"'), "unknown key 'tag'"),
+        (second('tags = [{ text = "x", hex = "00", sources = ["list"] }]'), "give one of"),
+        (second('tags = [{ text = "x", sources = ["list"] }]'), "2 to 100 bytes"),
+        (second('tags = [{ hex = "0x", sources = ["list"] }]'), "hexadecimal"),
+        (second('tags = [{ text = "/two/" }]'), "names its sources"),
+        (second('tags = [{ text = "/two/", sources = ["rumour"] }]'), "names its sources"),
+        (second('tags = [{ pattern = "a+", sources = ["list"] }]'), "needs its anchor"),
+        (
+            second('tags = [{ pattern = "(", anchor = "ab", note = "n", sources = ["list"] }]'),
+            "pattern",
+        ),
+        (second('tags = [{ text = "/2/", strength = "so so", sources = ["list"] }]'), "weak"),
+        (second('tags = [{ text = "/2/", first = -1, sources = ["list"] }]'), "heights"),
+        (second('tags = [{ text = "/2/", first = 2, last = 1, sources = ["list"] }]'), "above"),
+        (second('tags = "/2/"'), "array of tables"),
+        (second("aliases = [1]"), "array of strings"),
+        (second("website = 1"), "is a string"),
+        (second("ids = 1"), "ids is a table"),
+        (second('payouts = [{ address = "1abc", sources = ["list"] }]'), "no Bitcoin address"),
+        (second('payouts = [{ sources = ["list"] }]'), "either address or hex"),
+        ('[sources]\n[[pool]]\nslug = "A B"\nname = "x"', "a slug is"),
+        ('[sources]\n[[pool]]\nslug = "ab"', "name is missing"),
+    ],
+)
+def test_what_is_ambiguous_or_wrong_is_refused(text: str, message: str) -> None:
+    with pytest.raises(RegistryError, match=message) as refusal:
+        parse_registry(text, "mine.toml")
+    assert str(refusal.value).startswith("mine.toml")
+
+
+def test_files(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match=r"none\.toml: cannot be read"):
+        load_registry(tmp_path / "none.toml")
+    (tmp_path / "own.toml").write_text(ONE)
+    assert list(load_registry(tmp_path / "own.toml").pools) == ["one"]
+
+
+def test_version_changes_with_what_decides_and_with_nothing_else() -> None:
+    version = parse_registry(ONE).version
+    assert parse_registry(ONE.replace("somewhere", "elsewhere")).version == version
+    for old, new in (("/one/", "/1/"), ('["7"]', '["8"]'), ("text =", 'strength = "weak", text =')):
+        assert parse_registry(ONE.replace(old, new)).version != version
+
+
+def test_add_a_pool_in_five_minutes() -> None:
+    """The example of docs/registry.md is accepted beside the pools that ship."""
+    page = (Path(__file__).parents[2] / "docs" / "registry.md").read_text("utf-8")
+    (example,) = re.findall(r"```toml\n(\[\[pool\]\]\n.*?)```", page, re.DOTALL)
+    shipped = Path(importlib.import_module("analyzers.registry").__path__[0], "pools.toml")
+    registry = parse_registry(shipped.read_text("utf-8") + example)
+    assert len(registry) == len(REGISTRY) + 1
+    (slug,) = set(registry.pools) - set(REGISTRY.pools)
+    for tag in registry.pools[slug].tags:
+        assert pool_of(b"...." + tag.literal, (), registry) == slug
+
+
+def test_heights() -> None:
+    assert 5 in Heights(5, 5)
+    assert 4 not in Heights(5)
+    assert 6 not in Heights(None, 5)
+    assert None in Heights(5, 6)
+    assert str(Heights(5)) == "5.."
+
+
+# Addresses and scripts of BIP173 and BIP350.
+VECTORS = [
+    ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "76a91462e907b15cbf27d5425399ebf6f0fb50ebb88f1888ac"),
+    ("1111111111111111111114oLvT2", "76a914000000000000000000000000000000000000000088ac"),
+    ("3P14159f73E4gFr7JterCCQh9QjiTjiZrG", "a914e9c3dd0c07aac76179ebc76a6c78d4d67c6c160a87"),
+    (
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+        "0014751e76e8199196d454941c45d1b3a323f1433bd6",
+    ),
+    (
+        "bc1pw508d6qejxtdg4y5r3zarvary0c5xw7kw508d6qejxtdg4y5r3zarvary0c5xw7kt5nd6y",
+        "5128751e76e8199196d454941c45d1b3a323f1433bd6751e76e8199196d454941c45d1b3a323f1433bd6",
+    ),
+    ("bc1sw50qgdz25j", "6002751e"),
+    (
+        "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0",
+        "512079be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
+    ),
+]
+
+
+@pytest.mark.parametrize(("address", "script"), VECTORS)
+def test_addresses_become_scripts_and_back(address: str, script: str) -> None:
+    assert script_of(address).hex() == script
+    assert address_of(bytes.fromhex(script)) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb",  # one character changed
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfN",
+        "0A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+        "LQ3B36Yv2rBTxdgAdYpU2UcEZsaNwXeATk",  # Litecoin
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
+        "bc1Qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+        "bc1p38j9r5y49hruaue7wxjce0updqjuyyx0kh56v8s25huc6995vvpql3jow4",
+        "BC130XLXVLHEMJA6C4DQV22UAPCTQUPFHLXM9H8Z3K2E72Q4K9HCZ7VQ7ZWS8R",
+        "bc1pw5dgrnzv",
+        "bc1gmk9yu",
+        "tb1pw508d6qejxtdg4y5r3zarqfsj6c3",
+        "",
+        "bc1",
+    ],
+)
+def test_broken_addresses_are_refused(address: str) -> None:
+    with pytest.raises(AddressError):
+        script_of(address)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_read_as_an_address_or_refused(text: str) -> None:
+    try:
+        script = script_of(text)
+    except AddressError:
+        return
+    assert script
+
+
+@given(st.binary(min_size=20, max_size=20), st.binary(min_size=32, max_size=32))
+def test_round_trip(short: bytes, long: bytes) -> None:
+    for script in (
+        b"\x76\xa9\x14" + short + b"\x88\xac",
+        b"\xa9\x14" + short + b"\x87",
+        b"\x00\x14" + short,
+        b"\x00\x20" + long,
+        b"\x51\x20" + long,
+    ):
+        address = address_of(script)
+        assert address is not None
+        assert script_of(address) == script
+
+
+@given(st.binary(max_size=80))
+def test_scripts_without_an_address_have_none(script: bytes) -> None:
+    address = address_of(script)
+    assert address is None or script_of(address) == script
+
+
+def test_keys_are_not_taken_for_addresses() -> None:
+    assert address_of(b"\x21" + hashlib.sha256(b"").digest() + b"\x02\xac") is None
+
+
+@pytest.mark.parametrize("name", ["coinbase", "escape", "registry.address", "registry.values"])
+def test_examples(name: str) -> None:
+    results = doctest.testmod(importlib.import_module(f"analyzers.{name}"))
+    assert results.attempted
+    assert not results.failed
