@@ -10,6 +10,7 @@ import pytest
 MODULES = (
     "changepoints",
     "concentration",
+    "frames",
     "history",
     "intervals",
     "network",

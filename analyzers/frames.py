@@ -1,0 +1,120 @@
+"""The one place that names DataFrame columns and dtypes, for researchers.
+
+Importing it imports pandas; the agent does not. Times are UTC timestamps, shares and HHI
+are ratios 0..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from analyzers.intervals import LEVEL, share_intervals
+from analyzers.series import series
+from analyzers.windows import CountTable, Mined
+
+TIME: Final = "datetime64[s, UTC]"
+
+BLOCKS: Final = {"height": "int64", "time": TIME, "pool": "category"}
+"""One row a block of the active chain; `pool` is missing where nobody is known."""
+
+SHARES: Final = {
+    "start": TIME,
+    "first_height": "int64",
+    "entity": "category",
+    "blocks": "int64",
+    "share": "float64",
+    "share_low": "float64",
+    "share_high": "float64",
+}
+"""One row for each window and entity that found a block in it."""
+
+CONCENTRATION: Final = {
+    "start": TIME,
+    "first_height": "int64",
+    "blocks": "int64",
+    "entities": "int64",
+    "hhi": "float64",
+    "hhi_plug_in": "float64",
+    "hhi_low": "float64",
+    "hhi_high": "float64",
+    "hhi_sd": "float64",
+    "effective_number": "float64",
+    "nakamoto": "Int64",
+    "largest": "float64",
+    "largest_low": "float64",
+    "largest_high": "float64",
+}
+"""One row a window; figures as in `analyzers.series.Series`."""
+
+
+def blocks_frame(mined: Iterable[Mined]) -> pd.DataFrame:
+    """Return blocks as a frame with the columns `BLOCKS`.
+
+    Examples
+    --------
+    >>> blocks_frame([Mined(7, 1230000000, "antpool"), Mined(8, 1230000600, None)])["pool"].tolist()
+    ['antpool', nan]
+    """
+    frame = pd.DataFrame(list(mined), columns=list(BLOCKS))
+    frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="s", utc=True)
+    return frame.astype(BLOCKS)
+
+
+def mined_from(frame: pd.DataFrame) -> list[Mined]:
+    """Return the blocks of a frame with the columns `BLOCKS`, in height order."""
+    ordered = frame.sort_values("height")
+    seconds = ordered["time"].astype(TIME).astype("int64")
+    pools = ordered["pool"].astype("object")
+    return [
+        Mined(int(height), int(time), None if pd.isna(pool) else str(pool))
+        for height, time, pool in zip(ordered["height"], seconds, pools, strict=True)
+    ]
+
+
+def concentration_frame(table: CountTable, level: float = LEVEL) -> pd.DataFrame:
+    """Return the figures of each window of `table`, with the columns `CONCENTRATION`.
+
+    Examples
+    --------
+    >>> from analyzers.history import load_history
+    >>> frame = concentration_frame(load_history().merged(30))
+    >>> frame.set_index("start")["nakamoto"].iloc[-1]
+    np.int64(3)
+    """
+    found = series(table, level)
+    columns = {name: getattr(found, name) for name in CONCENTRATION if name != "start"}
+    frame = pd.DataFrame({"start": _times(found.start_time), **columns})
+    frame["nakamoto"] = frame["nakamoto"].astype("Int64").mask(frame["nakamoto"] < 0)
+    return frame.astype(CONCENTRATION)
+
+
+def shares_frame(table: CountTable, level: float = LEVEL) -> pd.DataFrame:
+    """Return the shares of each window of `table`, long, with the columns `SHARES`."""
+    rows, columns = np.nonzero(table.counts)
+    found, blocks = table.counts[rows, columns], table.blocks[rows]
+    low, high = np.empty(len(found)), np.empty(len(found))
+    for total in np.unique(blocks):
+        same = blocks == total
+        low[same], high[same] = share_intervals(found[same], int(total), level)
+    frame = pd.DataFrame(
+        {
+            "start": _times(table.start_time[rows]),
+            "first_height": table.first_height[rows],
+            "entity": pd.Categorical(
+                np.array(table.entities, dtype=object)[columns], categories=list(table.entities)
+            ),
+            "blocks": found,
+            "share": found / np.maximum(blocks, 1),
+            "share_low": low,
+            "share_high": high,
+        }
+    )
+    return frame.astype({name: dtype for name, dtype in SHARES.items() if name != "entity"})
+
+
+def _times(seconds: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pd.DatetimeIndex:
+    return pd.to_datetime(seconds, unit="s", utc=True)
