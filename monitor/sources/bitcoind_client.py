@@ -1,0 +1,69 @@
+"""One node's two interfaces behind one limit of requests in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from monitor.sources.bitcoind_rest import RestClient, RestReply
+from monitor.sources.bitcoind_rpc import Login, RpcClient
+
+REQUESTS_IN_FLIGHT: Final = 8
+"""Requests at a time; the node's work queue is 16 deep and has other users too."""
+
+T = TypeVar("T")
+
+
+class NodeClient:
+    """Asks one node, until `close`.
+
+    Parameters
+    ----------
+    url:
+        Scheme, host and port.
+    login:
+        How to log in to RPC; REST has no login.
+    timeout:
+        Seconds that one answer may take.
+    """
+
+    def __init__(self, url: str, login: Login, *, timeout: float) -> None:
+        self._rpc = RpcClient(urlsplit(url), login, timeout=timeout)
+        self._rest = RestClient(url, timeout=timeout)
+        self._slots = asyncio.Semaphore(REQUESTS_IN_FLIGHT)
+
+    @property
+    def logins(self) -> int:
+        """How often the credentials were new; a node writes another cookie at each start."""
+        return self._rpc.logins
+
+    async def call(self, method: str, *params: Any) -> Any:
+        """Return the result of an RPC method; raises `SourceError`."""
+        async with self._slots:
+            return await self._rpc.call(method, *params)
+
+    async def long_poll(self, method: str, milliseconds: int, *params: Any) -> Any:
+        """Return the result of an RPC method that the node may answer late on purpose."""
+        return await self._rpc.call(method, milliseconds, *params, wait=milliseconds / 1000)
+
+    async def get(self, path: str, limit: int) -> RestReply:
+        """Return the reply to a REST request; raises `SourceError`."""
+        async with self._slots:
+            return await self._rest.get(path, limit)
+
+    async def close(self) -> None:
+        """Give up what is under way and close the connections."""
+        await self._rest.close()
+        await self._rpc.close()
+
+
+async def gather(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return the results in order; the first failure ends the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(coroutine) for coroutine in coroutines]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]

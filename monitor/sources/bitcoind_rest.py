@@ -1,0 +1,84 @@
+"""The REST interface of a bitcoind node: bulk bytes without login."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import aiohttp
+
+from monitor.errors import BadReply, SourceRefused, SourceUnavailable
+from monitor.sources.bitcoind_reply import printable
+
+_ANSWERS: Final = {200, 400, 404}
+
+
+class RestReply(NamedTuple):
+    """What the node answered: HTTP status (200, 400 or 404) and body."""
+
+    status: int
+    body: bytes
+
+    @property
+    def endpoint_exists(self) -> bool:
+        """False where the node has no such path at all: then it says nothing but 404."""
+        return self.status != 404 or bool(self.body)
+
+
+class RestClient:
+    """Asks one node's REST interface; `url` has scheme, host and port only."""
+
+    def __init__(self, url: str, *, timeout: float) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=timeout, connect=min(timeout, 5.0)),
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
+        )
+
+    async def get(self, path: str, limit: int) -> RestReply:
+        """Return the reply to ``GET path``; one of more than `limit` bytes is refused.
+
+        Raises
+        ------
+        SourceUnavailable
+            If the node is down, warming up or too busy.
+        SourceRefused, BadReply
+            If something else than a node answers.
+        """
+        try:
+            async with self._session.get(self._url + path, allow_redirects=False) as response:
+                body = await _read(response, limit)
+                status, kind = response.status, response.content_type
+        except TimeoutError:
+            raise SourceUnavailable(f"no answer to GET {path} in {self._timeout:g} s") from None
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+            raise SourceUnavailable(f"the connection failed ({printable(error, 100)})") from None
+        except aiohttp.ClientError as error:
+            raise BadReply(f"GET {path}: {printable(error, 100)}") from None
+        if status == 503:
+            raise SourceUnavailable(
+                f"the node cannot answer now ({printable(body.decode('latin-1'))})"
+            )
+        if status in {401, 403}:
+            raise SourceRefused(f'GET {path} is refused (HTTP {status}); set rest = "off"')
+        if status not in _ANSWERS or (status == 200 and kind == "text/html"):
+            raise BadReply(
+                f"GET {path}: HTTP {status}, {printable(kind, 40)}: something else than a "
+                "bitcoind answers there"
+            )
+        return RestReply(status, body)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > limit:
+            response.close()
+            raise BadReply(f"the reply is larger than the {limit} bytes it may have")
+    return bytes(body)

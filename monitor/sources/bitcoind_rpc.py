@@ -1,0 +1,336 @@
+"""JSON-RPC to a bitcoind node: `AuthServiceProxy` on a small thread pool.
+
+The proxy is not safe to share between threads and does not survive a broken connection,
+so each worker thread owns one and rebuilds it. Login, size limits and refusals live in
+the connection under the proxy; the secret never becomes part of a URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import http.client
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, NamedTuple, NoReturn
+from urllib.parse import SplitResult
+
+from bitcoinrpc.authproxy import AuthServiceProxy, JSONRPCException
+
+from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
+from monitor.sources.bitcoind_reply import printable
+
+MAX_REPLY: Final = 16 << 20
+"""Bytes of the largest reply that is read: a full block in hex has half of it."""
+
+METHOD_NOT_FOUND: Final = -32601
+_WARMING_UP: Final = -28
+_NOT_FOUND: Final = {-5, -8}
+"""Unknown block, height out of range."""
+_NOT_AVAILABLE: Final = (-1, "Block not available")
+"""Pruned, or not downloaded yet: code and the start of the message."""
+
+_COOKIE_LIMIT: Final = 4096
+_CONNECT_TIMEOUT: Final = 5.0
+
+
+class RpcError(BadReply):
+    """The node's own error object, where it has no meaning that every call shares."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"error {code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Login(NamedTuple):
+    """How to log in: a password, or the cookie file that the node writes at each start."""
+
+    user: str = ""
+    password: str = ""
+    cookie: Path | None = None
+
+    def read(self) -> str:
+        """Return ``user:password``, from the cookie file as it is now.
+
+        Raises
+        ------
+        SourceUnavailable
+            If there is no cookie file: the node is not running.
+        SourceRefused
+            If the file cannot be read or is no cookie.
+        """
+        if self.cookie is None:
+            return f"{self.user}:{self.password}"
+        try:
+            with self.cookie.open("rb") as file:
+                text = file.read(_COOKIE_LIMIT).decode().strip()
+        except FileNotFoundError:
+            raise SourceUnavailable(
+                f"cookie file {self.cookie} does not exist: is the node running, and is this "
+                "its datadir?"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text"
+            raise SourceRefused(
+                f"cookie file {self.cookie} cannot be read ({reason}): run poolscope as a user "
+                "who may, or set rpccookieperms=group on the node"
+            ) from None
+        if ":" not in text:
+            raise SourceRefused(f"{self.cookie} is no cookie file of a node")
+        return text
+
+
+class _HttpRefusal(Exception):
+    """An HTTP status that speaks for itself, whatever the body says."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class _Response(http.client.HTTPResponse):
+    """A response whose body has a limit."""
+
+    def read(self, amt: int | None = None) -> bytes:
+        """Return the body; one above the limit or cut off is an error."""
+        data = super().read(MAX_REPLY + 1 if amt is None else amt)
+        if amt is None:
+            if len(data) > MAX_REPLY:
+                raise BadReply(f"the reply is larger than {MAX_REPLY >> 20} MiB")
+            if self.length:
+                raise http.client.IncompleteRead(data, self.length)
+        return data
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection that logs in by itself and notices refusals."""
+
+    response_class = _Response
+    credentials = ""
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = (), **_: Any) -> None:
+        """Send a request with the credentials of this connection."""
+        own = dict(headers)
+        del own["Host"]  # the placeholder's
+        own["Authorization"] = "Basic " + base64.b64encode(self.credentials.encode()).decode()
+        super().request(method, url, body, own)
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        """Return the response, unless its status is a refusal."""
+        response = super().getresponse()
+        if response.status in {401, 403, 503}:
+            raise _HttpRefusal(response.status, response.read(200).decode("latin-1"))
+        return response
+
+    def abort(self) -> None:
+        """Wake a thread that waits on this connection; safe from another thread."""
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _SecureConnection(_Connection, http.client.HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Job:
+    """One call on its way through a worker; it can be given up from the event loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: _Connection | None = None
+        self.given_up = False
+
+    def holds(self, connection: _Connection) -> None:
+        with self._lock:
+            self._connection = connection
+            if self.given_up:
+                raise ConnectionAbortedError("given up")
+
+    def done(self) -> None:
+        with self._lock:
+            self._connection = None
+
+    def give_up(self) -> None:
+        with self._lock:
+            self.given_up = True
+            if self._connection is not None:
+                self._connection.abort()
+
+
+class RpcClient:
+    """Asks one node over JSON-RPC.
+
+    Parameters
+    ----------
+    url:
+        Scheme, host and port of the node; path and credentials are not used.
+    login:
+        How to log in.
+    timeout:
+        Seconds that one call may take.
+    workers:
+        Threads, and so connections, at most.
+    """
+
+    def __init__(self, url: SplitResult, login: Login, *, timeout: float, workers: int = 5) -> None:
+        self._url = url
+        self._login = login
+        self._timeout = timeout
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="bitcoind-rpc")
+        self._local = threading.local()
+        self._jobs: set[_Job] = set()
+        self._connections: set[_Connection] = set()
+        self._credentials = ""
+        self.logins = 0
+        """How often the credentials were new: a node writes another cookie at each start."""
+
+    async def call(self, method: str, *params: Any, wait: float = 0.0) -> Any:
+        """Return the result of an RPC method; `wait` is the time it may sleep on purpose.
+
+        Raises
+        ------
+        SourceError
+            Any of its kinds; `RpcError` where only the caller knows what the code means.
+        """
+        timeout = self._timeout + wait
+        job = _Job()
+        self._jobs.add(job)
+        try:
+            async with asyncio.timeout(timeout + 1):
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._executor, self._call, job, method, params, timeout
+                )
+        except TimeoutError:
+            raise SourceUnavailable(f"no answer to {method} within {timeout:g} s") from None
+        finally:
+            job.give_up()
+            self._jobs.discard(job)
+
+    async def close(self) -> None:
+        """Give up what is under way and end the threads."""
+        for job in self._jobs:
+            job.give_up()
+        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    def _call(self, job: _Job, method: str, params: tuple[Any, ...], timeout: float) -> Any:
+        logged_in_anew = False
+        while True:
+            connection = self._connection()
+            used_before = connection.sock is not None
+            try:
+                job.holds(connection)
+                try:
+                    return self._ask(connection, method, params, timeout)
+                finally:
+                    job.done()
+            except RpcError:
+                raise
+            except BadReply:
+                self._drop(connection)
+                raise
+            except (OSError, http.client.HTTPException) as error:
+                self._drop(connection)
+                # An idle connection that the node has closed says nothing about the node.
+                stale = used_before and not isinstance(error, TimeoutError)
+                if not stale or job.given_up:
+                    raise SourceUnavailable(_transport_text(error, method, timeout)) from None
+            except _HttpRefusal as refusal:
+                self._drop(connection)
+                if refusal.status == 503:
+                    raise SourceUnavailable(
+                        f"the node is too busy ({printable(refusal) or 'HTTP 503'})"
+                    ) from None
+                changed = self._login.read() != connection.credentials
+                if logged_in_anew or not changed:
+                    self._refuse_login(refusal.status)
+                logged_in_anew = True
+
+    def _ask(
+        self, connection: _Connection, method: str, params: tuple[Any, ...], timeout: float
+    ) -> Any:
+        proxy = AuthServiceProxy(_PLACEHOLDER_URL, method, timeout, connection)
+        try:
+            return proxy(*params)
+        except JSONRPCException as error:
+            raise _meaning(error, method) from None
+        except (OSError, http.client.HTTPException, _HttpRefusal, SourceError):
+            raise
+        except _LIBRARY_STUMBLES as error:
+            raise BadReply(
+                f"the reply to {method} is not JSON-RPC ({printable(error, 80)}): is this the "
+                "RPC port of a bitcoind?"
+            ) from None
+
+    def _connection(self) -> _Connection:
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            kind = _SecureConnection if self._url.scheme == "https" else _Connection
+            connection = kind(self._url.hostname or "", self._url.port, timeout=_CONNECT_TIMEOUT)
+            connection.credentials = self._login.read()
+            if connection.credentials != self._credentials:
+                self._credentials = connection.credentials
+                self.logins += 1
+            self._local.connection = connection
+            self._connections.add(connection)
+        return connection
+
+    def _drop(self, connection: _Connection) -> None:
+        self._local.connection = None
+        self._connections.discard(connection)
+        connection.close()
+
+    def _refuse_login(self, status: int) -> NoReturn:
+        if status == 403:
+            advice = "allow this address on the node (rpcallowip)"
+        elif self._login.cookie is not None:
+            advice = f"is {self._login.cookie} the cookie of this node?"
+        else:
+            advice = "check user and password (rpcuser, rpcpassword or rpcauth on the node)"
+        raise SourceRefused(f"the node refuses the login (HTTP {status}): {advice}")
+
+
+_PLACEHOLDER_URL: Final = "http://-:-@-/"
+"""The proxy wants a URL with a login; host and login are the connection's."""
+
+# What the library's parsing of a hostile reply can raise: it trusts types, and rounds
+# every number to log it.
+_LIBRARY_STUMBLES: Final = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
+def _meaning(error: JSONRPCException, method: str) -> SourceError:
+    code, message = error.code, printable(error.message)
+    if type(code) is not int:
+        return BadReply(f"the error reply to {method} makes no sense ({message})")
+    if code in {-342, -343}:  # the library's own: no JSON, no result
+        return BadReply(
+            f"the reply to {method} is no JSON-RPC ({message}): is this the RPC port of a "
+            "bitcoind, and no proxy or login page before it?"
+        )
+    if code == _WARMING_UP:
+        return SourceUnavailable(f"the node is warming up ({message}); waiting")
+    if code in _NOT_FOUND or (code == _NOT_AVAILABLE[0] and message.startswith(_NOT_AVAILABLE[1])):
+        return NotFound(message)
+    return RpcError(code, message)
+
+
+def _transport_text(error: Exception, method: str, timeout: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer to {method} within {timeout:g} s"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused: is the node running, and is this its RPC port?"
+    return f"the connection failed ({printable(error, 80) or type(error).__name__})"
