@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzers.attribution import pool_of
-from analyzers.registry import RegistryError, load_registry, parse_registry
+from analyzers.registry import Payout, RegistryError, Tag, load_registry, parse_registry
 from analyzers.registry.address import AddressError, address_of, script_of
 from analyzers.registry.values import Heights
 
@@ -40,7 +40,8 @@ def test_what_ships() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", REGISTRY.version)
     for pool in REGISTRY:
         assert pool.tags or pool.payouts, pool.slug
-        for row in (*pool.tags, *pool.payouts):
+        rows: list[Tag | Payout] = [*pool.tags, *pool.payouts]
+        for row in rows:
             assert row.sources
             assert set(row.sources) <= set(REGISTRY.sources)
             if row.sources == ("coinbase",) or row.strength == "weak":

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzers.attribution import attribute_parts, pool_of
+from analyzers.registry import RegistryError
+from analyzers.registry.address import script_of
+from analyzers.registry.importers import import_list, load_any
+from hashing.wire import TxOut
+
+GENESIS = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
+F2POOL = "1KFHE7w8BhaENAswwryaoccDb6qcT6DbYY"
+
+ARRAY: list[dict[str, Any]] = [
+    {"id": 7, "name": "One", "tags": ["/one/", "/both/"], "addresses": [GENESIS], "link": ""},
+    {"id": 8, "name": "Two!", "tags": ["/both/", "🐟", ""], "addresses": [GENESIS, F2POOL, "x"]},
+]
+BTCCOM = {
+    "coinbase_tags": {"/one/": {"name": "One", "link": "https://one.example"}},
+    "payout_addresses": {GENESIS: {"name": "One", "link": "https://one.example"}},
+}
+KEYED = {"/one/": {"name": "One", "link": ""}, GENESIS: {"name": "One", "source": "x"}}
+
+
+def test_an_array_of_pools_with_its_faults() -> None:
+    found = import_list(json.dumps(ARRAY), "pools-v2.json")
+    assert found.format == "mempool"
+    assert found.registry.slug_of_label("mempool", "8") == "two"
+    assert pool_of(b"..\xf0\x9f\x90\x9f", (), found.registry) == "two"
+    assert pool_of(b"/both/", (), found.registry) is None
+    assert attribute_parts(b"/both/", (), found.registry).rule == "ambiguous"
+    assert pool_of(b"", [TxOut(1, script_of(F2POOL))], found.registry) == "two"
+    assert pool_of(b"", [TxOut(1, script_of(GENESIS))], found.registry) is None
+    faults = "\n".join(found.faults)
+    for told in ("empty tag", "'x'", "claimed by one, two: it names nobody", "b'/both/'"):
+        assert told in faults
+
+
+def test_formats_are_told_apart() -> None:
+    assert import_list(json.dumps(ARRAY[:1]), "pool-list.json").format == "bitcoin-data"
+    assert import_list(json.dumps(BTCCOM)).format == "btccom"
+    assert import_list(json.dumps(KEYED)).format == "consensus-decentralization"
+    for document in (BTCCOM, KEYED):
+        registry = import_list(json.dumps(document)).registry
+        assert list(registry.pools) == ["one"]
+        assert pool_of(b".../one/", (), registry) == "one"
+        assert pool_of(b"", [TxOut(1, script_of(GENESIS))], registry) == "one"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense",
+        "[" * 100_000,
+        "{}",
+        "[]",
+        "[1]",
+        "7",
+        '{"a": {"b": 1}}',
+        '[{"tags": 1}]',
+        '[{"tags": [1], "name": "x"}]',
+        '[{"tags": [], "name": 5}]',
+        '{"coinbase_tags": []}',
+        '{"coinbase_tags": {"a": 1}}',
+    ],
+)
+def test_what_is_no_list_is_refused(text: str) -> None:
+    with pytest.raises(RegistryError, match=r"^some\.json: "):
+        import_list(text, "some.json")
+
+
+def test_any_file(tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text(json.dumps(ARRAY[:1]))
+    assert list(load_any(tmp_path / "list.json").pools) == ["one"]
+    assert len(load_any()) > 160
