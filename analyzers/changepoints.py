@@ -65,8 +65,9 @@ def change_points(
     what the best single split gains with probability `alpha` in simulated histories of
     constant shares, so that some change is reported in about that part of histories that
     have none. Dispersion (variance over multinomial variance between neighbouring windows)
-    divides the likelihood. Slow drift is cut into steps: a change point says that shares
-    before and after differ, not that they jumped.
+    divides the likelihood. In simulated years of weeks without a change it errs in 3 to 9 %
+    of cases at a nominal 5 %, the most where shares jitter. Slow drift is cut into steps: a
+    change point says that shares before and after differ, not that they jumped.
 
     Raises
     ------

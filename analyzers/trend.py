@@ -152,9 +152,10 @@ def trend(values: ArrayLike, times: ArrayLike | None = None, level: float = LEVE
     the series itself, its interval widened by (1 + r)/(1 - r). NaN values (empty windows) are
     left out. Below `MINIMUM` values there is no verdict.
 
-    By simulation, with no trend and a nominal 5 %: of series of 120 windows it errs on 5 to
-    8 % for lag-1 correlations up to 0.9; of 60 windows on 5 to 6 % up to 0.6, 10 % at 0.8; of
-    30 on 7 to 9 % up to 0.6, 15 % at 0.8. The plain test errs on half of all at 0.8.
+    By simulation, with no trend and a nominal 5 %: of series of 120 windows it errs on 4 to
+    8 % for lag-1 correlations up to 0.8 and 10 % at 0.9; of 60 windows on 5 to 7 % up to 0.6
+    and 11 % at 0.8; of 30 on 6 to 9 % up to 0.6 and 13 % at 0.8. The plain test errs on half
+    of all at 0.8.
 
     Examples
     --------
