@@ -20,7 +20,6 @@ from analyzers.windows import (
     EntityOf,
     Mined,
     Window,
-    by_tag,
     latest,
     lens_from,
     partition,
@@ -211,8 +210,9 @@ class Selection:
 
         if window.seconds is None or window.seconds % DAY:
             raise click.UsageError("the history that ships counts days: give --window 7d or so")
-        days = load_history().between(self.start, self.end).under(lens_named(self.lens))
-        return days.merged(window.seconds // DAY)
+        days = load_history().between(self.start, self.end)
+        seen = days.under(with_own_names(lens_named(self.lens)))
+        return seen.merged(window.seconds // DAY)
 
     @property
     def _synthetic(self) -> str:
@@ -239,13 +239,26 @@ class Selection:
 
 
 def lens_named(name: str) -> EntityOf:
-    """Return the lens that `name` stands for: ``tag``, or a CSV file of pool,entity."""
-    if name == "tag":
-        return by_tag
+    """Return the lens that ships under `name`, or one from a CSV file of pool,entity."""
+    from analyzers.registry.lenses import load_lenses
+
+    lenses = load_lenses()
+    if name in lenses:
+        return lenses[name]
     path = Path(name)
     if path.is_file():
         return read_lens(path)
-    raise click.BadParameter(f"{name!r} is no lens: give tag or a CSV file of pool,entity")
+    raise click.BadParameter(
+        f"{name!r} is no lens: give {', '.join(lenses)} or a CSV file of pool,entity"
+    )
+
+
+def with_own_names(lens: EntityOf) -> EntityOf:
+    """Return `lens` for pools as mempool's list names them: first they get our names."""
+    from analyzers.registry import load_registry
+
+    slug_of = functools.cache(functools.partial(load_registry().slug_of_label, "mempool"))
+    return lambda pool, height, time: lens(slug_of(pool) or pool, height, time)
 
 
 def selection_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -263,7 +276,7 @@ def selection_options(command: Callable[..., None]) -> Callable[..., None]:
         "--lens",
         default="tag",
         show_default=True,
-        help="Who counts as one: tag, or a CSV file of pool,entity.",
+        help="Who counts as one: tag, template, owner, custody, country, or a CSV of pool,entity.",
     )
     @click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC).")
     @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="Day after the last.")

@@ -133,6 +133,18 @@ def test_a_lens_from_a_file(tmp_path: Path) -> None:
     assert "no lens" in run("concentration", *HISTORY, "--lens", "nonesuch").stderr
 
 
+def test_a_lens_that_ships() -> None:
+    seen = as_json("concentration", *HISTORY, "--lens", "template", "--json")
+    assert seen["shares"][0]["entity"] == "antpoolandfriends"
+    assert seen["figures"]["nakamoto_half"]["value"] == 2
+
+
+def test_the_history_has_our_names() -> None:
+    names = {s["entity"] for s in as_json("concentration", "--history", "--json")["shares"]}
+    assert "ocean" in names
+    assert "oceanxyz" not in names
+
+
 def test_the_store(store: str) -> None:
     place = ("--network", "regtest", "--store", store)
     found = as_json("concentration", *place, "--json")
