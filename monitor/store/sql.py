@@ -199,12 +199,16 @@ class SqlStore:
 
     def blocks(self, start: int, stop: int) -> Iterator[StoredBlock]:
         """Yield the active blocks with start <= height < stop, in height order."""
-        query = sa.select(tables.block).where(~tables.block.c.stale).order_by(tables.block.c.height)
-        for low in range(start, stop, _BATCH):
-            part = tables.block.c.height.between(low, min(low + _BATCH, stop) - 1)
+        block = tables.block.c
+        query = sa.select(tables.block).where(~block.stale, block.height < stop)
+        query = query.order_by(block.height).limit(_BATCH)
+        while True:
             with self._transaction() as connection:
-                batch = list(self._blocks(connection, query.where(part)))
+                batch = list(self._blocks(connection, query.where(block.height >= start)))
             yield from batch
+            if len(batch) < _BATCH:
+                return
+            start = batch[-1].ref.height + 1
 
     def stale_blocks(self, limit: int | None = None) -> list[StoredBlock]:
         """Return the stale blocks, the last `limit` by height if given, in height order."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analyzers.model import Attribution, Evidence, Where
 from hashing.build import build_block, build_coinbase
-from hashing.header import BlockHeader
+from hashing.header import HEADER_SIZE, BlockHeader
 from hashing.params import REGTEST
 from hashing.wire import TxOut, read_block_prefix
 from monitor.sources.base import BlockRef, SourceBlock
@@ -33,7 +33,9 @@ class Mined:
         return self.raw[81:]
 
     def offered(self) -> SourceBlock:
-        """The block as an honest source hands it over."""
+        """The block as an honest source hands it over (genesis: its header alone)."""
+        if len(self.raw) == HEADER_SIZE:
+            return SourceBlock(ref=self.ref, header=self.raw)
         txid = read_block_prefix(self.raw).coinbase.txid
         return SourceBlock(
             ref=self.ref,
@@ -62,7 +64,7 @@ class Mined:
 
 
 def genesis() -> Mined:
-    """The regtest genesis block's header in a block that is never served."""
+    """The regtest genesis block, known by its header."""
     return Mined(0, BlockHeader.parse(REGTEST.genesis_header), REGTEST.genesis_header)
 
 

@@ -1,0 +1,290 @@
+"""The follower against scripted sources, and the property that it always ends right."""
+
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from analyzers.model import Attribution, Label
+from hashing.header import BlockHeader
+from hashing.params import REGTEST
+from hashing.wire import CoinbaseTx
+from monitor.errors import NotFound, ProofError, SourceUnavailable
+from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips
+from monitor.store.base import Step
+from monitor.store.sql import SqlStore, open_store
+from tests.support.blocks import Mined, extend, genesis, refs
+
+OFFER = Offer("test", Capabilities(batch=7, headers_batch=50, public=True))
+
+
+def attribute(coinbase: CoinbaseTx | None, _height: int, _label: Label | None) -> Attribution:
+    return Attribution("pool" if coinbase else None, "tag", (), (), "registry")
+
+
+def now() -> float:
+    return 1000.0
+
+
+class Scripted:
+    """A source as values: an active chain, every block it ever had, and stale tips."""
+
+    def __init__(self, chain: list[Mined]) -> None:
+        self.chain = [genesis(), *chain]
+        self.known = {block.ref.hash: block for block in self.chain}
+        self.stale: tuple[BlockRef, ...] = ()
+        self.tamper: Callable[[SourceBlock], SourceBlock] = lambda block: block
+        self.tamper_header: Callable[[bytes], bytes] = lambda header: header
+        self.asked_headers = 0
+        self.asked_blocks = 0
+
+    def switch(self, fork_height: int, branch: list[Mined]) -> None:
+        self.chain = [*self.chain[: fork_height + 1], *branch]
+        self.known |= {block.ref.hash: block for block in branch}
+
+    @property
+    def tips(self) -> Tips:
+        return Tips(self.chain[-1].ref, self.stale)
+
+    def answer(self, wanted: object, store: SqlStore) -> Any:
+        match wanted:
+            case GetHeaders(start, count):
+                self.asked_headers += count
+                part = self.chain[start : start + count]
+                return [self.tamper_header(block.header.serialize()) for block in part]
+            case GetBlocks(wanted_refs):
+                self.asked_blocks += len(wanted_refs)
+                if any(ref.hash not in self.known for ref in wanted_refs):
+                    raise NotFound("no such block")
+                return [self.tamper(self.known[ref.hash].offered()) for ref in wanted_refs]
+            case GetStored(start):
+                return store.headers(start, 100_000)
+            case Apply(step, _left):
+                return store.apply(step)
+        raise AssertionError(wanted)
+
+
+def make(store: SqlStore, catch_up: int = 10_000) -> Follower:
+    tip, first = store.tip(), store.first_height()
+    stored = None if tip is None or first is None else (first, tip)
+    return Follower(REGTEST, attribute, catch_up, stored, now)
+
+
+def drive(follower: Follower, source: Scripted, store: SqlStore, stop_after: int = 1 << 30) -> None:
+    """Answer what the follower wants; stop as a crash would after `stop_after` answers."""
+    plan = follower.follow(OFFER, source.tips)
+    advance: Callable[[], Any] = lambda: next(plan)  # noqa: E731
+    while stop_after > 0:
+        try:
+            wanted = advance()
+        except StopIteration:
+            return
+        try:
+            answer = source.answer(wanted, store)
+        except NotFound as error:
+            advance = lambda error=error: plan.throw(error)  # type: ignore[misc]  # noqa: E731
+        else:
+            advance = lambda answer=answer: plan.send(answer)  # type: ignore[misc]  # noqa: E731
+        stop_after -= 1
+    plan.close()
+
+
+def active(store: SqlStore) -> list[BlockRef]:
+    return [block.ref for block in store.blocks(0, 100_000)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqlStore:
+    return open_store(tmp_path / "store.sqlite", "regtest")
+
+
+@pytest.fixture(scope="module")
+def chain() -> list[Mined]:
+    return extend(genesis(), 160)
+
+
+def test_it_catches_up_only_as_far_as_asked(store: SqlStore, chain: list[Mined]) -> None:
+    source = Scripted(chain)
+    drive(make(store, catch_up=20), source, store)
+    assert active(store) == refs(chain[-20:])
+    assert source.asked_blocks == 20
+
+
+def test_nothing_new_asks_nothing(store: SqlStore, chain: list[Mined]) -> None:
+    source = Scripted(chain)
+    follower = make(store, catch_up=20)
+    drive(follower, source, store)
+    source.asked_headers = source.asked_blocks = 0
+    drive(follower, source, store)
+    assert (source.asked_headers, source.asked_blocks) == (0, 0)
+
+
+def test_only_what_arrives_while_following_was_first_seen_now(
+    store: SqlStore, chain: list[Mined]
+) -> None:
+    source = Scripted(chain)
+    follower = make(store, catch_up=5)
+    drive(follower, source, store)
+    source.switch(160, extend(chain[-1], 1))
+    drive(follower, source, store)
+    assert [block.first_seen for block in store.blocks(0, 1000)] == [None] * 5 + [1000]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 30, 100])
+def test_a_reorg_is_one_rollback(store: SqlStore, chain: list[Mined], depth: int) -> None:
+    source = Scripted(chain)
+    follower = make(store, catch_up=120)
+    drive(follower, source, store)
+    branch = extend(chain[-1 - depth], depth + 1, tag=b"/ViaBTC/")
+    source.switch(160 - depth, branch)
+    drive(follower, source, store)
+    assert active(store) == refs(chain[40 : 160 - depth]) + refs(branch)
+    assert [block.ref for block in store.stale_blocks()] == refs(chain[160 - depth :])
+    (reorg,) = store.reorgs()
+    assert (reorg.fork_height, reorg.depth) == (160 - depth, depth)
+
+
+def test_a_chain_with_less_work_is_ignored(store: SqlStore, chain: list[Mined]) -> None:
+    follower = make(store, catch_up=20)
+    drive(follower, Scripted(chain), store)
+    behind = Scripted(chain[:-3])
+    drive(follower, behind, store)
+    rival = Scripted(chain[:-3] + extend(chain[-4], 2, tag=b"/rival/"))
+    drive(follower, rival, store)
+    assert store.tip() == chain[-1].ref
+
+
+def test_offered_stale_branches_are_kept(store: SqlStore, chain: list[Mined]) -> None:
+    source = Scripted(chain)
+    side = extend(chain[-6], 3, tag=b"/side/")
+    source.known |= {block.ref.hash: block for block in side}
+    source.stale = (side[-1].ref, BlockRef(150, bytes(32)))
+    follower = make(store, catch_up=20)
+    drive(follower, source, store)
+    assert [block.ref for block in store.stale_blocks()] == refs(side)
+    assert all(block.attribution.pool == "pool" for block in store.stale_blocks())
+    source.asked_blocks = 0
+    drive(follower, source, store)
+    assert source.asked_blocks == 0
+
+
+def test_a_forged_block_is_refused_and_an_honest_source_goes_on(
+    store: SqlStore, chain: list[Mined]
+) -> None:
+    liar = Scripted(chain)
+    liar.tamper = lambda block: dataclasses.replace(block, txids=None)
+    follower = make(store, catch_up=20)
+    with pytest.raises(ProofError) as refusal:
+        drive(follower, liar, store)
+    assert refusal.value.reason == "unproved"
+    assert store.tip() is None
+    drive(follower, Scripted(chain), store)
+    assert active(store) == refs(chain[-20:])
+
+
+def test_a_forged_header_is_refused_and_an_honest_source_goes_on(
+    store: SqlStore, chain: list[Mined]
+) -> None:
+    follower = make(store, catch_up=20)
+    drive(follower, Scripted(chain[:-1]), store)
+    liar = Scripted(chain)
+    liar.tamper_header = lambda header: header[:68] + b"\xff" + header[69:]
+    with pytest.raises(ProofError) as refusal:
+        drive(follower, liar, store)
+    assert refusal.value.reason in {"link", "pow"}
+    drive(follower, Scripted(chain), store)
+    assert store.tip() == chain[-1].ref
+
+
+def test_a_source_that_fails_midway_loses_nothing(store: SqlStore, chain: list[Mined]) -> None:
+    follower = make(store, catch_up=50)
+    plan = follower.follow(OFFER, Scripted(chain).tips)
+    source = Scripted(chain)
+    wanted = next(plan)
+    while not isinstance(wanted, Apply):
+        wanted = plan.send(source.answer(wanted, store))
+    store.apply(wanted.step)
+    plan.send(None)
+    with pytest.raises(SourceUnavailable):
+        plan.throw(SourceUnavailable("gone"))
+    drive(follower, source, store)
+    assert active(store) == refs(chain[-50:])
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Tips, forks, reorgs, gaps, repeats, crashes and restarts, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory()
+        self.store = open_store(Path(self._folder.name) / "store.sqlite", "regtest")
+        self.source = Scripted(extend(genesis(), 3))
+        self.follower = make(self.store)
+        self.branches = 0
+
+    @rule(count=st.integers(1, 9))
+    def blocks_arrive(self, count: int) -> None:
+        self.source.switch(self.source.chain[-1].height, extend(self.source.chain[-1], count))
+
+    @rule(depth=st.integers(1, 100), more=st.integers(1, 3))
+    def a_longer_branch_wins(self, depth: int, more: int) -> None:
+        depth = min(depth, len(self.source.chain) - 2)
+        self.branches += 1
+        loser = self.source.chain[-1].ref
+        fork = self.source.chain[-1 - depth]
+        branch = extend(fork, depth + more, tag=b"/branch %d/" % self.branches)
+        self.source.switch(fork.height, branch)
+        self.source.stale = (*self.source.stale, loser)
+
+    @rule()
+    def a_hint_comes(self) -> None:
+        drive(self.follower, self.source, self.store)
+
+    @rule(answers=st.integers(0, 12))
+    def it_is_cut_off(self, answers: int) -> None:
+        drive(self.follower, self.source, self.store, stop_after=answers)
+        self.follower = make(self.store)
+
+    @rule()
+    def it_restarts(self) -> None:
+        self.follower = make(self.store)
+
+    @precondition(lambda self: self.store.tip() is not None)
+    @rule()
+    def the_last_step_is_applied_again(self) -> None:
+        tip = self.store.tip()
+        assert tip is not None
+        block = self.store.block(tip.height)
+        assert block is not None
+        self.store.apply(Step([block]))
+
+    @invariant()
+    def the_store_is_one_chain(self) -> None:
+        headers = [BlockHeader.parse(raw) for raw in self.store.headers(0, 100_000)]
+        for parent, child in pairwise(headers):
+            assert child.prev_hash == parent.hash
+
+    def teardown(self) -> None:
+        drive(self.follower, self.source, self.store)
+        assert active(self.store) == refs(self.source.chain)
+        here = {ref.hash for ref in active(self.store)}
+        assert all(block.ref.hash not in here for block in self.store.stale_blocks())
+        self.store.close()
+        self._folder.cleanup()
+
+
+AnyHistory.TestCase.settings = settings(
+    max_examples=30,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+test_any_history_ends_as_a_straight_read = AnyHistory.TestCase

@@ -1,0 +1,138 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashing.build import build_block, build_coinbase
+from hashing.chain import HeaderChain
+from hashing.errors import WireError
+from hashing.header import BlockHeader
+from hashing.params import REGTEST
+from hashing.wire import TxOut, merkle_branch, merkle_root, parse_coinbase
+from monitor.errors import ProofError
+from monitor.proof import REASONS, prove
+from monitor.sources.base import BlockRef, SourceBlock
+from tests.support.blocks import PAYOUT, extend, genesis
+
+PARENT = genesis()
+BLOCK = extend(PARENT, 1)[0]
+OFFER = BLOCK.offered()
+OTHERS = [bytes([n]) * 32 for n in range(1, 6)]
+
+
+def entry_of(header: BlockHeader):  # type: ignore[no-untyped-def]
+    return HeaderChain(REGTEST, 0, [PARENT.header]).accept(header)
+
+
+def larger_block() -> tuple[SourceBlock, BlockHeader]:
+    """A block of six transactions whose coinbase has a real Merkle branch."""
+    coinbase = build_coinbase(1, b"/pool/", [TxOut(50, PAYOUT)])
+    txids = [parse_coinbase(coinbase).txid, *OTHERS]
+    raw = build_block(PARENT.header, coinbase, merkle_root(txids), time=PARENT.header.time + 600)
+    header = BlockHeader.parse(raw[:80])
+    offer = SourceBlock(
+        ref=BlockRef(1, header.hash),
+        header=raw[:80],
+        coinbase_tx=coinbase,
+        merkle_branch=merkle_branch(txids),
+        tx_count=6,
+    )
+    return offer, header
+
+
+def reason_of(
+    offer: SourceBlock, header: BlockHeader = BLOCK.header, *, trusted: bool = False
+) -> str:
+    with pytest.raises(ProofError) as refusal:
+        prove(offer, entry_of(header), REGTEST, trusted=trusted)
+    assert refusal.value.reason in REASONS
+    assert "block 1" in str(refusal.value)
+    return refusal.value.reason
+
+
+def test_txids_prove_the_coinbase() -> None:
+    level, coinbase = prove(OFFER, entry_of(BLOCK.header), REGTEST, trusted=False)
+    assert level == "coinbase"
+    assert coinbase is not None
+    assert b"/Foundry USA Pool/" in coinbase.script_sig
+
+
+def test_a_branch_proves_the_coinbase() -> None:
+    offer, header = larger_block()
+    assert prove(offer, entry_of(header), REGTEST, trusted=False)[0] == "coinbase"
+
+
+def test_a_header_alone_proves_the_header() -> None:
+    bare = SourceBlock(ref=BLOCK.ref, header=OFFER.header)
+    assert prove(bare, entry_of(BLOCK.header), REGTEST, trusted=False) == ("header", None)
+
+
+def test_only_ones_own_node_may_leave_the_proof_out() -> None:
+    bare = dataclasses.replace(OFFER, txids=None)
+    assert prove(bare, entry_of(BLOCK.header), REGTEST, trusted=True)[0] == "header"
+    assert reason_of(bare) == "unproved"
+
+
+def test_a_forged_coinbase_is_refused() -> None:
+    forged = OFFER.coinbase_tx.replace(b"/Foundry USA Pool/", b"/Foundry OSA Pool/")  # type: ignore[union-attr]
+    assert reason_of(dataclasses.replace(OFFER, coinbase_tx=forged)) == "wire"
+    offer, header = larger_block()
+    forged = offer.coinbase_tx.replace(b"/pool/", b"/loop/")  # type: ignore[union-attr]
+    assert reason_of(dataclasses.replace(offer, coinbase_tx=forged), header) == "coinbase"
+    own_txid = dataclasses.replace(OFFER, coinbase_tx=forged, txids=(parse_coinbase(forged).txid,))
+    assert reason_of(own_txid, trusted=True) == "coinbase"
+
+
+def test_another_block_is_refused() -> None:
+    other = extend(PARENT, 1, tag=b"/other/")[0].offered()
+    assert reason_of(other) == "mismatch"
+    assert reason_of(dataclasses.replace(OFFER, ref=BlockRef(2, BLOCK.ref.hash))) == "mismatch"
+
+
+def test_a_wrong_height_is_refused() -> None:
+    coinbase = build_coinbase(7, b"/pool/", [TxOut(50, PAYOUT)])
+    txid = parse_coinbase(coinbase).txid
+    raw = build_block(PARENT.header, coinbase, txid, time=PARENT.header.time + 600)
+    header = BlockHeader.parse(raw[:80])
+    offer = SourceBlock(BlockRef(1, header.hash), raw[:80], coinbase, txids=(txid,))
+    assert reason_of(offer, header) == "height"
+
+
+def test_a_branch_of_the_wrong_height_is_refused() -> None:
+    offer, header = larger_block()
+    assert reason_of(dataclasses.replace(offer, tx_count=2), header) == "wire"
+
+
+def test_repeated_txids_prove_nothing() -> None:
+    offer, header = larger_block()
+    txids = [parse_coinbase(offer.coinbase_tx or b"").txid, *OTHERS]
+    # CVE-2012-2459: the last two repeated give the same root
+    doubled = dataclasses.replace(offer, merkle_branch=None, txids=(*txids, *txids[-2:]))
+    assert reason_of(doubled, header) == "wire"
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_crash_the_proof(data: bytes) -> None:
+    assert reason_of(dataclasses.replace(OFFER, coinbase_tx=data), trusted=True) == "wire"
+
+
+@given(position=st.integers(0, 10_000), bit=st.integers(0, 7))
+def test_any_flipped_bit_that_counts_is_refused(position: int, bit: int) -> None:
+    offer, header = larger_block()
+    raw = bytearray(offer.coinbase_tx or b"")
+    place = position % len(raw)
+    raw[place] ^= 1 << bit
+    flipped = dataclasses.replace(offer, coinbase_tx=bytes(raw))
+    txid = parse_coinbase(offer.coinbase_tx or b"").txid
+    if _txid(bytes(raw)) == txid:  # the witness is no part of the txid
+        assert prove(flipped, entry_of(header), REGTEST, trusted=False)[0] == "coinbase"
+    else:
+        assert reason_of(flipped, header) in {"wire", "coinbase"}
+
+
+def _txid(coinbase: bytes) -> bytes | None:
+    try:
+        return parse_coinbase(coinbase).txid
+    except WireError:
+        return None
