@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+import pbk
 import zmq
 
-from hashing.wire import parse_block
 from tests.support.node.chain import Event
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ class Publisher:
         for event in events:
             entry = self._node.chain.find(event.hash)
             assert entry is not None
-            prefix, _ = parse_block(self._node.chain.raw(entry))
-            self._send("hashtx", prefix.coinbase.txid[::-1])
-            self._send("rawtx", prefix.coinbase.raw)
+            for transaction in pbk.Block(self._node.chain.raw(entry)).transactions:
+                self._send("hashtx", bytes(transaction.txid)[::-1])
+                self._send("rawtx", bytes(transaction))
             self._send("sequence", event.hash[::-1] + event.label.encode())
         if events:
             tip = self._node.chain.find(events[-1].hash)
