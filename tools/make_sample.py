@@ -1,7 +1,7 @@
 """Make the sample that ships with poolscope from public data.
 
 Usage: python tools/make_sample.py HEADERS.bin FIRST_HEIGHT LABELS.csv.gz COINBASES.jsonl.gz
-                                   BLOCK.bin... > monitor/sources/data/sample.xz
+                                   BLOCK.bin... > monitor/sources/data/sample.bin
 
 HEADERS.bin     consecutive raw headers from FIRST_HEIGHT on
                 (ckb-cell/ckb-bitcoin-spv-testdata @df333093, WTFPL)
@@ -35,11 +35,10 @@ def main(headers: str, first: str, labels: str, coinbases: str, *blocks: str) ->
     """Write the sample to standard output."""
     raw = Path(headers).read_bytes()
     every = [raw[i : i + HEADER_SIZE] for i in range(0, len(raw), HEADER_SIZE)]
-    # Begin where a difficulty period does, so that every later rule can be checked.
-    start = anchor_height(MAINNET, int(first) + RETARGET_INTERVAL - 1)
-    every = every[start - int(first) :]
-    chain = HeaderChain(MAINNET, start, every)
-    end = start + len(every)
+    start, end = int(first), int(first) + len(every)
+    # Where a difficulty period begins, so that every later rule is checked.
+    anchor = anchor_height(MAINNET, start + RETARGET_INTERVAL - 1)
+    chain = HeaderChain(MAINNET, anchor, every[anchor - start :])
     with gzip.open(labels, "rt", encoding="utf-8") as file:
         slugs = {int(row["height"]): row["pool_slug"] for row in csv.DictReader(file)}
     names = sorted({slugs.get(height, UNKNOWN) for height in range(start, end)})
@@ -50,7 +49,7 @@ def main(headers: str, first: str, labels: str, coinbases: str, *blocks: str) ->
         for row in rows
         if row["kind"] == "proved-stale"
         and bytes.fromhex(row["header"])[4:36] in chain
-        and start < row["height"] < end
+        and anchor < row["height"] < end
     ]
     about = {
         "start": start,

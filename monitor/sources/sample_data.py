@@ -1,15 +1,15 @@
 """The sample that ships: real mainnet headers, published labels, a few real coinbases.
 
-The file is LZMA-compressed: one line of JSON that says what it holds and where it comes
-from, then the header fields column by column (previous hashes are left out: each is the
-hash of the header before), then one byte a block that points into the list of labels.
-``tools/make_sample.py`` makes it.
+The file is one line of JSON that says what it holds and where it comes from, then a zlib
+stream: the headers byte by byte in columns (all first bytes, all second bytes ...), without
+the previous hashes, for each is the hash of the header before; then one byte a block that
+points into the list of labels. ``tools/make_sample.py`` makes it.
 """
 
 from __future__ import annotations
 
 import json
-import lzma
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from hashing.header import HEADER_SIZE, sha256d
 
-FILE: Final = "sample.xz"
-COLUMNS: Final = ((0, 4), (36, 32), (68, 4), (72, 4), (76, 4))
-"""Offset and size of each stored header field: version, Merkle root, time, nBits, nonce."""
+FILE: Final = "sample.bin"
+STORED: Final = (*range(4), *range(36, HEADER_SIZE))
+"""Which bytes of a header are stored: all but the previous hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,35 +63,30 @@ class SampleData:
 
 def pack(about: dict[str, Any], headers: Sequence[bytes], label_of: bytes) -> bytes:
     """Return the bytes of the file; `about` is its first line."""
-    columns = [
-        b"".join(header[offset : offset + size] for header in headers) for offset, size in COLUMNS
-    ]
+    joined = b"".join(headers)
+    columns = b"".join(joined[place::HEADER_SIZE] for place in STORED)
     line = json.dumps(about | {"count": len(headers)}, sort_keys=True).encode()
-    body = line + b"\n" + b"".join(columns) + label_of
-    return lzma.compress(body, preset=9 | lzma.PRESET_EXTREME)
+    return line + b"\n" + zlib.compress(columns + label_of, level=9)
 
 
 def unpack(data: bytes) -> SampleData:
     """Return the sample from the bytes of its file."""
-    line, _, body = lzma.decompress(data).partition(b"\n")
+    line, _, packed = data.partition(b"\n")
     about = json.loads(line)
     count = about["count"]
-    columns = []
-    offset = 0
-    for _, size in COLUMNS:
-        columns.append([body[offset + i * size : offset + (i + 1) * size] for i in range(count)])
-        offset += size * count
-    headers = bytearray()
+    body = zlib.decompress(packed)
+    headers = bytearray(count * HEADER_SIZE)
+    for column, place in enumerate(STORED):
+        headers[place::HEADER_SIZE] = body[column * count : (column + 1) * count]
     previous = bytes.fromhex(about["previous"])
-    for version, *rest in zip(*columns, strict=True):
-        header = version + previous + b"".join(rest)
-        headers += header
-        previous = sha256d(header)
+    for offset in range(0, len(headers), HEADER_SIZE):
+        headers[offset + 4 : offset + 36] = previous
+        previous = sha256d(headers[offset : offset + HEADER_SIZE])
     return SampleData(
         start=about["start"],
         headers=bytes(headers),
         labels=tuple(about["labels"]),
-        label_of=body[offset:],
+        label_of=body[len(STORED) * count :],
         label_source=about["label_source"],
         coinbases=tuple(map(_coinbase, about["coinbases"])),
         stale=tuple(map(_coinbase, about["stale"])),
