@@ -33,10 +33,10 @@ class SampleSource:
     ----------
     speed:
         Blocks per second that the tip advances.
-    backlog:
-        Blocks of the sample that are already there at the start.
     resume_height:
         Height that an earlier run reached; the replay goes on from there.
+    backlog:
+        Blocks of the sample that are already there at the start.
     clock:
         Monotonic seconds.
 
@@ -50,9 +50,9 @@ class SampleSource:
     def __init__(
         self,
         speed: float,
+        resume_height: int | None = None,
         *,
         backlog: int = BACKLOG,
-        resume_height: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._speed = speed
