@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 _SPECIAL: Final = frozenset("\\\"'`<>&|$")
-_FORMULA: Final = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")  # the last four are full width
+_FORMULA: Final = frozenset(" =+-@\uff1d\uff0b\uff0d\uff20")  # the last four are full width
 _LEFT_TO_RIGHT: Final = frozenset({"L", "EN", "ES", "ET", "CS", "ON", "WS"})
 _COMBINING: Final = frozenset({"Mn", "Mc", "Me"})
 
@@ -26,17 +26,37 @@ def escape_text(data: bytes | str) -> str:
     >>> escape_text(b"=cmd\x1b[31m<b>")
     '\\x3dcmd\\x1b[31m\\x3cb\\x3e'
     """
-    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    text = raw.decode("utf-8", "surrogateescape")
     return "".join(
-        character if _is_safe(character, first=place == 0) else _as_bytes(character)
-        for place, character in enumerate(text)
+        character
+        if _is_visible(character)
+        and character not in _SPECIAL
+        and (place > 0 or character not in _FORMULA)
+        else _as_bytes(character)
+        for place, character in enumerate(_characters(data))
     )
 
 
-def _is_safe(character: str, *, first: bool) -> bool:
-    if character in _SPECIAL or (first and (character in _FORMULA or character == " ")):
-        return False
+def terminal_text(data: bytes | str) -> str:
+    r"""Return `data` as text that is safe in a terminal; quotes and the like are kept.
+
+    Examples
+    --------
+    >>> terminal_text("rijndael's \x1b[2Jtoaster")
+    "rijndael's \\x1b[2Jtoaster"
+    """
+    return "".join(
+        character if _is_visible(character) else _as_bytes(character)
+        for character in _characters(data)
+    )
+
+
+def _characters(data: bytes | str) -> str:
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _is_visible(character: str) -> bool:
+    """Tell whether `character` shows itself, and only itself, where it stands."""
     if character.isascii():
         return character.isprintable()
     return (

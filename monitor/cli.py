@@ -19,6 +19,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     # command -> (module, one line of help)
     "run": ("monitor.commands.run", "Follow the chain, store it and serve metrics and the page."),
     "attribute": ("monitor.commands.attribute", "Say which pool made a coinbase, and why."),
+    "audit": ("monitor.commands.audit", "Check registries, labels, unknown blocks and drift."),
+    "relabel": ("monitor.commands.relabel", "Apply a new registry to the stored blocks."),
     "concentration": (
         "monitor.commands.concentration",
         "Measure how concentrated mining is, with intervals.",

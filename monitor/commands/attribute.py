@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.errors import ConfigError, PoolscopeError
+from monitor.commands.stored import registry_of
+from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
     from analyzers.model import Attribution, Evidence
@@ -59,15 +60,9 @@ def command(
       poolscope attribute --jsonl coinbases.jsonl > attributed.jsonl
       zcat coinbases.jsonl.gz | poolscope attribute --jsonl - | jq -r .pool | sort | uniq -c
     """
-    from analyzers.registry import RegistryError
-    from analyzers.registry.importers import load_any
-
     if bool(coinbases) == (jsonl is not None):
         raise click.UsageError("give coinbases as hex, or --jsonl FILE (- for standard input)")
-    try:
-        registry = load_any(registry_path)
-    except RegistryError as error:
-        raise ConfigError(str(error)) from error
+    registry = registry_of(registry_path)
     failed = (
         _attribute_hex(coinbases, registry, as_json=as_json, reading=reading)
         if jsonl is None

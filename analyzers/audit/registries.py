@@ -1,0 +1,167 @@
+"""What is wrong within a registry, and where two registries differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from analyzers.registry.values import Payout, Registry, Tag
+
+CHAIN_BLOCKS: Final = 970_000
+"""Blocks over which chance hits are expected: the chain as of late 2026."""
+
+SCRIPT_BYTES: Final = 100
+"""A scriptSig of a coinbase has at most this many bytes (consensus)."""
+
+CHANCE: Final = 0.001
+"""Tags that chance is expected to hit more often than this over the chain are told."""
+
+FindingKind = Literal["clash", "inside", "dead", "text-only", "chance"]
+"""
+``clash``: two pools claim the same tag or script. ``inside``: a tag is part of another
+pool's. ``dead``: it can never match. ``text-only``: it cannot match in tools that use tags
+as patterns over Latin-1 text. ``chance``: so short that random bytes hold it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a registry's keeper should know. `expected` are chance hits."""
+
+    kind: FindingKind
+    pool: str
+    subject: str
+    other_pool: str = ""
+    other_subject: str = ""
+    expected: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A pool, tag or payout that two registries see differently; None: not there."""
+
+    kind: Literal["pool", "tag", "payout"]
+    subject: str
+    first: str | None
+    second: str | None
+
+
+def inspect_registry(registry: Registry, blocks: int = CHAIN_BLOCKS) -> list[Finding]:
+    """Return what a keeper should know of `registry`, the worst first.
+
+    Chance hits are expected in random coinbases of full length: blocks x places / 256^n for
+    n bytes. Real text is not random, so a short word is found more often than that.
+    """
+    return [
+        *_clashes(registry),
+        *_dead(registry),
+        *_inside(registry),
+        *_text_only(registry),
+        *_by_chance(registry, blocks),
+    ]
+
+
+def _clashes(registry: Registry) -> Iterator[Finding]:
+    first: dict[object, Tag | Payout] = {}
+    for pool in registry:
+        rows: list[Tag | Payout] = [*pool.tags, *pool.payouts]
+        for row in rows:
+            key = (row.literal, row.pattern) if isinstance(row, Tag) else row.script
+            other = first.setdefault(key, row)
+            if other.pool != row.pool:
+                yield Finding("clash", row.pool, _spell(row), other.pool, _spell(other))
+
+
+def _dead(registry: Registry) -> Iterator[Finding]:
+    for tag in registry.tags:
+        if len(tag.literal) > SCRIPT_BYTES:
+            yield Finding("dead", tag.pool, tag.text)
+
+
+def _inside(registry: Registry) -> Iterator[Finding]:
+    literals = [tag for tag in registry.tags if tag.pattern is None]
+    for tag in literals:
+        for other in literals:
+            if (
+                tag.pool != other.pool
+                and tag.literal != other.literal
+                and tag.literal in other.literal
+            ):
+                yield Finding("inside", tag.pool, tag.text, other.pool, other.text)
+
+
+def _text_only(registry: Registry) -> Iterator[Finding]:
+    for tag in registry.tags:
+        if tag.pattern is None:
+            text = tag.literal.decode("utf-8", "replace")
+            try:
+                found = re.search(text, tag.literal.decode("latin-1"))
+            except re.error:
+                found = None
+            if found is None:
+                yield Finding("text-only", tag.pool, tag.text)
+
+
+def _by_chance(registry: Registry, blocks: int) -> Iterator[Finding]:
+    for tag in sorted(registry.tags, key=lambda tag: len(tag.literal)):
+        places = SCRIPT_BYTES - len(tag.literal) + 1
+        expected = blocks * places / 256 ** len(tag.literal)
+        if tag.pattern is None and expected > CHANCE:
+            yield Finding("chance", tag.pool, tag.text, expected=expected)
+
+
+def compare_registries(first: Registry, second: Registry, list_name: str = "") -> list[Difference]:
+    """Return where `second` differs from `first`, pools named by the slugs of `first`.
+
+    `list_name` is the list that `second` is, as the ``ids`` of `first` know it; pools that
+    `first` does not know keep their own slugs.
+    """
+    ours = {pool.slug: _as_known(first, pool.slug, list_name, second) for pool in second}
+    known = set(ours.values())
+    differences = [
+        Difference("pool", pool.name, pool.slug, None) for pool in first if pool.slug not in known
+    ]
+    differences += (
+        Difference("pool", pool.name, None, ours[pool.slug])
+        for pool in second
+        if ours[pool.slug] not in first.pools
+    )
+    for kind, mine, theirs in (
+        ("tag", _tag_owners(first), _tag_owners(second)),
+        ("payout", _payout_owners(first), _payout_owners(second)),
+    ):
+        for subject in sorted(mine | theirs):
+            here, there = mine.get(subject), theirs.get(subject)
+            there = there if there is None else ours[there]
+            if here != there:
+                differences.append(
+                    Difference("tag" if kind == "tag" else "payout", subject, here, there)
+                )
+    return differences
+
+
+def _as_known(first: Registry, slug: str, list_name: str, second: Registry) -> str:
+    """Return the slug of `first` for a pool of `second`, or the slug it has."""
+    pool = second.pools[slug]
+    numbers = pool.ids.get(list_name, ())
+    for label in (*numbers, pool.name, slug):
+        known = first.slug_of_label(list_name, label)
+        if known is not None:
+            return known
+    return slug
+
+
+def _tag_owners(registry: Registry) -> dict[str, str]:
+    return {tag.text: tag.pool for tag in registry.tags}
+
+
+def _payout_owners(registry: Registry) -> dict[str, str]:
+    return {_spell(pay): pay.pool for pay in registry.payouts.values()}
+
+
+def _spell(row: Tag | Payout) -> str:
+    if isinstance(row, Tag):
+        return row.text
+    return row.address or row.script.hex()

@@ -1,0 +1,331 @@
+"""``poolscope audit``: whether the attribution is right, and how one would know."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from monitor.commands.options import settings_options
+from monitor.commands.stored import active_blocks, parts_of, registry_of, stored
+from monitor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analyzers.audit import Agreement, Cluster, Finding, Sighting
+    from analyzers.model import Attribution
+    from monitor.config import Settings
+    from monitor.store.base import BlockStore
+
+_LABEL_COLUMNS: Final = ("label", "pool", "pool_slug", "slug", "pool_name", "name")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+_REGISTRY = click.option(
+    "--registry",
+    "registry_path",
+    type=click.Path(path_type=Path),
+    help="Use this registry: our TOML, or a public pool list (.json).",
+)
+
+
+@click.group("audit")
+def command() -> None:
+    """Hold registries against each other, and blocks against labels and themselves."""
+
+
+@command.command("registry")
+@click.argument("first", type=click.Path(path_type=Path), metavar="[A]", required=False)
+@click.argument("second", type=click.Path(path_type=Path), metavar="[B]", required=False)
+@_JSON
+def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) -> None:
+    r"""Tell what is wrong within registry A (ours by default), or how B differs from it.
+
+    \b
+    clash      two pools claim the same tag or script
+    inside     a tag is part of another pool's tag
+    dead       a tag can never match
+    text-only  it cannot match where tags are used as patterns over Latin-1 text
+    chance     so short that random coinbases hold it
+    fault      what a public list has that cannot be used
+
+    \b
+    Examples:
+      poolscope audit registry
+      poolscope audit registry pools-v2.json
+      poolscope audit registry analyzers/registry/pools.toml pools-v2.json
+    """
+    from analyzers.audit import compare_registries, inspect_registry
+    from analyzers.escape import terminal_text
+
+    if second is not None:
+        ours, theirs = registry_of(first), registry_of(second)
+        list_name = next(iter(theirs.sources), "")
+        differences = compare_registries(ours, theirs, list_name)
+        if as_json:
+            _write_json(differences)
+            return
+        for item in differences:
+            subject = terminal_text(item.subject)
+            click.echo(f"{item.kind:7} {item.first or '-':24} {item.second or '-':24} {subject}")
+        click.echo(f"{len(differences)} differences", err=True)
+        return
+    findings = inspect_registry(registry_of(first))
+    faults = _faults(first)
+    if as_json:
+        click.echo(
+            json.dumps({"findings": [dataclasses.asdict(f) for f in findings], "faults": faults})
+        )
+        return
+    for finding in findings:
+        click.echo(terminal_text(_tell(finding)))
+    for fault in faults:
+        click.echo(f"fault      {terminal_text(fault)}")
+    click.echo(f"{len(findings) + len(faults)} findings", err=True)
+
+
+def _faults(path: Path | None) -> list[str]:
+    from analyzers.registry.importers import import_list
+
+    if path is None or path.suffix.lower() != ".json":
+        return []
+    return list(import_list(path.read_text("utf-8"), str(path)).faults)
+
+
+def _tell(item: Finding) -> str:
+    line = f"{item.kind:10} {item.pool}: {item.subject}"
+    if item.other_pool:
+        line += f"  ({item.other_pool}: {item.other_subject})"
+    if item.expected:
+        line += f"  (expected by chance over the chain: {item.expected:.3g})"
+    return line
+
+
+@command.command("blocks")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV, JSONL or Parquet with height and label; without it, the labels in the store.",
+)
+@click.option("--list", "list_name", default="mempool", show_default=True, help="Whose labels.")
+@_REGISTRY
+@_JSON
+@settings_options
+def audit_blocks(
+    settings: Settings,
+    *,
+    against: Path | None,
+    list_name: str,
+    registry_path: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Hold the attribution of stored blocks against somebody else's labels.
+
+    Every disagreement is told with its reason; then how often both agree, with a Wilson
+    interval (95 %), and the pairs of pools that are confused.
+
+    \b
+    Examples:
+      poolscope audit blocks --against labels.csv
+      poolscope audit blocks --against labels.jsonl --list bitcoin-data --json
+    """
+    from analyzers.audit import disagreements
+
+    registry = registry_of(registry_path or settings.registry)
+    labels = None if against is None else dict(_labels(against))
+    own: dict[int, str] = {}
+
+    def attributed(store: BlockStore) -> Iterator[tuple[int, Attribution]]:
+        for block in active_blocks(store, "reading blocks"):
+            if block.label is not None:
+                own[block.ref.height] = block.label.pool
+            yield block.ref.height, block.attribution
+
+    with stored(settings) as store:
+        compared = own if labels is None else labels
+        found, told = disagreements(attributed(store), compared, registry, list_name)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    **_agreement(found),
+                    "confusion": [
+                        {"ours": ours, "theirs": theirs, "blocks": blocks}
+                        for (ours, theirs), blocks in _ranked(found)
+                    ],
+                    "disagreements": [dataclasses.asdict(item) for item in told],
+                }
+            )
+        )
+        return
+    for item in told:
+        click.echo(
+            f"{item.height}  ours {item.pool or '-'}, theirs {item.label or '-'}: {item.reason}"
+        )
+    low, high = found.interval
+    click.echo(
+        f"{found.agreed} of {found.blocks} blocks agree: {found.share:.2%} "
+        f"({low:.2%} to {high:.2%}); of {found.named} that both name, {found.named_agreed}"
+    )
+    for (ours, theirs), blocks in _ranked(found):
+        if ours != theirs:
+            click.echo(f"  {blocks:6}  ours {ours or '-'}, theirs {theirs or '-'}")
+
+
+def _agreement(found: Agreement) -> dict[str, Any]:
+    share = None if found.blocks == 0 else found.share
+    return {
+        "blocks": found.blocks,
+        "agreed": found.agreed,
+        "named": found.named,
+        "named_agreed": found.named_agreed,
+        "share": share,
+        "interval": None if share is None else list(found.interval),
+    }
+
+
+def _ranked(found: Agreement) -> list[tuple[tuple[str | None, str | None], int]]:
+    return sorted(found.confusion.items(), key=lambda item: (-item[1], str(item[0])))
+
+
+def _labels(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield height and label of each row of a CSV, JSONL or Parquet file."""
+    column = ""
+    for place, row in enumerate(_rows(path), 1):
+        column = column or next((name for name in _LABEL_COLUMNS if name in row), "")
+        try:
+            yield int(row["height"]), str(row[column] or "")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"{path}, row {place}: no height and label ({error!r}); columns are height and "
+                f"one of {', '.join(_LABEL_COLUMNS)}"
+            ) from error
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        if path.suffix == ".parquet":
+            import pandas as pd
+
+            for row in pd.read_parquet(path).to_dict("records"):
+                yield {str(name): value for name, value in row.items()}
+            return
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = (line for line in file if line.strip() and not line.startswith("#"))
+            if path.suffix in (".jsonl", ".ndjson"):
+                yield from (_json_row(line) for line in lines)
+            else:
+                yield from csv.DictReader(lines)
+    except (OSError, ValueError, ImportError, csv.Error) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+def _json_row(line: str) -> Mapping[str, Any]:
+    row = json.loads(line)
+    if not isinstance(row, dict):
+        raise ValueError(f"not an object: {line[:60]!r}")
+    return row
+
+
+@command.command("unknown")
+@click.option("--min-blocks", default=2, show_default=True, help="Leave out smaller clusters.")
+@_JSON
+@settings_options
+def audit_unknown(settings: Settings, *, min_blocks: int, as_json: bool) -> None:
+    r"""Cluster the stored blocks of nobody known, and propose registry entries.
+
+    \b
+    Example:
+      poolscope audit unknown > proposals.toml
+    """
+    from analyzers.audit import propose_entry, unknown_clusters
+
+    with stored(settings) as store:
+        unknown = [
+            parts_of(block)
+            for block in active_blocks(store, "reading blocks")
+            if block.attribution.pool is None
+        ]
+    clusters = unknown_clusters(unknown, min_blocks)
+    if as_json:
+        click.echo(json.dumps([_cluster(item) for item in clusters]))
+        return
+    for cluster in clusters:
+        click.echo(f"# {_support(cluster)}")
+        click.echo(propose_entry(cluster) + "\n")
+    held = sum(len(cluster.heights) for cluster in clusters)
+    click.echo(f"{len(clusters)} clusters hold {held} of {len(unknown)} unknown blocks", err=True)
+
+
+def _cluster(item: Cluster) -> dict[str, Any]:
+    from analyzers.audit import propose_entry
+    from analyzers.escape import escape_text
+
+    return {
+        "heights": list(item.heights),
+        "payouts": [{"script": script.hex(), "blocks": seen} for script, seen in item.payouts],
+        "texts": [{"text": escape_text(text), "blocks": seen} for text, seen in item.texts],
+        "shapes": [{"shape": shape, "blocks": seen} for shape, seen in item.shapes],
+        "commitments": [{"kind": kind, "blocks": seen} for kind, seen in item.commitments],
+        "proposal": propose_entry(item),
+    }
+
+
+def _support(item: Cluster) -> str:
+    shape, seen = item.shapes[0]
+    kinds = ", ".join(f"{kind} {count}" for kind, count in item.commitments) or "none"
+    return (
+        f"{len(item.heights)} blocks, {item.heights[0]} to {item.heights[-1]}; "
+        f"shape [{shape}] in {seen}; commitments: {kinds}"
+    )
+
+
+@command.command("drift")
+@click.option("--pool", "slug", help="Only this pool (slug).")
+@click.option("--all", "everything", is_flag=True, help="Also what neither changed nor is new.")
+@_JSON
+@settings_options
+def audit_drift(settings: Settings, *, slug: str | None, everything: bool, as_json: bool) -> None:
+    r"""Show where pools changed what they write and whom they pay.
+
+    "only tags" marks scripts that the registry does not have: their blocks are attributed
+    by tags alone.
+
+    \b
+    Examples:
+      poolscope audit drift
+      poolscope audit drift --pool antpool --all
+    """
+    from analyzers.audit import sightings
+
+    with stored(settings) as store:
+        seen = sightings(parts_of(block) for block in active_blocks(store, "reading blocks"))
+    found = [
+        item
+        for item in seen
+        if (slug is None or item.pool == slug)
+        and (everything or item.began or item.ended or not item.registered)
+    ]
+    if as_json:
+        _write_json(found)
+        return
+    for item in found:
+        click.echo(_seen(item))
+
+
+def _seen(item: Sighting) -> str:
+    marks = [
+        *(["began"] if item.began else []),
+        *(["ended"] if item.ended else []),
+        *(["only tags"] if not item.registered else []),
+    ]
+    return (
+        f"{item.pool:20} {item.kind:7} {item.first:7} to {item.last:7} {item.blocks:6} blocks  "
+        f"{item.subject}  {', '.join(marks)}"
+    ).rstrip()
+
+
+def _write_json(rows: Sequence[Any] | Iterable[Any]) -> None:
+    click.echo(json.dumps([dataclasses.asdict(row) for row in rows]))

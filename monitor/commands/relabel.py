@@ -1,0 +1,106 @@
+"""``poolscope relabel``: attribute the stored blocks anew, from their stored bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from hashing.header import hash_to_hex
+from monitor.commands.options import settings_options
+from monitor.commands.stored import active_blocks, registry_of, stored
+
+if TYPE_CHECKING:
+    from analyzers.model import Attribution
+    from analyzers.registry import Registry
+    from monitor.config import Settings
+    from monitor.store.base import BlockStore, StoredBlock
+
+_BATCH: Final = 500
+"""Blocks that are attributed anew in one transaction; an interrupted run can be repeated."""
+
+
+@click.command("relabel")
+@click.option(
+    "--registry",
+    "registry_path",
+    type=click.Path(path_type=Path),
+    help="Use this registry: our TOML, or a public pool list (.json).",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object for each change.")
+@settings_options
+def command(
+    settings: Settings, *, registry_path: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    r"""Apply a registry to the store, from the stored coinbases and labels.
+
+    Prints every block whose pool changes. The former attribution is kept in the store,
+    with the hash of its registry.
+
+    \b
+    Examples:
+      poolscope relabel --dry-run
+      poolscope relabel --registry my-pools.toml
+    """
+    registry = registry_of(registry_path or settings.registry)
+    seen = changed = 0
+    with stored(settings, read_only=dry_run) as store:
+        pending: list[tuple[bytes, Attribution]] = []
+        for block in _all_blocks(store):
+            seen += 1
+            fresh = _attribute(block, registry)
+            if fresh.pool != block.attribution.pool:
+                changed += 1
+                click.echo(_change(block, fresh, as_json=as_json))
+            if fresh != block.attribution and not dry_run:
+                pending.append((block.ref.hash, fresh))
+            if len(pending) == _BATCH:
+                store.reattribute(pending)
+                pending = []
+        if pending:
+            store.reattribute(pending)
+    verb = "would change" if dry_run else "changed"
+    click.echo(
+        f"{changed} of {seen} blocks {verb} their pool under registry {registry.version[:16]}",
+        err=True,
+    )
+
+
+def _all_blocks(store: BlockStore) -> Iterator[StoredBlock]:
+    yield from active_blocks(store, "attributing anew")
+    yield from store.stale_blocks()
+
+
+def _attribute(block: StoredBlock, registry: Registry) -> Attribution:
+    from analyzers.attribution import attribute
+    from hashing.wire import parse_coinbase
+
+    coinbase = None if block.coinbase_tx is None else parse_coinbase(block.coinbase_tx)
+    return attribute(coinbase, registry, height=block.ref.height, label=block.label)
+
+
+def _change(block: StoredBlock, fresh: Attribution, *, as_json: bool) -> str:
+    former = block.attribution
+    if as_json:
+        return json.dumps(
+            {
+                "height": block.ref.height,
+                "hash": hash_to_hex(block.ref.hash),
+                "stale": block.stale,
+                "from": former.pool,
+                "from_rule": former.rule,
+                "from_registry": former.registry_version,
+                "to": fresh.pool,
+                "to_rule": fresh.rule,
+                "to_registry": fresh.registry_version,
+            }
+        )
+    mark = " (stale)" if block.stale else ""
+    return (
+        f"{block.ref.height}{mark}  {former.pool or 'unknown'} ({former.rule}) -> "
+        f"{fresh.pool or 'unknown'} ({fresh.rule})"
+    )

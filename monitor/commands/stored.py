@@ -1,0 +1,103 @@
+"""The store as commands read it, with progress where reading takes a while."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from monitor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analyzers.audit import AttributedBlock
+    from analyzers.registry import Registry
+    from monitor.config import Settings
+    from monitor.store.base import BlockStore, StoredBlock
+
+Item = TypeVar("Item")
+
+_PATIENCE: Final = 2.0
+"""Seconds of work before progress is shown."""
+_REFRESH: Final = 200
+"""Items between two looks of the progress bar."""
+
+
+@contextmanager
+def stored(settings: Settings, *, read_only: bool = True) -> Iterator[BlockStore]:
+    """Open the store that `settings` name, and close it.
+
+    Raises
+    ------
+    StoreError
+        If it is not there or cannot be used.
+    """
+    from monitor.app import store_url
+    from monitor.store.sql import open_store
+
+    synthetic = settings.source if settings.source in {"sample", "rehearsal"} else ""
+    network = "regtest" if synthetic == "rehearsal" else settings.network
+    where = store_url(settings, synthetic)
+    store = open_store(where, network, synthetic=synthetic, read_only=read_only)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def active_blocks(store: BlockStore, what: str) -> Iterator[StoredBlock]:
+    """Yield all blocks of the active chain; `what` is done to them is shown as progress."""
+    tip, first = store.tip(), store.first_height()
+    if tip is None or first is None:
+        return
+    yield from watched(store.blocks(first, tip.height + 1), tip.height - first + 1, what)
+
+
+def watched(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    """Yield `items`; on a terminal, show progress on stderr once it takes over two seconds."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    patience = time.monotonic() + _PATIENCE
+    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
+        task = bar.add_task(what, total=total, visible=False)
+        for item in items:
+            yield item
+            bar.update(task, advance=1, visible=time.monotonic() > patience)
+            if bar.tasks[0].completed % _REFRESH == 0:
+                bar.refresh()
+
+
+def parts_of(block: StoredBlock) -> AttributedBlock:
+    """Return what audits look at; a block without its coinbase has no bytes."""
+    from analyzers.audit import AttributedBlock
+    from hashing.wire import parse_coinbase
+
+    if block.coinbase_tx is None:
+        return AttributedBlock(block.ref.height, b"", (), block.attribution)
+    coinbase = parse_coinbase(block.coinbase_tx)
+    return AttributedBlock(
+        block.ref.height, coinbase.script_sig, coinbase.outputs, block.attribution
+    )
+
+
+def registry_of(path: Path | None) -> Registry:
+    """Return the registry at `path` (TOML or a public list), or the one that ships.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be used.
+    """
+    from analyzers.registry import RegistryError
+    from analyzers.registry.importers import load_any
+
+    try:
+        return load_any(path)
+    except RegistryError as error:
+        raise ConfigError(str(error)) from error
