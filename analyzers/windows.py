@@ -196,7 +196,7 @@ class CountTable:
         """Return the windows that begin at `start` or later and before `end` (Unix seconds)."""
         low = 0 if start is None else bisect_left(self.start_time.tolist(), start)
         high = len(self) if end is None else bisect_left(self.start_time.tolist(), end)
-        return self._take(slice(low, high))
+        return self.part(slice(low, high))
 
     def merged(self, span: int) -> CountTable:
         """Return windows of `span` rows each, ending with the last; a rest in front is cut."""
@@ -204,7 +204,7 @@ class CountTable:
             raise ValueError(f"windows are merged by one or more, not {span}")
         starts = np.arange(len(self) % span, len(self), span)
         if not starts.size:
-            return self._take(slice(0, 0))
+            return self.part(slice(0, 0))
         return CountTable(
             self.entities,
             np.add.reduceat(self.counts, starts, axis=0),
@@ -216,7 +216,7 @@ class CountTable:
     def rolling(self, span: int) -> CountTable:
         """Return windows of `span` rows that move by one row. They overlap: not for tests."""
         if not 1 <= span <= len(self):
-            return self._take(slice(0, 0))
+            return self.part(slice(0, 0))
         sums = np.cumsum(np.vstack([np.zeros_like(self.counts[:1]), self.counts]), axis=0)
         own = np.cumsum(np.concatenate([[0], self.unattributed]))
         kept = len(self) - span + 1
@@ -239,7 +239,8 @@ class CountTable:
             merged.append(seen)
         return table_of(merged, self.unattributed, self.first_height, self.start_time)
 
-    def _take(self, rows: slice) -> CountTable:
+    def part(self, rows: slice) -> CountTable:
+        """Return the windows of a slice of rows."""
         return CountTable(
             self.entities,
             self.counts[rows],

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,8 +17,11 @@ from analyzers.summary import Summary, summarize
 from monitor.commands.figures import Figure, figures_json, figures_of, number, plain, span
 from monitor.commands.inputs import Selection, parse_counts, parsed_by, selection_options
 
-DRAWS = 20_000
+DRAWS: Final = 20_000
 """Posterior draws of one window on the command line, where a few milliseconds do not matter."""
+
+DRIFT: Final = 0.01
+"""P-value below which the halves of a window are said to differ."""
 
 
 @click.command("concentration")
@@ -92,11 +96,26 @@ def command(
     summary = summarize(
         last.counts, unattributed=last.unattributed, level=level, draws=DRAWS, seed=seed
     )
-    _show(summary, facts, form)
+    _show(summary, facts, form, last.homogeneity)
 
 
-def _show(summary: Summary, facts: Mapping[str, str], form: str | None) -> None:
+def _show(
+    summary: Summary,
+    facts: Mapping[str, str],
+    form: str | None,
+    homogeneity: float = math.nan,
+) -> None:
     figures = figures_of(summary)
+    if not math.isnan(homogeneity):
+        note = "shares moved inside the window: intervals are too narrow"
+        figures.append(
+            Figure(
+                "homogeneity_p",
+                "P-value, halves have the same shares",
+                homogeneity,
+                note=note if homogeneity < DRIFT else "",
+            )
+        )
     if form == "json":
         click.echo(json.dumps(_as_json(summary, facts, figures), indent=2, ensure_ascii=False))
     elif form == "csv":

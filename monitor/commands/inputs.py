@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import click
 
+from analyzers.intervals import homogeneity
 from analyzers.windows import (
     CountTable,
     EntityOf,
@@ -118,13 +119,17 @@ def read_lens(path: Path) -> EntityOf:
 
 
 class Last(NamedTuple):
-    """The last window: blocks per entity, those of nobody known, and where it begins."""
+    """The last window: blocks per entity, those of nobody known, and where it begins.
+
+    `homogeneity` is the p-value that both halves of it come from the same shares.
+    """
 
     counts: dict[str, int]
     unattributed: int
     first_height: int
     start_time: int
     window: Window
+    homogeneity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,32 +192,58 @@ class Selection:
         It may be shorter than asked for where the store does not hold as much. Raises as
         `table` does.
         """
+        window = self.window or Window.parse(of_history if self.history else of_store)
         if self.history:
-            table, window = self.table(of_history, of_store)
+            days = self._days(window)
+            table = days.merged(len(days))
+            first, second = (days.part(part).total() for part in halves(len(days)))
             return Last(
                 table.row(-1),
                 int(table.unattributed[-1]),
                 int(table.first_height[-1]),
                 int(table.start_time[-1]),
                 window,
+                homogeneity(first, second),
             )
-        window = self.window or Window.parse(of_store)
+        lens = lens_named(self.lens)
         mined = latest(self._mined(), window)
         if not mined:
             raise click.UsageError(f"the store has no block from {self.span}")
-        found = tally(mined, lens_named(self.lens))
+        found = tally(mined, lens)
+        parts = [mined[part] for part in halves(len(mined))]
+        first, second = (dict(tally(part, lens).counts) if part else {} for part in parts)
         return Last(
-            dict(found.counts), found.unattributed, found.first_height, found.first_time, window
+            dict(found.counts),
+            found.unattributed,
+            found.first_height,
+            found.first_time,
+            window,
+            homogeneity(first, second),
         )
+
+    def _days(self, window: Window) -> CountTable:
+        """Return the days of the last window of the history."""
+        days = self._history(Window(seconds=DAY))
+        span = self._span(window)
+        if len(days) < span:
+            raise click.UsageError(
+                f"no whole window of {window} from {self.span}; try a smaller --window"
+            )
+        return days.part(slice(len(days) - span, None))
+
+    @staticmethod
+    def _span(window: Window) -> int:
+        if window.seconds is None or window.seconds % DAY:
+            raise click.UsageError("the history that ships counts days: give --window 7d or so")
+        return window.seconds // DAY
 
     def _history(self, window: Window) -> CountTable:
         from analyzers.history import load_history
 
-        if window.seconds is None or window.seconds % DAY:
-            raise click.UsageError("the history that ships counts days: give --window 7d or so")
+        span = self._span(window)
         days = load_history().between(self.start, self.end)
         seen = days.under(with_own_names(lens_named(self.lens)))
-        return seen.merged(window.seconds // DAY)
+        return seen.merged(span)
 
     @property
     def _synthetic(self) -> str:
@@ -236,6 +267,11 @@ class Selection:
         first = -math.inf if self.start is None else self.start
         end = math.inf if self.end is None else self.end
         return [block for block in mined if first <= block.time < end]
+
+
+def halves(length: int) -> tuple[slice, slice]:
+    """Return the two halves of a sequence of `length`."""
+    return slice(0, length // 2), slice(length // 2, length)
 
 
 def lens_named(name: str) -> EntityOf:

@@ -106,6 +106,12 @@ def test_the_last_window_of_the_history() -> None:
     assert "foundryusa" in table.output
 
 
+def test_a_window_in_which_shares_moved_is_said_to_be_so() -> None:
+    moved = ("concentration", "--history", "--to", "2022-12-01", "--window", "180d")
+    assert "too narrow" in " ".join(run(*moved).output.split())
+    assert as_json(*moved, "--json")["figures"]["homogeneity_p"]["value"] < 1e-6
+
+
 def test_each_window_of_the_history() -> None:
     weeks = as_json("concentration", *HISTORY, "--each", "--json")["windows"]
     assert len(weeks) == 52
