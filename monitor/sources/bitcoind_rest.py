@@ -57,9 +57,8 @@ class RestClient:
         except aiohttp.ClientError as error:
             raise BadReply(f"GET {path}: {printable(error, 100)}") from None
         if status == 503:
-            raise SourceUnavailable(
-                f"the node cannot answer now ({printable(body.decode('latin-1'))})"
-            )
+            text = printable(body.decode("utf-8", "replace"))
+            raise SourceUnavailable(f"the node cannot answer now ({text})")
         if status in {401, 403}:
             raise SourceRefused(f'GET {path} is refused (HTTP {status}); set rest = "off"')
         if status not in _ANSWERS or (status == 200 and kind == "text/html"):

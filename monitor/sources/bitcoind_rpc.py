@@ -123,7 +123,7 @@ class _Connection(http.client.HTTPConnection):
         """Return the response, unless its status is a refusal."""
         response = super().getresponse()
         if response.status in {401, 403, 503}:
-            raise _HttpRefusal(response.status, response.read(200).decode("latin-1"))
+            raise _HttpRefusal(response.status, response.read(200).decode("utf-8", "replace"))
         return response
 
     def abort(self) -> None:

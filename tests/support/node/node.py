@@ -73,6 +73,8 @@ class RegtestNode:
         self.zmq_topics = tuple(zmq_topics)
         self.user = user
         self.password = password
+        self.missing_methods: set[str] = set()
+        """RPC methods that this node was built without."""
         self.faults = Faults()
         self.rpc_port = rpc_port
         self.requests: list[str] = []

@@ -89,7 +89,7 @@ class Rpc:
         if self._node.faults.warming_up:
             raise RpcError(-28, self._node.faults.warming_up)
         method = self._methods.get(name)
-        if method is None:
+        if method is None or name in self._node.missing_methods:
             raise RpcError(-32601, "Method not found")
         return await method(params)
 

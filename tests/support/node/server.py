@@ -40,8 +40,6 @@ class Server:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         node = self._node
         node.requests.append(f"{request.method} {request.path_qs}")
-        if node.faults.delay:
-            await asyncio.sleep(node.faults.delay)
         if node.faults.html:
             return self._response(200, _PAGE, "text/html")
         if node.faults.garbage is not None:
@@ -50,6 +48,8 @@ class Server:
             return self._refuse(503, b"Work queue depth exceeded")
         self._in_flight += 1
         try:
+            if node.faults.delay:
+                await asyncio.sleep(node.faults.delay)
             if request.path == "/":
                 return await self._handle_rpc(request)
             return self._handle_rest(request)

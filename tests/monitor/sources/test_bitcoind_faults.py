@@ -1,0 +1,513 @@
+"""What can go wrong with a node: one clear line each, and recovery where there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hashing.header import sha256d
+from hashing.wire import parse_coinbase
+from monitor.errors import (
+    BadReply,
+    NotFound,
+    SourceError,
+    SourceRefused,
+    SourceUnavailable,
+)
+from monitor.sources.base import BlockRef, Want
+from monitor.sources.bitcoind import BitcoindSource
+from tests.support.node import CORE_28, CORE_30, CORE_31, RegtestNode
+
+FLAVOURS = [pytest.param(f, id=f.subversion) for f in (CORE_28, CORE_30, CORE_31)]
+
+
+@pytest.fixture
+def node() -> Iterator[RegtestNode]:
+    with RegtestNode(CORE_31, blocks=20) as node:
+        yield node
+
+
+@pytest.fixture
+async def source(node: RegtestNode) -> AsyncIterator[BitcoindSource]:
+    source = BitcoindSource(node.url, cookie=node.cookie, timeout=5)
+    await source.open()
+    yield source
+    await source.close()
+
+
+def assert_clear(error: BaseException, node: RegtestNode, *words: str) -> None:
+    """One line that names the node, what happened, and no secret."""
+    text = str(error)
+    assert "\n" not in text
+    assert text.startswith(f"bitcoind at {node.url}: ")
+    for word in words:
+        assert word in text
+    if node.cookie.exists():
+        assert node.cookie.read_text().partition(":")[2] not in text
+
+
+async def test_wrong_password() -> None:
+    with RegtestNode(user="ann", password="right", blocks=2) as node:
+        source = BitcoindSource(node.url, user="ann", password="wrong")
+        with pytest.raises(SourceRefused) as caught:
+            await source.open()
+        assert_clear(caught.value, node, "refuses the login", "rpcauth")
+        assert "wrong" not in str(caught.value)
+        await source.close()
+
+
+@pytest.mark.parametrize("password", ["pa:ss@w/rd%41?#[é ", "%", "@", "a b"])
+async def test_any_password_gets_in(password: str) -> None:
+    with RegtestNode(user="a%b@c", password=password, blocks=2) as node:
+        source = BitcoindSource(node.url, user="a%b@c", password=password)
+        await source.open()
+        assert (await source.tips()).best == node.tip
+        await source.close()
+
+
+async def test_login_in_the_url_is_percent_decoded() -> None:
+    with RegtestNode(user="ann", password="p@ss/w%rd", blocks=2) as node:
+        source = BitcoindSource(node.url.replace("//", "//ann:p%40ss%2Fw%25rd@"))
+        assert "p@ss" not in source.url
+        await source.open()
+        await source.close()
+
+
+async def test_wrong_cookie(node: RegtestNode, tmp_path: Path) -> None:
+    other = tmp_path / ".cookie"
+    other.write_text("__cookie__:0000")
+    source = BitcoindSource(node.url, cookie=other)
+    with pytest.raises(SourceRefused) as caught:
+        await source.open()
+    assert_clear(caught.value, node, str(other))
+    await source.close()
+
+
+async def test_no_cookie_file_means_the_node_is_not_running(
+    node: RegtestNode, tmp_path: Path
+) -> None:
+    source = BitcoindSource(node.url, cookie=tmp_path / ".cookie")
+    with pytest.raises(SourceUnavailable) as caught:
+        await source.open()
+    assert_clear(caught.value, node, str(tmp_path), "is the node running")
+    await source.close()
+
+
+async def test_unreadable_cookie(node: RegtestNode, tmp_path: Path) -> None:
+    source = BitcoindSource(node.url, cookie=tmp_path)
+    with pytest.raises(SourceRefused) as caught:
+        await source.open()
+    assert_clear(caught.value, node, "rpccookieperms")
+    await source.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"no colon", b"\xff\xfe:"])
+async def test_a_file_that_is_no_cookie(node: RegtestNode, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "cookie"
+    path.write_bytes(content)
+    source = BitcoindSource(node.url, cookie=path)
+    with pytest.raises(SourceRefused) as caught:
+        await source.open()
+    assert_clear(caught.value, node, str(path))
+    await source.close()
+
+
+async def test_node_down_then_up() -> None:
+    node = RegtestNode(blocks=5)
+    node.start()
+    source = BitcoindSource(node.url, cookie=node.cookie)
+    node.stop()
+    with pytest.raises(SourceUnavailable):
+        await source.open()
+    node.start()
+    await source.open()
+    assert (await source.tips()).best == node.tip
+    await source.close()
+    node.close()
+
+
+async def test_node_restarts_under_us(node: RegtestNode, source: BitcoindSource) -> None:
+    await source.tips()
+    node.restart()
+    node.mine(2)
+    # Connections broke and the cookie is another: neither is an error for the caller.
+    assert (await source.tips()).best == node.tip
+    ref = node.tip
+    assert (await source.blocks([ref], Want.PROVED))[0].ref == ref
+
+
+async def test_node_stops_while_we_wait_and_comes_back(
+    node: RegtestNode, source: BitcoindSource
+) -> None:
+    before = (await source.tips()).best
+    node.stop()
+    with pytest.raises(SourceUnavailable) as caught:
+        await source.tips()
+    assert_clear(caught.value, node)
+    node.start()
+    node.mine()
+    await asyncio.wait_for(source.wait_for_tip_change(30), 5)
+    assert (await source.tips()).best == node.tip != before
+
+
+async def test_hints_come_again_after_a_restart(
+    node: RegtestNode, source: BitcoindSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.sources.bitcoind._PUSH_CHECK", 1.0)
+    node.restart()
+    await source.tips()
+    took = 60.0
+    async with asyncio.timeout(15):
+        while took > 0.5:  # until ZMQ has connected again
+            waiter = asyncio.create_task(source.wait_for_tip_change(30))
+            await asyncio.sleep(0.1)
+            start = time.monotonic()
+            node.mine()
+            await waiter
+            took = time.monotonic() - start
+            await source.tips()
+
+
+async def test_upgrade_is_noticed(node: RegtestNode) -> None:
+    node.flavour = CORE_30
+    source = BitcoindSource(node.url, cookie=node.cookie)
+    await source.open()
+    await source.blocks([node.tip], Want.COINBASE)
+    assert "blockpart" not in "".join(node.requests[-1:])
+    node.flavour = CORE_31
+    node.restart()
+    await source.blocks([node.tip], Want.COINBASE)
+    await source.tips()
+    await source.blocks([node.tip], Want.COINBASE)
+    assert "blockpart" in "".join(node.requests[-2:])
+    await source.close()
+
+
+async def test_rest_switched_off_is_noticed(node: RegtestNode, source: BitcoindSource) -> None:
+    node.rest = False
+    with pytest.raises(SourceUnavailable):
+        await source.blocks([node.tip], Want.PROVED)
+    (block,) = await source.blocks([node.tip], Want.PROVED)
+    assert sha256d(block.header) == node.tip.hash
+
+
+async def test_warming_up(node: RegtestNode) -> None:
+    node.faults.warming_up = "Loading block index…"
+    source = BitcoindSource(node.url, cookie=node.cookie)
+    with pytest.raises(SourceUnavailable) as caught:
+        await source.open()
+    assert_clear(caught.value, node, "warming up", "Loading block index…")
+    node.faults.warming_up = ""
+    await source.open()
+    await source.close()
+
+
+async def test_warming_up_over_rest(node: RegtestNode, source: BitcoindSource) -> None:
+    node.faults.warming_up = "Verifying blocks…"
+    with pytest.raises(SourceUnavailable) as caught:
+        await source.blocks([node.tip], Want.COINBASE)
+    assert_clear(caught.value, node, "Verifying blocks…")
+    node.faults.warming_up = ""
+    assert await source.blocks([node.tip], Want.COINBASE)
+
+
+@pytest.mark.parametrize("want", list(Want))
+async def test_work_queue_full(node: RegtestNode, source: BitcoindSource, want: Want) -> None:
+    node.faults.queue_full = True
+    for attempt in (source.tips(), source.blocks([node.tip], want), source.headers(1, 5)):
+        with pytest.raises(SourceUnavailable) as caught:
+            await attempt
+        assert_clear(caught.value, node, "Work queue depth exceeded")
+    node.faults.queue_full = False
+    assert (await source.tips()).best == node.tip
+
+
+async def test_we_never_fill_the_work_queue(node: RegtestNode, source: BitcoindSource) -> None:
+    node.faults.delay = 0.01
+    refs = [BlockRef(h, node.chain.at(h).ref.hash) for h in range(20)] * 5
+    waiter = asyncio.create_task(source.wait_for_tip_change(30))
+    coinbases, proved, headers = await asyncio.gather(
+        source.blocks(refs, Want.COINBASE), source.blocks(refs, Want.PROVED), source.headers(0, 20)
+    )
+    assert len(coinbases) == len(proved) == 100
+    assert len(headers) == 20
+    waiter.cancel()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("rest", [True, False])
+async def test_pruned_block(flavour: object, rest: bool) -> None:
+    with RegtestNode(flavour, rest=rest, blocks=20) as node:  # type: ignore[arg-type]
+        node.faults.pruned_below = 10
+        source = BitcoindSource(node.url, cookie=node.cookie)
+        await source.open()
+        for want in Want:
+            with pytest.raises(NotFound) as caught:
+                await source.blocks([node.chain.at(5).ref], want)
+            assert_clear(caught.value, node, "pruned", "height 5", "catch_up")
+        assert await source.blocks([node.chain.at(15).ref], Want.PROVED)
+        assert len(await source.headers(0, 21)) == 21
+        await source.close()
+
+
+async def test_html_instead_of_json(node: RegtestNode, source: BitcoindSource) -> None:
+    node.faults.html = True
+    for attempt in (source.tips(), source.blocks([node.tip], Want.PROVED), source.headers(0, 9)):
+        with pytest.raises(BadReply) as caught:
+            await attempt
+        assert_clear(caught.value, node)
+        assert "<" not in str(caught.value)
+    node.faults.html = False
+    assert (await source.tips()).best == node.tip
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("rest", [True, False])
+async def test_truncated_block(flavour: object, rest: bool) -> None:
+    with RegtestNode(flavour, rest=rest, blocks=20) as node:  # type: ignore[arg-type]
+        source = BitcoindSource(node.url, cookie=node.cookie)
+        await source.open()
+        node.faults.truncate_blocks = True
+        for want in Want:
+            with pytest.raises(BadReply) as caught:
+                await source.blocks([node.tip], want)
+            assert_clear(caught.value, node, "truncated")
+        node.faults.truncate_blocks = False
+        assert await source.blocks([node.tip], Want.PROVED)
+        await source.close()
+
+
+@pytest.mark.parametrize("want", list(Want))
+async def test_forged_bytes_are_handed_over_for_the_proof_to_refuse(
+    node: RegtestNode, source: BitcoindSource, want: Want
+) -> None:
+    (honest,) = await source.blocks([node.tip], want)
+    assert honest.coinbase_tx is not None
+    node.faults.forge = "coinbase"
+    (forged,) = await source.blocks([node.tip], want)
+    assert forged.coinbase_tx is not None
+    assert parse_coinbase(forged.coinbase_tx).txid != parse_coinbase(honest.coinbase_tx).txid
+    node.faults.forge = "header"
+    (forged,) = await source.blocks([node.tip], want)
+    assert sha256d(forged.header) != node.tip.hash
+    (header,) = await source.headers(node.tip.height, 1)
+    assert sha256d(header) != node.tip.hash
+
+
+async def test_wrong_network(node: RegtestNode) -> None:
+    source = BitcoindSource(node.url, cookie=node.cookie, network="mainnet")
+    with pytest.raises(SourceRefused) as caught:
+        await source.open()
+    assert_clear(caught.value, node, "serves regtest, not mainnet", 'network = "regtest"')
+    await source.close()
+
+
+async def test_a_chain_that_is_not_bitcoin_s(node: RegtestNode) -> None:
+    node.faults.chain_name = "doge\n\x1b[31m"
+    source = BitcoindSource(node.url, cookie=node.cookie)
+    with pytest.raises(SourceRefused) as caught:
+        await source.open()
+    assert_clear(caught.value, node, "doge")
+    assert "\x1b" not in str(caught.value)
+    await source.close()
+
+
+async def test_another_network_after_a_restart(node: RegtestNode) -> None:
+    source = BitcoindSource(node.url, cookie=node.cookie, network="regtest")
+    await source.open()
+    node.faults.chain_name = "main"
+    node.restart()
+    with contextlib.suppress(SourceError):
+        await source.tips()
+    with pytest.raises(SourceRefused, match="serves mainnet, not regtest"):
+        await source.tips()
+    await source.close()
+
+
+async def test_a_node_that_hangs(node: RegtestNode) -> None:
+    source = BitcoindSource(node.url, cookie=node.cookie, timeout=0.3)
+    await source.open()
+    node.faults.delay = 2
+    start = time.monotonic()
+    for attempt in (source.tips(), source.blocks([node.tip], Want.COINBASE)):
+        with pytest.raises(SourceUnavailable) as caught:
+            await attempt
+        assert_clear(caught.value, node, "no answer")
+    assert time.monotonic() - start < 4
+    await source.close()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_close_is_quick_while_waiting(flavour: object) -> None:
+    with RegtestNode(flavour, zmq_topics=(), blocks=3) as node:  # type: ignore[arg-type]
+        source = BitcoindSource(node.url, cookie=node.cookie)
+        await source.open()
+        await source.tips()
+        waiter = asyncio.create_task(source.wait_for_tip_change(60))
+        await asyncio.sleep(0.1)
+        start = time.monotonic()
+        await source.close()
+        assert time.monotonic() - start < 1
+        with pytest.raises(SourceUnavailable):
+            await waiter
+
+
+async def test_closed_source_says_so(node: RegtestNode) -> None:
+    source = BitcoindSource(node.url, cookie=node.cookie)
+    with pytest.raises(SourceUnavailable, match="closed"):
+        await source.tips()
+
+
+async def test_lost_zmq_message_is_made_good(
+    node: RegtestNode, source: BitcoindSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.sources.bitcoind._PUSH_CHECK", 0.2)
+    await source.tips()
+    node.faults.drop_zmq = 5  # all messages of one block
+    waiter = asyncio.create_task(source.wait_for_tip_change(30))
+    await asyncio.sleep(0.05)
+    node.mine()
+    await asyncio.wait_for(waiter, 5)
+    assert (await source.tips()).best == node.tip
+
+
+async def test_node_without_long_poll_is_polled(
+    node: RegtestNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.zmq_topics = ()
+    node.missing_methods = {"waitfornewblock", "getzmqnotifications"}
+    source = BitcoindSource(node.url, cookie=node.cookie, poll_interval=0.05)
+    await source.open()
+    await source.tips()
+    waiter = asyncio.create_task(source.wait_for_tip_change(30))
+    await asyncio.sleep(0.1)
+    node.mine()
+    await asyncio.wait_for(waiter, 5)
+    await source.close()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"7",
+        b"{}",
+        b'{"result": 1}',
+        b'{"result": null, "error": null, "id": 1}',
+        b'{"result": null, "error": "no", "id": 1}',
+        b'{"result": null, "error": 5, "id": 1}',
+        b'{"result": null, "error": {"code": "x"}, "id": 1}',
+        b'{"result": null, "error": {"code": true, "message": null}, "id": 1}',
+        b'{"result": {"chain": 1}, "error": null, "id": 1}',
+        b'{"result": {"chain": "main", "blocks": 1e400}, "error": null, "id": 1}',
+        b'{"result": 1e999999999, "error": null, "id": 1}',
+        b'{"result": ' + b"9" * 5000 + b', "error": null, "id": 1}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b'{"result": "' + b"a" * 100,
+    ],
+)
+async def test_nonsense_is_a_bad_reply(
+    node: RegtestNode, source: BitcoindSource, reply: bytes
+) -> None:
+    node.faults.garbage = reply
+    for attempt in (source.tips(), source.headers(0, 3), source.blocks([node.tip], Want.PROVED)):
+        with pytest.raises(BadReply) as caught:
+            await attempt
+        assert_clear(caught.value, node)
+        assert len(str(caught.value)) < 400
+    node.faults.garbage = None
+    assert (await source.tips()).best == node.tip
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner),
+    max_leaves=8,
+)
+replies = (
+    st.binary(max_size=200)
+    | json_values.map(json.dumps).map(str.encode)
+    | json_values.map(lambda value: json.dumps({"result": value, "error": None, "id": 1}).encode())
+)
+
+
+@pytest.fixture(scope="module")
+def shared_node() -> Iterator[RegtestNode]:
+    with RegtestNode(CORE_31, blocks=5) as node:
+        yield node
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(reply=replies)
+def test_whatever_comes_only_source_errors_leave(shared_node: RegtestNode, reply: bytes) -> None:
+    async def ask() -> None:
+        source = BitcoindSource(shared_node.url, cookie=shared_node.cookie, zmq="off")
+        await source.open()
+        shared_node.faults.garbage = reply
+        for attempt in (
+            source.tips(),
+            source.headers(0, 3),
+            source.blocks([shared_node.tip], Want.PROVED),
+            source.wait_for_tip_change(0.01),
+        ):
+            with contextlib.suppress(SourceError):
+                await attempt
+        await source.close()
+
+    try:
+        asyncio.run(ask())
+    finally:
+        shared_node.faults.garbage = None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\x00\xff garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{}",
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n",
+    ],
+)
+async def test_something_else_on_the_port(answer: bytes, tmp_path: Path) -> None:
+    cookie = tmp_path / ".cookie"
+    cookie.write_text("__cookie__:secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        source = BitcoindSource(
+            f"http://127.0.0.1:{server.getsockname()[1]}", cookie=cookie, timeout=3
+        )
+        with pytest.raises(SourceError) as caught:
+            await source.open()
+        assert "\n" not in str(caught.value)
+        assert "secret" not in str(caught.value)
+        await source.close()
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
