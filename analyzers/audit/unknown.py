@@ -22,6 +22,9 @@ _GENERIC: Final = re.compile(
 
 _Counted = TypeVar("_Counted", bytes, str)
 
+_DELIMITED: Final = re.compile(rb"/[^/]{3}.*/", re.DOTALL)
+"""Text between slashes; printable bytes around it are lengths and extranonces by chance."""
+
 _MIN_TEXT: Final = 6
 """Shorter text is too often chance to hold blocks together."""
 
@@ -92,8 +95,10 @@ def _keys(block: AttributedBlock, reading: CoinbaseReading) -> set[bytes]:
 
 
 def _texts(reading: CoinbaseReading) -> list[bytes]:
-    stripped = (_GENERIC.sub(b"", run.data).strip() for run in reading.runs)
-    return [text for text in stripped if len(text) >= _MIN_TEXT]
+    """Return the texts of a coinbase, without votes and without what chance put beside."""
+    plain = (_GENERIC.sub(b"", run.data).strip() for run in reading.runs)
+    texts = (found[0] if (found := _DELIMITED.search(text)) else text for text in plain)
+    return [text for text in texts if len(text) >= _MIN_TEXT]
 
 
 def _shape(reading: CoinbaseReading) -> str:
