@@ -28,6 +28,10 @@ _RUN: Final = re.compile(
 )
 _FISH: Final = "七彩神仙鱼".encode()
 
+_DATUM: Final = (
+    rb"\A\x03.{3}\x4c?.(?!.{0,20}OCEAN\.XYZ)[\x20-\x7e]{2,60}\x0f(([\x20-\x7e]{1,60}))\x00"
+)
+
 _MINER_FORMS: Final = tuple(
     (pool, marker, re.compile(pattern, re.DOTALL))
     for pool, marker, pattern in (
@@ -41,8 +45,10 @@ _MINER_FORMS: Final = tuple(
         ("antpool", b"Mined by AntPool", rb"Mined by AntPool( ?([a-z]{2}\d{1,3}|\d{1,4}))"),
         # "Powered by Luxor Tech/128"
         ("luxor", b"Luxor Tech/", rb"Luxor Tech/((\d{1,4}))"),
-        # DATUM: the pool's tag, then the miner's own, parted by 0x0f
+        # "< OCEAN.XYZ >", 0x0f, then what the miner who made the template chose
         ("ocean", b"OCEAN.XYZ", rb"OCEAN\.XYZ[ >]{0,4}\x0f(([^\x00\x0f]{1,64}))"),
+        # DATUM gateways of other pools: height, one push of both texts, closed by a zero
+        ("datum", b"\x0f", _DATUM),
         # "ckpool./Kano /BEBOP/"
         ("kanopool", b"/Kano /", rb"/Kano /(([^/\x00]{1,32}))/"),
     )
@@ -100,7 +106,10 @@ class Commitment:
 
 @dataclass(frozen=True, slots=True)
 class MinerName:
-    """What `pool`'s text says of the miner; anybody may call himself so."""
+    """What `pool`'s text says of the miner; anybody may call himself so.
+
+    `pool` is a slug, or ``datum`` where a DATUM gateway wrote for a pool unknown here.
+    """
 
     pool: str
     name: bytes
@@ -151,17 +160,18 @@ def read_parts(script_sig: bytes, outputs: Sequence[TxOut] = ()) -> CoinbaseRead
         for start, end in gaps
         for found in _RUN.finditer(script_sig, start, end)
     ]
+    miners = tuple(
+        MinerName(pool, found[2], Where("script_sig", found.start(2), len(found[2])))
+        for pool, found in _miner_matches(script_sig)
+    )
     spoken = known + [(run.offset, run.offset + len(run.data)) for run in runs]
     return CoinbaseReading(
         height=height,
         runs=tuple(runs),
         aux_pow=aux_pow,
         commitments=tuple(_commitments(outputs)),
-        miners=tuple(
-            MinerName(pool, found[2], Where("script_sig", found.start(2), len(found[2])))
-            for pool, found in _miner_matches(script_sig)
-        ),
-        software=tuple(_software(script_sig, outputs)),
+        miners=miners,
+        software=tuple(_software(script_sig, outputs, miners)),
         rest=tuple(
             TextRun(start, script_sig[start:end]) for start, end in _gaps(spoken, len(script_sig))
         ),
@@ -216,8 +226,12 @@ def _commitments(outputs: Sequence[TxOut]) -> Iterator[Commitment]:
         yield Commitment(kind, Where(f"outputs[{place}]", start, len(data)), data)
 
 
-def _software(script_sig: bytes, outputs: Sequence[TxOut]) -> list[str]:
+def _software(
+    script_sig: bytes, outputs: Sequence[TxOut], miners: Sequence[MinerName]
+) -> list[str]:
     found = {name for marker, name in _SOFTWARE if marker in script_sig}
+    if any(miner.pool in ("datum", "ocean") for miner in miners):
+        found.add("DATUM")
     if len(outputs) > 2 and outputs[-1].script[:2] == b"\x6a\x28":
         found.add("P2Pool")  # its last output: 32 bytes of share commitment, 8 of nonce
     return sorted(found)

@@ -49,6 +49,9 @@ def test_what_is_no_height(script: str) -> None:
         (b"/Powered by Luxor Tech/128\xfa\xbemm", "luxor", b"128"),
         (b"< OCEAN.XYZ >\x0fSome miner\x00\x01", "ocean", b"Some miner"),
         (b"OCEAN.XYZ\x0fSome miner\x0fdatum", "ocean", b"Some miner"),
+        (b"\x03\x01\x02\x03\x12Lazarus\x0fSome miner\x00\x03abc", "datum", b"Some miner"),
+        (b"\x03\x01\x02\x03\x12OCEAN.XYZ\x0fMiner\x00\x03abc", "ocean", b"Miner"),
+        (b"\x03\x01\x02\x03\xfa\xbemm/F2Pool/\x0fMined by szwwuc\x00", "f2pool", b"szwwuc"),
         (b"\nckpool\x0c/Kano /BEBOP/", "kanopool", b"BEBOP"),
     ],
 )
@@ -105,6 +108,7 @@ def test_merge_mining() -> None:
 
 def test_software() -> None:
     assert read_parts(b"\nckpool\x0c/solo/").software == ("ckpool",)
+    assert read_parts(b"OCEAN.XYZ\x0fMiner\x00").software == ("DATUM",)
     assert read_parts(b"1/stratumPool/").software == ("node-stratum-pool",)
     shares = [TxOut(5, b"\x51")] * 3 + [TxOut(0, b"\x6a\x28" + bytes(40))]
     assert read_parts(b"", shares).software == ("P2Pool",)

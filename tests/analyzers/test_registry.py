@@ -251,7 +251,9 @@ def test_keys_are_not_taken_for_addresses() -> None:
     assert address_of(b"\x21" + hashlib.sha256(b"").digest() + b"\x02\xac") is None
 
 
-@pytest.mark.parametrize("name", ["coinbase", "escape", "registry.address", "registry.values"])
+@pytest.mark.parametrize(
+    "name", ["coinbase", "escape", "registry.address", "registry.values", "version_bits"]
+)
 def test_examples(name: str) -> None:
     results = doctest.testmod(importlib.import_module(f"analyzers.{name}"))
     assert results.attempted
