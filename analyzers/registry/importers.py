@@ -124,13 +124,14 @@ def _keyed_rows(document: Mapping[str, Mapping[str, Any]]) -> Iterator[_Row]:
 def _build(form: str, rows: list[_Row], origin: str) -> Imported:
     faults: list[str] = []
     owners: dict[bytes, set[str]] = {}
-    merged: dict[str, tuple[_Row, dict[bytes, str], dict[bytes, str]]] = {}
+    merged: dict[str, tuple[_Row, set[str], set[bytes], dict[bytes, str]]] = {}
     for row in rows:
         slug = slugify(row.name) or row.name.encode().hex()
-        _, tags, scripts = merged.setdefault(slug, (row, {}, {}))
+        _, ids, tags, scripts = merged.setdefault(slug, (row, set(), set(), {}))
+        ids.add(row.number or row.name)
         for text in row.tags:
             if text:
-                tags[text.encode()] = text
+                tags.add(text.encode())
             else:
                 faults.append(f"{row.name}: an empty tag would match every block")
         for address in row.addresses:
@@ -152,7 +153,7 @@ def _build(form: str, rows: list[_Row], origin: str) -> Imported:
             name=row.name,
             aliases=(),
             website=row.link,
-            ids={form: (row.number or row.name,)},
+            ids={form: tuple(sorted(ids))},
             tags=tuple(
                 Tag(slug, literal, "strong", Heights(), (form,)) for literal in sorted(tags)
             ),
@@ -162,7 +163,7 @@ def _build(form: str, rows: list[_Row], origin: str) -> Imported:
                 if len(owners[script]) == 1
             ),
         )
-        for slug, (row, tags, scripts) in merged.items()
+        for slug, (row, ids, tags, scripts) in merged.items()
     ]
     faults += (
         f"tag {literal!r} is claimed by {', '.join(sorted(slugs))}: it names nobody"

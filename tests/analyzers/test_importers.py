@@ -40,6 +40,14 @@ def test_an_array_of_pools_with_its_faults() -> None:
         assert told in faults
 
 
+def test_rows_of_one_name_are_one_pool() -> None:
+    array = [{**ARRAY[0], "name": "One Pool"}, {**ARRAY[1], "name": "OnePool", "tags": ["/two/"]}]
+    registry = import_list(json.dumps(array), "pools-v2.json").registry
+    (pool,) = registry
+    assert [tag.text for tag in pool.tags] == ["/both/", "/one/", "/two/"]
+    assert registry.slug_of_label("mempool", "7") == registry.slug_of_label("mempool", "8")
+
+
 def test_formats_are_told_apart() -> None:
     assert import_list(json.dumps(ARRAY[:1]), "pool-list.json").format == "bitcoin-data"
     assert import_list(json.dumps(BTCCOM)).format == "btccom"

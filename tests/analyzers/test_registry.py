@@ -60,6 +60,7 @@ def test_every_tag_can_match() -> None:
         ("mempool", "44", "antpool"),
         ("bitcoin-data", "44", "transactioncoinmining"),
         ("btccom", "44", None),
+        ("mempool", "135", "bitcoinindia"),
         ("btccom", "CloverPool", "btccom"),
         ("mempool", "foundryusa", "foundryusa"),
         ("mempool", "Foundry USA", "foundryusa"),
