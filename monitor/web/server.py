@@ -2,49 +2,55 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
 from monitor.config import WebSettings
-from monitor.errors import ConfigError
-from monitor.exporter import Exporter
-from monitor.snapshot import Board
+from monitor.errors import ConfigError, StoreError
+from monitor.web.answers import ErrorAnswer, Problem
+from monitor.web.api import Api
+from monitor.web.bodies import Body, send
+from monitor.web.context import CONTEXT, WebContext
+from monitor.web.endpoints import PREFIX
+from monitor.web.errors import ApiError
+from monitor.web.events import Events
+from monitor.web.pages import Pages
+
+__all__ = ["WebContext", "WebServer", "build_app"]
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SECURITY_HEADERS: Final = {
+    # The page's scripts make nodes and text only; the browser holds them to it (trusted types).
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class WebContext:
-    """What the handlers read. `ready` returns what is still missing, or an empty list."""
-
-    board: Board
-    exporter: Exporter
-    ready: Callable[[], list[str]]
-
-
-CONTEXT: Final = web.AppKey("context", WebContext)
 
 
 def build_app(context: WebContext) -> web.Application:
     """Return the web application over `context`."""
-    app = web.Application(middlewares=[_security_headers], client_max_size=1024)
+    app = web.Application(middlewares=[_security_headers, _errors], client_max_size=1024)
     app[CONTEXT] = context
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", ready)
+    events = Events(context, SECURITY_HEADERS)
+    app.router.add_get(f"{PREFIX}/events", events.handle)
+    app.on_shutdown.append(events.stop)
+    Api(context).add_routes(app)
+    Pages().add_routes(app)
     return app
 
 
@@ -58,6 +64,41 @@ async def _security_headers(request: web.Request, handler: Handler) -> web.Strea
     if not response.prepared:
         response.headers.update(SECURITY_HEADERS)
     return response
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn errors into answers: JSON below ``/api/``, plain text elsewhere."""
+    headers: dict[str, str] = {}
+    try:
+        return await handler(request)
+    except ApiError as error:
+        status, message = error.status, error.message
+    except StoreError as error:
+        log.warning("%s: %s", request.path, error)
+        status, message = 503, "the store cannot be read now; the agent's log says why"
+    except web.HTTPException as error:
+        status, message = error.status, _explain(request, error)
+        headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+    except Exception:
+        log.exception("%s failed", request.path)
+        status, message = 500, "a fault in poolscope; the agent's log has the details"
+    if not request.path.startswith("/api/"):
+        return web.Response(status=status, text=f"{message}\n", headers=headers)
+    problem = ErrorAnswer(error=Problem(status=status, message=message))
+    response = send(request, Body.of(problem), status=status)
+    response.headers.update(headers)
+    return response
+
+
+def _explain(request: web.Request, error: web.HTTPException) -> str:
+    if error.status == web.HTTPNotFound.status_code:
+        return f"nothing is at {request.path[:100]!r}; {PREFIX}/openapi.json lists what there is"
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return (
+            f"{request.method} is not served here; use {', '.join(sorted(error.allowed_methods))}"
+        )
+    return error.reason
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -108,7 +149,7 @@ class WebServer:
             await self._runner.cleanup()
             raise ConfigError(
                 f"cannot listen on {host}:{port}: {error.strerror}; "
-                "is poolscope running already? choose another with --listen"
+                "is poolscope running already? choose another with --port"
             ) from None
         name = self._runner.addresses[0]
         self.url = f"http://{f'[{name[0]}]' if ':' in name[0] else name[0]}:{name[1]}/"

@@ -1,0 +1,213 @@
+// The overview.
+
+import { bandChart } from "./bandchart.js";
+import { blockTable } from "./blocktable.js";
+import { agentCard, epochCard, riskCard, staleCard } from "./cards.js";
+import { byId, choice, el, keyed, setText } from "./dom.js";
+import { ago, chance, count, decimal, hashrate, moment, percent, plural, range, windowName, windowSpan } from "./format.js";
+import { follow, load } from "./live.js";
+import { scaleOf, shareRow, updateShareRow } from "./sharerow.js";
+
+const FIRST = 12;
+const NEWS_EVERY = 20_000;
+const MEASURES = {
+  effective: {
+    name: "Effective number",
+    label: "Effective number of pools over time",
+    of: (p) => p.effective,
+    show: (v) => v.toFixed(1),
+  },
+  hhi: {
+    name: "HHI",
+    label: "Herfindahl-Hirschman index over time",
+    of: (p) => p.hhi,
+    show: (v) => v.toFixed(3),
+    marks: [],
+  },
+  third: {
+    name: "Chance of a third",
+    label: "Probability that one pool holds more than a third, over time",
+    of: (p) => ({ value: p.any_above_third, low: null, high: null }),
+    show: (v, axis) => (axis ? percent(v, 0) : chance(v)),
+  },
+};
+
+const state = {
+  overview: null, status: null, clock: 0, window: 1008, lens: "tag", all: false,
+  measure: "effective", history: null, asked: "", told: 0, tip: 0,
+};
+const [blocksBox, showBlocks] = blockTable("The last blocks, newest first");
+byId("blocks").append(blocksBox);
+
+const now = () => Date.now() / 1000 + state.clock;
+const pick = (list) => list.find((w) => w.window === state.window && w.lens === state.lens) ?? list[0];
+
+function showLead(overview, shares, found) {
+  const [largest] = shares?.shares ?? [];
+  if (!largest) return;
+  const reach = found.nakamoto_half.observed;
+  const together = reach === 1 ? "It alone found more than half."
+    : reach ? `The largest ${reach} together found more than half.` : "";
+  setText(byId("sentence"),
+    `Of the last ${count(shares.blocks)} blocks (${windowSpan(shares.window)}), ${largest.name} found the most: `
+    + `${percent(largest.share)} (${range(largest.low, largest.high)}). ${together}`);
+  const likely = Object.entries(found.nakamoto_half.posterior).sort((a, b) => b[1] - a[1])[0];
+  setText(byId("half"), reach === null ? "–" : String(reach));
+  setText(byId("half-note"), likely ? `${likely[0]} with probability ${chance(likely[1])}` : "");
+  setText(byId("third"), chance(found.any_above_third));
+  setText(byId("third-note"), `probability; above half: ${chance(found.any_above_half)}`);
+  const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;
+  setText(byId("rate"), rate ? hashrate(rate.value) : "–");
+  setText(byId("rate-note"), rate ? `${hashrate(rate.low)} to ${hashrate(rate.high)}` : "not enough blocks");
+}
+
+function showTip() {
+  const { overview } = state;
+  if (!overview?.tip) return;
+  setText(byId("tip"), count(overview.tip.height));
+  setText(byId("tip-note"), overview.synthetic
+    ? `block of ${moment(overview.tip.time)}` : ago(now() - overview.tip.time));
+  byId("tip-note").title = moment(overview.tip.time);
+}
+
+function showShares(shares, found) {
+  const list = shares.shares.map((share) => ({ ...share, key: share.pool }));
+  const shown = state.all ? list : list.slice(0, FIRST);
+  if (shares.unattributed) {
+    shown.push({
+      key: "", pool: "", name: "Unknown", blocks: shares.unattributed,
+      share: shares.unattributed / shares.blocks, low: null, high: null,
+    });
+  }
+  const scale = scaleOf(list);
+  keyed(byId("shares"), shown, (share) => share.key, (share) => shareRow(share.pool
+    ? (state.lens === "tag" ? el("a", { href: `/pool/${encodeURIComponent(share.pool)}` }, share.name) : share.name)
+    : el("span", { class: "muted", title: "Blocks that nothing names a pool for" }, share.name)),
+  (row, share) => updateShareRow(row, share, scale, !share.pool));
+  const young = shares.blocks < shares.window ? ` of ${count(shares.window)} asked for` : "";
+  setText(byId("shares-caption"), `n = ${plural(shares.blocks, "block")}${young}, ${plural(found.entities, "pool")}, `
+    + `${plural(shares.unattributed, "block")} unknown. Dashed line: a third.`);
+  const more = byId("shares-more");
+  more.hidden = list.length <= FIRST;
+  setText(more, state.all ? "Show fewer" : `Show all ${list.length} pools`);
+}
+
+const posterior = (figure) => Object.entries(figure.posterior)
+  .filter(([, p]) => p >= 0.005).sort((a, b) => b[1] - a[1]).slice(0, 4)
+  .map(([n, p]) => `${n}: ${chance(p)}`).join(" · ");
+
+function showConcentration(found) {
+  setText(byId("concentration-caption"), `In the same ${plural(found.blocks, "block")} as above.`);
+  const top = (n) => found.ratios.find((ratio) => ratio.top === n);
+  const rows = [
+    ["Effective number of pools", decimal(found.effective.value), `${decimal(found.effective.low)} to ${decimal(found.effective.high)}`],
+    ["HHI", (found.hhi.value ?? 0).toFixed(3), `${(found.hhi.low ?? 0).toFixed(3)} to ${(found.hhi.high ?? 0).toFixed(3)}`],
+    ["Pools that reach half", String(found.nakamoto_half.observed ?? "–"), posterior(found.nakamoto_half)],
+    ["Pools that reach a third", String(found.nakamoto_third.observed ?? "–"), posterior(found.nakamoto_third)],
+    ["Largest three together", percent(top(3).value), range(top(3).low, top(3).high)],
+    ["One pool above a quarter", chance(found.any_above_quarter), `third: ${chance(found.any_above_third)} · half: ${chance(found.any_above_half)}`],
+  ];
+  keyed(byId("concentration"), rows, ([name]) => name,
+    ([name]) => el("div", {}, el("dt", {}, name), el("dd", {}), el("dd", { class: "note" })),
+    (node, [, value, note]) => {
+      setText(node.children[1], value);
+      setText(node.children[2], note);
+    });
+}
+
+function drawHistory() {
+  const measure = MEASURES[state.measure];
+  const points = (state.history?.points ?? []).map((p) => ({ ...p, ...measure.of(p) }))
+    .filter((p) => p.value !== null);
+  bandChart(byId("history"), points, measure);
+}
+
+// History is asked for once a window and lens, and again after a day of blocks.
+async function updateHistory() {
+  const { overview } = state;
+  if (!overview?.tip) return;
+  const key = `${state.window} ${state.lens} ${Math.floor(overview.tip.height / 72)}`;
+  if (key === state.asked) return;
+  state.asked = key;
+  try {
+    const history = await load(`/api/v1/concentration/history?window=${state.window}&lens=${state.lens}`);
+    if (key === state.asked) state.history = history;
+    drawHistory();
+  } catch (error) {
+    byId("history").replaceChildren(el("p", { class: "muted" }, `No course over time: ${error.message}`));
+  }
+}
+
+function tellNews(overview) {
+  if (!overview.tip || overview.tip.height === state.tip) return;
+  const first = state.tip === 0;
+  state.tip = overview.tip.height;
+  if (first || Date.now() - state.told < NEWS_EVERY) return;
+  state.told = Date.now();
+  setText(byId("news"), `New block ${count(overview.tip.height)}, ${overview.blocks[0]?.name ?? "unknown pool"}`);
+}
+
+function render() {
+  const { overview } = state;
+  if (!overview?.windows.length) return;
+  const shares = pick(overview.windows);
+  const found = pick(overview.concentration);
+  showLead(overview, shares, found);
+  showTip();
+  showShares(shares, found);
+  showConcentration(found);
+  showBlocks(overview.blocks);
+  epochCard(byId("epoch"), overview.epoch);
+  riskCard(byId("risk"), overview.risk.find((r) => r.window === shares.window && r.lens === shares.lens));
+  staleCard(byId("stale"), overview);
+  tellNews(overview);
+  updateHistory();
+}
+
+function showControls(overview) {
+  const windows = [...new Set(overview.windows.map((w) => w.window))];
+  const lenses = [...new Set(overview.windows.map((w) => w.lens))];
+  const box = byId("shares-controls");
+  if (box.dataset.for === `${windows} ${lenses}` || !windows.length) return;
+  box.dataset.for = `${windows} ${lenses}`;
+  if (!windows.includes(state.window)) [state.window] = windows;
+  box.replaceChildren(choice("window", "Blocks looked at", windows.map((w) => [String(w), windowName(w)]),
+    String(state.window), (value) => { state.window = Number(value); render(); }));
+  if (lenses.length > 1) {
+    box.append(el("label", { class: "lens" }, "Lens ",
+      el("select", { onchange: (event) => { state.lens = event.target.value; render(); } },
+        lenses.map((lens) => el("option", { value: lens, selected: lens === state.lens }, lens)))));
+  }
+}
+
+byId("shares-more").addEventListener("click", () => { state.all = !state.all; render(); });
+byId("history-controls").append(choice("measure", "Figure over time",
+  Object.entries(MEASURES).map(([key, { name }]) => [key, name]), state.measure,
+  (value) => { state.measure = value; drawHistory(); }));
+let width = 0;
+new ResizeObserver(([entry]) => {
+  if (Math.abs(entry.contentRect.width - width) > 1) {
+    width = entry.contentRect.width;
+    if (state.history) drawHistory();
+  }
+}).observe(byId("history"));
+setInterval(showTip, 1000);
+
+let frame = 0;
+follow({
+  onoverview(overview) {
+    state.overview = overview;
+    if (!frame) {
+      frame = requestAnimationFrame(() => {
+        frame = 0;
+        showControls(state.overview);
+        render();
+      });
+    }
+  },
+  onstatus(status) {
+    state.status = status;
+    state.clock = status.now - Date.now() / 1000;
+    agentCard(byId("agent"), status);
+  },
+});

@@ -1,0 +1,224 @@
+"""The endpoints of the API: path, parameters, answer, and what answers it.
+
+This one table is the router, the validation and the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hashing.header import hash_from_hex
+from monitor.snapshot import WindowView
+from monitor.store.base import BlockStore, StoredBlock
+from monitor.web import answers, overview, pools, status
+from monitor.web.blocks import brief, detail
+from monitor.web.context import WebContext
+from monitor.web.errors import ApiError
+from monitor.web.history import Question, history
+from monitor.web.queries import BlocksQuery, HistoryQuery, LimitQuery, Query, WindowQuery
+from monitor.web.reader import Reader
+
+PREFIX: Final = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request, as far as its answer depends on it."""
+
+    context: WebContext
+    reader: Reader
+    place: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint. `live` answers can change without a new block and are not kept."""
+
+    path: str
+    summary: str
+    answer: type[answers.Answer]
+    handler: Callable[[Ask, Any], Awaitable[answers.Answer]]
+    query: type[Query] = Query
+    places: Mapping[str, str] = field(default_factory=dict)
+    live: bool = False
+
+
+async def _status(ask: Ask, _query: Query) -> answers.Status:
+    return status.status(ask.context)
+
+
+async def _sources(ask: Ask, _query: Query) -> answers.Sources:
+    return answers.Sources(sources=status.sources(ask.context.metrics))
+
+
+async def _overview(ask: Ask, _query: Query) -> answers.Overview:
+    return overview.overview(ask.context.board.snapshot, ask.context.name_of)
+
+
+async def _tip(ask: Ask, _query: Query) -> answers.Tip:
+    found = overview.tip(ask.context.board.snapshot)
+    if found is None:
+        raise ApiError(404, "there is no block yet")
+    return found
+
+
+async def _epoch(ask: Ask, _query: Query) -> answers.Epoch:
+    found = overview.epoch(ask.context.board.snapshot.epoch)
+    if found is None:
+        raise ApiError(404, "no forecast: the epoch has just begun, or does not end here")
+    return found
+
+
+async def _windows(ask: Ask, query: WindowQuery) -> answers.Windows:
+    name_of = ask.context.name_of
+    return answers.Windows(windows=[overview.shares(view, name_of) for view in _chosen(ask, query)])
+
+
+async def _concentration(ask: Ask, query: WindowQuery) -> answers.Concentrations:
+    return answers.Concentrations(
+        concentration=[overview.concentration(view) for view in _chosen(ask, query)]
+    )
+
+
+def _chosen(ask: Ask, query: WindowQuery) -> list[WindowView]:
+    if query.lens is not None:
+        _lens(ask, query.lens)
+    return [
+        view
+        for view in ask.context.board.snapshot.windows
+        if query.window in (None, view.window) and query.lens in (None, view.lens)
+    ]
+
+
+def _lens(ask: Ask, name: str) -> str:
+    if name not in ask.context.lenses:
+        known = ", ".join(ask.context.lenses)
+        raise ApiError(400, f"parameter 'lens': must be one of {known}")
+    return name
+
+
+async def _history(ask: Ask, query: HistoryQuery) -> answers.History:
+    question = Question(query.window, _lens(ask, query.lens), query.pool)
+    entity_of = ask.context.lenses[query.lens]
+    return await ask.reader.read(question, lambda store: history(store, question, entity_of))
+
+
+async def _pools(ask: Ask, _query: Query) -> answers.PoolList:
+    return pools.pool_list(ask.context)
+
+
+async def _pool(ask: Ask, _query: Query) -> answers.PoolDetail:
+    return pools.pool_detail(ask.context, ask.place["slug"])
+
+
+async def _blocks(ask: Ask, query: BlocksQuery) -> answers.BlockList:
+    found, older = await ask.reader.read(
+        query, lambda store: _newest(store, query.before, query.limit, query.pool)
+    )
+    parameters = [f"before={found[-1].ref.height}"] if found else []
+    parameters += [f"limit={query.limit}"] + ([f"pool={query.pool}"] if query.pool else [])
+    return answers.BlockList(
+        blocks=[brief(block, ask.context.name_of) for block in found],
+        next=f"{PREFIX}/blocks?{'&'.join(parameters)}" if older else None,
+    )
+
+
+def _newest(
+    store: BlockStore, before: int | None, limit: int, pool: str | None
+) -> tuple[list[StoredBlock], bool]:
+    """Return the newest active blocks below `before`, and whether there are older ones."""
+    tip, first = store.tip(), store.first_height()
+    if tip is None or first is None:
+        return [], False
+    stop = tip.height + 1 if before is None else min(before, tip.height + 1)
+    if pool is None:
+        start = max(first, stop - limit)
+        return list(store.blocks(start, stop))[::-1], start > first
+    columns = store.columns(("height", "pool"), first, stop)
+    wanted = None if pool == "unknown" else pool
+    heights = [
+        height
+        for height, owner in zip(columns["height"], columns["pool"], strict=True)
+        if owner == wanted and isinstance(height, int)
+    ]
+    found = [store.block(height) for height in heights[: -limit - 1 : -1]]
+    return [block for block in found if block is not None], len(heights) > limit
+
+
+async def _block(ask: Ask, _query: Query) -> answers.BlockDetail:
+    place = ask.place["block"]
+    key = hash_from_hex(place) if len(place) == 64 else int(place)
+    found = await ask.reader.read(place, lambda store: store.block(key))
+    if found is None:
+        raise ApiError(404, f"no block {place} in the store of this agent")
+    return detail(found, ask.context.name_of)
+
+
+async def _stale(ask: Ask, query: LimitQuery) -> answers.StaleList:
+    found = await ask.reader.read(("stale", query), lambda store: store.stale_blocks(query.limit))
+    return answers.StaleList(
+        total=ask.context.board.snapshot.stale_blocks,
+        blocks=[brief(block, ask.context.name_of) for block in reversed(found)],
+    )
+
+
+async def _reorgs(ask: Ask, query: LimitQuery) -> answers.ReorgList:
+    found = await ask.reader.read(("reorgs", query), lambda store: store.reorgs(query.limit))
+    snapshot = ask.context.board.snapshot
+    return answers.ReorgList(
+        total=snapshot.reorgs,
+        deepest=snapshot.deepest_reorg,
+        reorgs=[
+            answers.Reorg(
+                at=reorg.at,
+                fork_height=reorg.fork_height,
+                depth=reorg.depth,
+                old_tip=reorg.old_tip[::-1].hex(),
+            )
+            for reorg in reversed(found)
+        ],
+    )
+
+
+ENDPOINTS: Final = (
+    Endpoint("/status", "How the agent is.", answers.Status, _status, live=True),
+    Endpoint("/sources", "Sources and their health.", answers.Sources, _sources, live=True),
+    Endpoint("/overview", "Everything the page shows.", answers.Overview, _overview),
+    Endpoint("/tip", "The end of the chain.", answers.Tip, _tip),
+    Endpoint("/windows", "Shares by window and lens.", answers.Windows, _windows, WindowQuery),
+    Endpoint(
+        "/concentration",
+        "Concentration by window and lens.",
+        answers.Concentrations,
+        _concentration,
+        WindowQuery,
+    ),
+    Endpoint(
+        "/concentration/history",
+        "Concentration over time, and a pool's share if asked.",
+        answers.History,
+        _history,
+        HistoryQuery,
+    ),
+    Endpoint("/epoch", "The running difficulty epoch.", answers.Epoch, _epoch),
+    Endpoint("/pools", "Pools with blocks in any window.", answers.PoolList, _pools),
+    Endpoint(
+        "/pools/{slug}",
+        "A pool: the registry's entry and what it found.",
+        answers.PoolDetail,
+        _pool,
+        places={"slug": "[a-z0-9._-]{1,64}"},
+    ),
+    Endpoint("/blocks", "Blocks, newest first.", answers.BlockList, _blocks, BlocksQuery),
+    Endpoint(
+        "/blocks/{block}",
+        "A block by height or hash (reversed hex), with coinbase and evidence.",
+        answers.BlockDetail,
+        _block,
+        places={"block": "[0-9a-f]{64}|[0-9]{1,8}"},
+    ),
+    Endpoint("/stale", "Stale blocks, newest first.", answers.StaleList, _stale, LimitQuery),
+    Endpoint("/reorgs", "Reorgs, newest first.", answers.ReorgList, _reorgs, LimitQuery),
+)

@@ -1,0 +1,98 @@
+"""Concentration over time, from the pools of the stored blocks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, cast
+
+from analyzers.intervals import share_interval
+from analyzers.summary import HALF, THIRD, Summary, summarize
+from analyzers.windows import EntityOf
+from monitor.store.base import BlockStore
+from monitor.web import answers
+from monitor.web.overview import spread
+
+MAX_POINTS: Final = 180
+"""Points of a history: more than a screen can tell apart."""
+LEAST_STEP: Final = 72
+"""Blocks between two points, at least: half a day."""
+SPAN: Final = 105_120
+"""Blocks looked back: two years."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which history: windows of `window` blocks under `lens`, and whose share besides."""
+
+    window: int
+    lens: str
+    pool: str | None
+
+
+def history(store: BlockStore, question: Question, entity_of: EntityOf) -> answers.History:
+    """Return concentration over the stored chain; empty while it is shorter than a window."""
+    window, tip = question.window, store.tip()
+    step = LEAST_STEP
+    points: list[answers.Point] = []
+    if tip is not None:
+        first = max(store.first_height() or 0, tip.height + 1 - SPAN)
+        columns = store.columns(("height", "time", "pool"), first)
+        heights = cast("list[int]", columns["height"])
+        times = cast("list[int]", columns["time"])
+        entities = [
+            None if pool is None else entity_of(cast("str", pool), height, time)
+            for pool, height, time in zip(columns["pool"], heights, times, strict=True)
+        ]
+        step = _step(len(heights) - window)
+        for end in _ends(heights, window, step):
+            counts = Counter(entities[end - window : end])
+            points.append(_point(counts, question.pool, heights[end - 1], times[end - 1]))
+    return answers.History(
+        window=window, lens=question.lens, pool=question.pool, step=step, points=points
+    )
+
+
+def _step(room: int) -> int:
+    """Return the distance of points, a multiple of `LEAST_STEP`."""
+    return LEAST_STEP * max(1, -(-room // (LEAST_STEP * MAX_POINTS)))
+
+
+def _ends(heights: list[int], window: int, step: int) -> list[int]:
+    """Return the indices behind each window: at multiples of `step` in height, and the tip."""
+    ends = [
+        end
+        for end in range(window, len(heights) + 1)
+        if heights[end - 1] % step == 0 or end == len(heights)
+    ]
+    # A point right before the tip's would say the same thing twice.
+    if len(ends) > 1 and ends[-1] - ends[-2] < step // 2:
+        del ends[-2]
+    return ends
+
+
+def _point(
+    counts: Mapping[str | None, int], pool: str | None, height: int, time: int
+) -> answers.Point:
+    found = {name: blocks for name, blocks in counts.items() if name is not None}
+    summary = _summary(tuple(sorted(found.items())), counts.get(None, 0))
+    own = found.get(pool, 0) if pool else 0
+    return answers.Point(
+        height=height,
+        time=time,
+        blocks=summary.blocks,
+        hhi=spread(summary.hhi, summary.hhi_interval),
+        effective=spread(summary.effective_number, summary.effective_number_interval),
+        nakamoto_half=summary.nakamoto_half.observed,
+        any_above_third=summary.any_above[THIRD],
+        any_above_half=summary.any_above[HALF],
+        share=spread(own / summary.blocks, share_interval(own, summary.blocks)) if pool else None,
+    )
+
+
+@lru_cache(4 * MAX_POINTS)
+def _summary(counts: tuple[tuple[str, int], ...], unattributed: int) -> Summary:
+    """Return the figures of a window: computed once, as old windows do not change."""
+    return summarize(dict(counts), unattributed=unattributed)

@@ -1,0 +1,107 @@
+"""The page: static files, held in memory, and the addresses that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from string import Template
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from monitor.web.bodies import Body, send
+from monitor.web.errors import ApiError
+
+_TYPES: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_HTML: Final = "text/html; charset=utf-8"
+_SHARED: Final = (
+    "dom.js",
+    "format.js",
+    "live.js",
+    "blocktable.js",
+    "evidence.js",
+    "bytes.js",
+)
+"""Modules that every page imports: named early, so that they load at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A page: its address, and what the layout is filled with."""
+
+    path: str
+    name: str
+    title: str
+    preload: tuple[str, ...] = ()
+
+
+SHELLS: Final = (
+    Shell(
+        "/", "index", "poolscope: who mines Bitcoin", ("sharerow.js", "bandchart.js", "cards.js")
+    ),
+    Shell("/blocks", "blocks", "Blocks · poolscope"),
+    Shell(
+        "/pool/{slug:[a-z0-9._-]{1,64}}",
+        "pool",
+        "Pool · poolscope",
+        ("sharerow.js", "bandchart.js"),
+    ),
+    Shell("/block/{block:[0-9a-f]{64}|[0-9]{1,8}}", "block", "Block · poolscope"),
+)
+"""The pages; their scripts read the rest of the address."""
+
+
+class Pages:
+    """Serves the files that ship in ``assets``: they are few, so all are kept, compressed."""
+
+    def __init__(self) -> None:
+        texts = {file.name: file.read_text("utf-8") for file in _assets()}
+        self._assets = {
+            name: Body(text.encode(), _TYPES[kind])
+            for name, text in texts.items()
+            if (kind := name.rpartition(".")[2]) in _TYPES
+        }
+        layout = Template(texts["layout.html"])
+        self._shells = {
+            shell: Body(_fill(layout, shell, texts[f"{shell.name}.html"]).encode(), _HTML)
+            for shell in SHELLS
+        }
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the page's addresses and its files to `app`."""
+        for shell, body in self._shells.items():
+            app.router.add_get(shell.path, _shower(body))
+        app.router.add_get("/assets/{name}", self._asset)
+
+    async def _asset(self, request: web.Request) -> web.Response:
+        body = self._assets.get(request.match_info["name"])
+        if body is None:
+            raise ApiError(404, f"no file {request.path[:100]!r}")
+        return send(request, body)
+
+
+def _assets() -> Iterator[Traversable]:
+    return files("monitor.web").joinpath("assets").iterdir()
+
+
+def _fill(layout: Template, shell: Shell, main: str) -> str:
+    preload = "\n".join(
+        f'<link rel="modulepreload" href="/assets/{name}">' for name in _SHARED + shell.preload
+    )
+    return layout.substitute(
+        title=shell.title, preload=preload, script=f"{shell.name}.js", main=main
+    )
+
+
+def _shower(body: Body) -> Handler:
+    async def show(request: web.Request) -> web.Response:
+        return send(request, body)
+
+    return show

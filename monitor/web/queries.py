@@ -1,0 +1,92 @@
+"""The parameters that endpoints take; unknown and malformed ones are refused by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from aiohttp import web
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from monitor.analysis import WINDOWS
+from monitor.web.errors import ApiError
+
+
+def _window(value: int) -> int:
+    if value not in WINDOWS:
+        raise ValueError(f"must be one of {', '.join(map(str, WINDOWS))} (blocks)")
+    return value
+
+
+Window = Annotated[int, AfterValidator(_window), Field(json_schema_extra={"enum": list(WINDOWS)})]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}$")]
+
+
+class Query(BaseModel):
+    """No parameters; base of all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class WindowQuery(Query):
+    """Which windows."""
+
+    window: Window | None = None
+    """Only this window, in blocks."""
+    lens: Name | None = None
+    """Only this lens."""
+
+
+class HistoryQuery(Query):
+    """Which history."""
+
+    window: Window = 1008
+    """Length of each window, in blocks."""
+    lens: Name = "tag"
+    """The lens to look through."""
+    pool: Name | None = None
+    """Also give the share of this pool."""
+
+
+class BlocksQuery(Query):
+    """Which blocks."""
+
+    before: int | None = Field(None, ge=0, le=100_000_000)
+    """Only blocks below this height."""
+    limit: int = Field(25, ge=1, le=100)
+    """Most blocks to return."""
+    pool: Name | None = None
+    """Only blocks of this pool; `unknown` for those that nothing names a pool for."""
+
+
+class LimitQuery(Query):
+    """How many."""
+
+    limit: int = Field(25, ge=1, le=100)
+    """Most entries to return."""
+
+
+Asked = TypeVar("Asked", bound=Query)
+
+
+def parse(request: web.Request, kind: type[Asked]) -> Asked:
+    """Return the request's parameters.
+
+    Raises
+    ------
+    ApiError
+        400, naming the parameter and what it may be.
+    """
+    given = request.query
+    for name in given:
+        if name not in kind.model_fields:
+            known = ", ".join(kind.model_fields)
+            takes = f"takes {known}" if known else "takes no parameters"
+            raise ApiError(400, f"unknown parameter {name[:40]!r}: {request.path} {takes}")
+        if len(given.getall(name)) > 1:
+            raise ApiError(400, f"parameter {name!r} is given more than once")
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        raise ApiError(400, f"parameter {first['loc'][0]!r}: {message}") from None
