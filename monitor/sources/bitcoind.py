@@ -128,11 +128,17 @@ class BitcoindSource:
 
     async def open(self) -> None:
         """Connect and find out what the node offers; may be called again after a failure."""
+        first_time = self._client is None
         if self._client is None:
             self._client = NodeClient(self.url, self._login, timeout=self._timeout)
         self._run = None
-        async with self._asking():
-            pass
+        try:
+            async with self._asking():
+                pass
+        except BaseException:
+            if first_time:
+                await self.close()
+            raise
 
     async def close(self) -> None:
         """Let go of everything; safe to call twice and before `open`."""

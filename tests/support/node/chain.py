@@ -13,9 +13,12 @@ import pbk
 from hashing.header import HEADER_SIZE, BlockHeader, sha256d
 from hashing.params import MEDIAN_TIME_SPAN, REGTEST
 from hashing.target import decode_nbits, work_from_target
+from hashing.wire import parse_block
 from monitor.sources.base import BlockRef
 
 TipStatus = Literal["active", "valid-fork", "valid-headers", "headers-only", "invalid"]
+
+_CONTENTS_KEPT = 256
 
 GENESIS_HASH = sha256d(REGTEST.genesis_header)
 
@@ -37,6 +40,13 @@ class ChainTip(NamedTuple):
     ref: BlockRef
     branch_length: int
     status: TipStatus
+
+
+class Content(NamedTuple):
+    """The bytes of a block and the txids in it."""
+
+    raw: bytes
+    txids: tuple[bytes, ...]
 
 
 @dataclass(slots=True)
@@ -63,6 +73,7 @@ class RegtestChain:
         self._events: list[Event] = []
         self._entries: dict[bytes, Entry] = {}
         self._active: list[bytes] = []
+        self._contents: dict[bytes, Content] = {}
         self._manager = self._open()
         genesis = BlockHeader.parse(REGTEST.genesis_header)
         self._entries[GENESIS_HASH] = Entry(
@@ -150,6 +161,7 @@ class RegtestChain:
                     self._entries.pop(digest, None)
                 raise Refused(str(error)) from None
             self._entries[digest].has_block = True
+            self._remember(digest, raw)
             events = list(self._events)
             self._events.clear()
             return events
@@ -186,7 +198,22 @@ class RegtestChain:
 
     def raw(self, entry: Entry) -> bytes:
         """Return the bytes of a block, read back from the blk files."""
-        return bytes(self._manager.blocks[self._tree_entry(entry)])
+        return self.content(entry).raw
+
+    def content(self, entry: Entry) -> Content:
+        """Return the bytes and txids of a block; those of the last ones stay at hand."""
+        digest = entry.ref.hash
+        with self.lock:
+            if digest not in self._contents:
+                # The kernel's interface hands bytes over one by one: slow for large blocks.
+                raw = bytes(self._manager.blocks[self._tree_entry(entry)])
+                self._remember(digest, raw)
+            return self._contents[digest]
+
+    def _remember(self, digest: bytes, raw: bytes) -> None:
+        if len(self._contents) >= _CONTENTS_KEPT:
+            del self._contents[next(iter(self._contents))]
+        self._contents[digest] = Content(raw, parse_block(raw)[1])
 
     def _tree_entry(self, entry: Entry) -> pbk.BlockTreeEntry:
         return self._manager.block_tree_entries[pbk.BlockHash(entry.ref.hash)]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TOPICS: Final = ("hashblock", "hashtx", "rawblock", "rawtx", "sequence")
 
+_TRANSACTION_TOPICS: Final = {"hashtx", "rawtx"}
+
 
 class Publisher:
     """Publishes what changed; lives in the node's event loop thread."""
@@ -39,9 +41,10 @@ class Publisher:
         for event in events:
             entry = self._node.chain.find(event.hash)
             assert entry is not None
-            for transaction in pbk.Block(self._node.chain.raw(entry)).transactions:
-                self._send("hashtx", bytes(transaction.txid)[::-1])
-                self._send("rawtx", bytes(transaction))
+            if not _TRANSACTION_TOPICS.isdisjoint(self._node.zmq_topics):
+                for transaction in pbk.Block(self._node.chain.raw(entry)).transactions:
+                    self._send("hashtx", bytes(transaction.txid)[::-1])
+                    self._send("rawtx", bytes(transaction))
             self._send("sequence", event.hash[::-1] + event.label.encode())
         if events:
             tip = self._node.chain.find(events[-1].hash)

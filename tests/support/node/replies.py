@@ -6,7 +6,7 @@ from typing import Any
 
 from hashing.header import hash_to_hex
 from hashing.target import decode_nbits, difficulty
-from hashing.wire import CoinbaseTx, parse_block
+from hashing.wire import CoinbaseTx, read_block_prefix
 from tests.support.node.chain import Entry, RegtestChain
 from tests.support.node.flavours import Flavour
 
@@ -31,7 +31,7 @@ def header_fields(chain: RegtestChain, entry: Entry, flavour: Flavour) -> dict[s
         "nonce": header.nonce,
         **_difficulty_fields(header.nbits, flavour),
         "chainwork": f"{chain.chain_work(entry):064x}",
-        "nTx": len(parse_block(chain.raw(entry))[1]) if entry.has_block else 0,
+        "nTx": len(chain.content(entry).txids) if entry.has_block else 0,
     }
     if height > 0:
         fields["previousblockhash"] = hash_to_hex(header.prev_hash)
@@ -42,14 +42,14 @@ def header_fields(chain: RegtestChain, entry: Entry, flavour: Flavour) -> dict[s
 
 def block_fields(chain: RegtestChain, entry: Entry, flavour: Flavour) -> dict[str, Any]:
     """Return what ``getblock HASH 1`` says."""
-    raw = chain.raw(entry)
-    prefix, txids = parse_block(raw)
-    witness = _COINBASE_WITNESS_SIZE if _has_witness(prefix.coinbase) else 0
+    raw, txids = chain.content(entry)
+    coinbase = read_block_prefix(raw).coinbase
+    witness = _COINBASE_WITNESS_SIZE if _has_witness(coinbase) else 0
     stripped = len(raw) - witness
     fields = header_fields(chain, entry, flavour)
     fields |= {"strippedsize": stripped, "size": len(raw), "weight": 3 * stripped + len(raw)}
     if flavour.coinbase_tx:
-        fields["coinbase_tx"] = _coinbase_fields(prefix.coinbase)
+        fields["coinbase_tx"] = _coinbase_fields(coinbase)
     return fields | {"tx": [hash_to_hex(txid) for txid in txids]}
 
 
