@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -33,10 +33,3 @@ def confusion_frame(found: Agreement) -> pd.DataFrame:
     )
     series.index = pd.MultiIndex.from_tuples(list(series.index), names=["ours", "theirs"])
     return series.unstack(fill_value=0)
-
-
-def labels_from(frame: pd.DataFrame, height: str, label: str) -> Mapping[int, str]:
-    """Return labels by height from two columns of `frame`; missing labels are empty."""
-    return dict(
-        zip(frame[height].astype("int64"), frame[label].fillna("").astype(str), strict=True)
-    )
