@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import pbk
 
@@ -265,14 +265,19 @@ class RegtestChain:
 def read_blk_files(directory: Path) -> Iterator[bytes]:
     """Yield the blocks of a node's blk files in file order."""
     key_file = directory / "xor.dat"
-    key = key_file.read_bytes() if key_file.exists() else b""
+    key = key_file.read_bytes() if key_file.exists() else bytes(8)
     for path in sorted(directory.glob("blk*.dat")):
-        data = path.read_bytes()
-        if any(key):
-            mask = (key * (len(data) // len(key) + 1))[: len(data)]
-            data = (int.from_bytes(data) ^ int.from_bytes(mask)).to_bytes(len(data))
-        offset = 0
-        while data[offset : offset + 4] == REGTEST.magic:
-            size = int.from_bytes(data[offset + 4 : offset + 8], "little")
-            yield data[offset + 8 : offset + 8 + size]
-            offset += 8 + size
+        with path.open("rb") as file:
+            while True:
+                prefix = _read_clear(file, 8, key)
+                if prefix[:4] != REGTEST.magic:
+                    break
+                yield _read_clear(file, int.from_bytes(prefix[4:], "little"), key)
+
+
+def _read_clear(file: BinaryIO, size: int, key: bytes) -> bytes:
+    """Read on in a file that is obfuscated with `key`, repeated from its start."""
+    shift = file.tell() % len(key)
+    data = file.read(size)
+    mask = ((key[shift:] + key[:shift]) * (len(data) // len(key) + 1))[: len(data)]
+    return (int.from_bytes(data) ^ int.from_bytes(mask)).to_bytes(len(data))
