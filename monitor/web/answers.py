@@ -452,6 +452,20 @@ class History(Answer):
     points: list[Point]
 
 
+class Lens(Answer):
+    """A way to look at pools: who is counted as one."""
+
+    name: str
+    title: str
+    description: str
+
+
+class Lenses(Answer):
+    """The lenses that the agent looks through."""
+
+    lenses: list[Lens]
+
+
 class Windows(Answer):
     """Shares by window and lens."""
 
@@ -478,6 +492,7 @@ class Overview(Answer):
     network: str
     synthetic: str
     tip: Tip | None
+    lenses: list[Lens]
     windows: list[Shares]
     concentration: list[Concentration]
     hashrates: list[Hashrate]

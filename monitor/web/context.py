@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from analyzers.registry import Registry
-from analyzers.windows import EntityOf, by_tag
+from analyzers.registry.lenses import TAG_LENS, Lens
 from monitor.exporter import AgentMetrics, Exporter
 from monitor.snapshot import Board
 from monitor.store.base import BlockStore
@@ -30,11 +30,17 @@ class WebContext:
     store: BlockStore | None = None
     metrics: AgentMetrics | None = None
     registry: Registry | None = None
-    lenses: Mapping[str, EntityOf] = field(default_factory=lambda: {"tag": by_tag})
+    lenses: Mapping[str, Lens] = field(default_factory=lambda: {TAG_LENS.name: TAG_LENS})
 
     def name_of(self, slug: str) -> str:
-        """Return the name of a pool, or of another entity of a lens."""
+        """Return the name of a pool."""
         return slug if self.registry is None else self.registry.name_of(slug)
+
+    def entity_name_of(self, lens: str, entity: str) -> str:
+        """Return the name of an entity under a lens."""
+        if self.registry is None or lens not in self.lenses:
+            return entity
+        return self.lenses[lens].name_of(entity, self.registry)
 
 
 CONTEXT: Final = web.AppKey("context", WebContext)

@@ -54,7 +54,7 @@ async def _sources(ask: Ask, _query: Query) -> answers.Sources:
 
 
 async def _overview(ask: Ask, _query: Query) -> answers.Overview:
-    return overview.overview(ask.context.board.snapshot, ask.context.name_of)
+    return overview.overview(ask.context)
 
 
 async def _tip(ask: Ask, _query: Query) -> answers.Tip:
@@ -71,9 +71,14 @@ async def _epoch(ask: Ask, _query: Query) -> answers.Epoch:
     return found
 
 
+async def _lenses(ask: Ask, _query: Query) -> answers.Lenses:
+    return answers.Lenses(lenses=overview.lenses(ask.context))
+
+
 async def _windows(ask: Ask, query: WindowQuery) -> answers.Windows:
-    name_of = ask.context.name_of
-    return answers.Windows(windows=[overview.shares(view, name_of) for view in _chosen(ask, query)])
+    return answers.Windows(
+        windows=[overview.shares(view, ask.context) for view in _chosen(ask, query)]
+    )
 
 
 async def _concentration(ask: Ask, query: WindowQuery) -> answers.Concentrations:
@@ -187,6 +192,7 @@ ENDPOINTS: Final = (
     Endpoint("/sources", "Sources and their health.", answers.Sources, _sources, live=True),
     Endpoint("/overview", "Everything the page shows.", answers.Overview, _overview),
     Endpoint("/tip", "The end of the chain.", answers.Tip, _tip),
+    Endpoint("/lenses", "Who is counted as one, under each lens.", answers.Lenses, _lenses),
     Endpoint("/windows", "Shares by window and lens.", answers.Windows, _windows, WindowQuery),
     Endpoint(
         "/concentration",

@@ -71,17 +71,17 @@ class Events:
             while True:
                 await asyncio.wait({following}, timeout=BEAT)
                 if following.done():
-                    await _write(response, self._overview_frame(following.result()))
+                    await _write(response, self._overview_frame())
                     following = asyncio.ensure_future(anext(states))
                 else:
                     await _write(response, self._status_frame())
         finally:
             following.cancel()
 
-    def _overview_frame(self, snapshot: Snapshot) -> bytes:
+    def _overview_frame(self) -> bytes:
+        snapshot = self._context.board.snapshot
         if self._overview[0] is not snapshot:
-            answer = overview(snapshot, self._context.name_of)
-            self._overview = (snapshot, _frame("overview", answer))
+            self._overview = (snapshot, _frame("overview", overview(self._context)))
         return self._overview[1]
 
     def _status_frame(self) -> bytes:

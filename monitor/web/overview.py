@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from analyzers import network, security, summary
@@ -10,6 +10,7 @@ from analyzers.intervals import Interval
 from monitor.snapshot import EpochView, Snapshot, WindowView
 from monitor.web import answers
 from monitor.web.blocks import NameOf, brief
+from monitor.web.context import WebContext
 
 RISK: Final = 0.001
 """Accepted probability of a replaced payment, as in the whitepaper's table."""
@@ -18,8 +19,9 @@ LAST: Final = 15
 LAST_STALE: Final = 5
 
 
-def overview(snapshot: Snapshot, name_of: NameOf) -> answers.Overview:
-    """Return everything that the page shows of `snapshot`."""
+def overview(context: WebContext) -> answers.Overview:
+    """Return everything that the page shows of the present snapshot."""
+    snapshot, name_of = context.board.snapshot, context.name_of
     active = [block for block in snapshot.recent if not block.stale][:LAST]
     stale = [block for block in snapshot.recent if block.stale][:LAST_STALE]
     return answers.Overview(
@@ -27,14 +29,15 @@ def overview(snapshot: Snapshot, name_of: NameOf) -> answers.Overview:
         network=snapshot.network,
         synthetic=snapshot.synthetic,
         tip=tip(snapshot),
-        windows=[shares(view, name_of) for view in snapshot.windows],
+        lenses=lenses(context),
+        windows=[shares(view, context) for view in snapshot.windows],
         concentration=[concentration(view) for view in snapshot.windows],
         hashrates=[
             answers.Hashrate(window=view.window, hashes_per_second=estimate(view.rate))
             for view in snapshot.hashrates
         ],
         epoch=epoch(snapshot.epoch),
-        risk=[found for view in snapshot.windows if (found := risk(view, name_of))],
+        risk=[found for view in snapshot.windows if (found := risk(view, context))],
         reorgs=snapshot.reorgs,
         deepest_reorg=snapshot.deepest_reorg,
         stale_blocks=snapshot.stale_blocks,
@@ -82,8 +85,17 @@ def share(entry: summary.Share, name_of: NameOf) -> answers.Share:
     )
 
 
-def shares(view: WindowView, name_of: NameOf) -> answers.Shares:
+def lenses(context: WebContext) -> list[answers.Lens]:
+    """Return the lenses that the agent looks through."""
+    return [
+        answers.Lens(name=lens.name, title=lens.title, description=lens.description)
+        for lens in context.lenses.values()
+    ]
+
+
+def shares(view: WindowView, context: WebContext) -> answers.Shares:
     """Return who found the blocks of a window."""
+    name_of = partial(context.entity_name_of, view.lens)
     return answers.Shares(
         window=view.window,
         lens=view.lens,
@@ -151,7 +163,7 @@ def epoch(view: EpochView | None) -> answers.Epoch | None:
 _confirmations = lru_cache(256)(security.confirmations_against)
 
 
-def risk(view: WindowView, name_of: NameOf) -> answers.Confirmations | None:
+def risk(view: WindowView, context: WebContext) -> answers.Confirmations | None:
     """Return how long to wait against the largest entity, None where there is none."""
     if not view.summary.shares:
         return None
@@ -161,7 +173,7 @@ def risk(view: WindowView, name_of: NameOf) -> answers.Confirmations | None:
         window=view.window,
         lens=view.lens,
         entity=largest.entity,
-        name=name_of(largest.entity),
+        name=context.entity_name_of(view.lens, largest.entity),
         share=spread(found.share, found.interval),
         risk=RISK,
         confirmations=found.point,

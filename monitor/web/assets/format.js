@@ -15,7 +15,7 @@ export function percent(ratio, digits = 1) {
 
 export function range(low, high, digits = 1) {
   if (low === null || high === null) return "";
-  return `${(100 * low).toFixed(digits)}–${(100 * high).toFixed(digits)}${NARROW}%`;
+  return `${(100 * low).toFixed(digits)}\u2060–\u2060${(100 * high).toFixed(digits)}${NARROW}%`;
 }
 
 // A probability never reads as certain where it is not.

@@ -53,7 +53,7 @@ function showLead(overview, shares, found) {
     + `${percent(largest.share)} (${range(largest.low, largest.high)}). ${together}`);
   const likely = Object.entries(found.nakamoto_half.posterior).sort((a, b) => b[1] - a[1])[0];
   setText(byId("half"), reach === null ? "–" : String(reach));
-  setText(byId("half-note"), likely ? `${likely[0]} with probability ${chance(likely[1])}` : "");
+  setText(byId("half-note"), likely ? `${likely[0]}: ${chance(likely[1])} probable` : "");
   setText(byId("third"), chance(found.any_above_third));
   setText(byId("third-note"), `probability; above half: ${chance(found.any_above_half)}`);
   const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;
@@ -85,6 +85,8 @@ function showShares(shares, found) {
     : el("span", { class: "muted", title: "Blocks that nothing names a pool for" }, share.name)),
   (row, share) => updateShareRow(row, share, scale, !share.pool));
   const young = shares.blocks < shares.window ? ` of ${count(shares.window)} asked for` : "";
+  setText(byId("lens-note"), state.lens === "tag" ? ""
+    : state.overview.lenses.find(({ name }) => name === state.lens)?.description ?? "");
   setText(byId("shares-caption"), `n = ${plural(shares.blocks, "block")}${young}, ${plural(found.entities, "pool")}, `
     + `${plural(shares.unattributed, "block")} unknown. Dashed line: a third.`);
   const more = byId("shares-more");
@@ -176,7 +178,8 @@ function showControls(overview) {
   if (lenses.length > 1) {
     box.append(el("label", { class: "lens" }, "Lens ",
       el("select", { onchange: (event) => { state.lens = event.target.value; render(); } },
-        lenses.map((lens) => el("option", { value: lens, selected: lens === state.lens }, lens)))));
+        overview.lenses.filter(({ name }) => lenses.includes(name)).map(({ name, title, description }) =>
+          el("option", { value: name, selected: name === state.lens, title: description }, title)))));
   }
 }
 
