@@ -1,0 +1,260 @@
+"""Blocks from a public API: Blockstream's Esplora or mempool.space, or a server of one's own.
+
+A stranger's answers count only as far as they prove themselves. Each coinbase is therefore
+fetched with its Merkle branch: three small requests a block, whose headers come by the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
+
+from hashing.header import BlockHeader, sha256d
+from hashing.params import NETWORKS
+from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
+from monitor.sources.esplora_api import Api, Summary, together
+from monitor.sources.esplora_http import PACE, ApiClient
+
+log = logging.getLogger(__name__)
+
+_HEADER_PAGES: Final = 10
+"""Pages of headers that one call asks for at most."""
+_FEW_TXIDS: Final = 64
+"""With no more transactions than this, all txids are less to fetch than a branch."""
+_SUMMARIES_KEPT: Final = 5000
+_BLOCKS_KEPT: Final = 64
+"""What came before an API stopped answering need not be asked for again."""
+
+
+class EsploraSource:
+    """A `BlockSource` over a public API.
+
+    Parameters
+    ----------
+    url:
+        Base address, with ``/api`` or without.
+    network:
+        The network that the API must serve; None takes what it serves.
+    poll_interval:
+        Seconds between looks at the tip.
+    timeout:
+        Seconds that one answer may take.
+    pace:
+        Seconds between two requests at first; it doubles whenever the API finds it too fast.
+
+    Raises
+    ------
+    ConfigError
+        If the address cannot be used.
+    """
+
+    name = "esplora"
+
+    def __init__(
+        self,
+        url: str,
+        network: str | None = None,
+        *,
+        poll_interval: float = 30.0,
+        timeout: float = 30.0,
+        pace: float = PACE,
+    ) -> None:
+        self.network = network or ""
+        self.capabilities = Capabilities(public=True)
+        self._client = ApiClient(url, timeout=timeout, pace=pace)
+        self._wanted_network = network
+        self._poll_interval = poll_interval
+        self._api: Api | None = None
+        self._has_branches = True
+        self._tip: BlockRef | None = None
+        self._looked = 0.0
+        self._summaries: dict[bytes, Summary] = {}
+        self._blocks: dict[bytes, SourceBlock] = {}
+
+    async def open(self) -> None:
+        """Find the API below the address, its dialect and its network."""
+        if self._api is not None:
+            return
+        try:
+            api = await self._find()
+            self.network = await self._network_of(api)
+            self._has_branches = await self._gives_branches(api)
+        except SourceError:
+            await self._client.close()
+            raise
+        self.capabilities = Capabilities(
+            batch=api.page, headers_batch=_HEADER_PAGES * api.page, public=True
+        )
+        log.info("%s speaks the %s dialect", self._client.host, api.dialect)
+        self._api = api
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._api = None
+        await self._client.close()
+
+    async def tips(self) -> Tips:
+        """Return the tip of the API's chain; of stale blocks it does not tell."""
+        api = self._opened()
+        self._looked = time.monotonic()
+        tip = await api.tip_hash()
+        if self._tip is None or self._tip.hash != tip:
+            self._tip = (await self._summary(api, tip)).ref
+        return Tips(self._tip)
+
+    async def headers(self, start: int, count: int) -> list[bytes]:
+        """Return headers up to the tip that `tips` told last, by the page."""
+        api = self._opened()
+        if self._tip is None or start > self._tip.height:
+            await self.tips()
+        tip = self._tip.height if self._tip else -1
+        stop = min(start + min(count, self.capabilities.headers_batch), tip + 1)
+        if stop <= start:
+            return []
+        tops = range(stop - 1, start - 1, -api.page)
+        pages = await together([api.summaries(top) for top in tops])
+        found = {summary.ref.height: summary for page in pages for summary in page}
+        self._keep(found.values())
+        if missing := set(range(start, stop)) - found.keys():
+            raise SourceUnavailable(f"{self._client.host} does not have block {min(missing)} yet")
+        headers = [found[height].header for height in range(start, stop)]
+        for before, after in pairwise(headers):
+            if BlockHeader.parse(after).prev_hash != sha256d(before):
+                raise SourceUnavailable(f"{self._client.host}: its chain changed meanwhile")
+        return headers
+
+    async def blocks(self, refs: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
+        """Return blocks with what proves their coinbases, whatever is wanted."""
+        api = self._opened()
+        distinct = list(dict.fromkeys(refs))
+        await self._find_summaries(api, distinct)
+        blocks = await together([self._block(api, ref) for ref in distinct])
+        by_ref = dict(zip(distinct, blocks, strict=True))
+        return [by_ref[ref] for ref in refs]
+
+    async def wait_for_tip_change(self, timeout: float) -> None:
+        """Look at the tip every `poll_interval` seconds until it is another."""
+        api = self._opened()
+        end = time.monotonic() + timeout
+        while True:
+            due = self._looked + self._poll_interval
+            await asyncio.sleep(max(0.0, min(due, end) - time.monotonic()))
+            if due > end:
+                return
+            self._looked = time.monotonic()
+            try:
+                tip = await api.tip_hash()
+            except SourceError:
+                return  # the next look at the tips says what is wrong
+            if self._tip is None or tip != self._tip.hash:
+                return
+
+    def _opened(self) -> Api:
+        if self._api is None:
+            raise SourceUnavailable(f"{self._client.host}: not open")
+        return self._api
+
+    async def _find(self) -> Api:
+        """Find where below the address the API lies, and its dialect."""
+        for root in ("/api", ""):
+            api = Api(self._client, root)
+            try:
+                tip = await api.tip_height()
+            except (NotFound, BadReply):
+                continue
+            mempool = Api(self._client, root, "mempool")
+            try:
+                await mempool.summaries(tip)
+            except (NotFound, BadReply):
+                return api
+            return mempool
+        raise BadReply(
+            f"{self._client.host}: no Esplora or mempool API answers there: check esplora.urls"
+        )
+
+    async def _network_of(self, api: Api) -> str:
+        """Return the network that the API serves, if it is the one wanted."""
+        genesis = await api.block_hash(0)
+        served = {sha256d(params.genesis_header): name for name, params in NETWORKS.items()}
+        network = served.get(genesis)
+        if network is None or self._wanted_network not in {None, network}:
+            raise SourceRefused(
+                f"{self._client.host} serves {network or 'an unknown network'}, not "
+                f"{self._wanted_network or 'Bitcoin'}: set esplora.urls to a server of your network"
+            )
+        return network
+
+    async def _gives_branches(self, api: Api) -> bool:
+        """Say whether the API has more of Esplora's paths than mempool's own backend has."""
+        tip = await api.tip_hash()
+        try:
+            await api.coinbase_txid(tip)
+        except NotFound:
+            return False
+        return True
+
+    async def _find_summaries(self, api: Api, refs: Sequence[BlockRef]) -> None:
+        """Fetch the summaries of `refs` that are not kept: by the page, else one by one."""
+        missing = [ref for ref in refs if ref.hash not in self._summaries]
+        while len(missing) > 1:
+            page = await api.summaries(max(ref.height for ref in missing))
+            self._keep(page)
+            left = [ref for ref in missing if ref.hash not in self._summaries]
+            if len(left) == len(missing):
+                break
+            missing = left
+        await together([self._summary(api, ref.hash) for ref in missing])
+
+    async def _summary(self, api: Api, block_hash: bytes) -> Summary:
+        if block_hash not in self._summaries:
+            self._keep([await api.summary(block_hash)])
+        return self._summaries[block_hash]
+
+    def _keep(self, summaries: Iterable[Summary]) -> None:
+        self._summaries.update((summary.ref.hash, summary) for summary in summaries)
+        _forget_oldest(self._summaries, _SUMMARIES_KEPT)
+
+    async def _block(self, api: Api, ref: BlockRef) -> SourceBlock:
+        kept = self._blocks.get(ref.hash)
+        if kept is not None:
+            return kept
+        summary = await self._summary(api, ref.hash)
+        coinbase, branch, txids = await self._coinbase(api, summary)
+        block = self._blocks[ref.hash] = SourceBlock(
+            ref=summary.ref,
+            header=summary.header,
+            coinbase_tx=coinbase,
+            merkle_branch=branch,
+            txids=txids,
+            tx_count=summary.tx_count,
+            size=summary.size,
+            label=summary.label,
+        )
+        _forget_oldest(self._blocks, _BLOCKS_KEPT)
+        return block
+
+    async def _coinbase(
+        self, api: Api, summary: Summary
+    ) -> tuple[bytes, tuple[bytes, ...] | None, tuple[bytes, ...] | None]:
+        """Return a coinbase with its Merkle branch, or with all txids."""
+        block_hash = summary.ref.hash
+        if self._has_branches and summary.tx_count > _FEW_TXIDS:
+            txid = await api.coinbase_txid(block_hash)
+            try:
+                branch = await api.merkle_branch(txid)
+            except NotFound:
+                pass  # servers give branches of the active chain only
+            else:
+                return await api.transaction(txid), branch, None
+        txids = await api.txids(block_hash)
+        return await api.transaction(txids[0]), None, txids
+
+
+def _forget_oldest(kept: dict[bytes, Summary] | dict[bytes, SourceBlock], most: int) -> None:
+    while len(kept) > most:
+        del kept[next(iter(kept))]

@@ -1,0 +1,184 @@
+"""Asking a public API politely: few requests at a time, none while told to wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, NoReturn
+
+import aiohttp
+from yarl import URL
+
+from monitor import __version__
+from monitor.errors import BadReply, ConfigError, NotFound, SourceRefused, SourceUnavailable
+from monitor.sources.bitcoind_reply import printable
+
+IN_FLIGHT: Final = 4
+"""Requests at a time."""
+PACE: Final = 0.1
+"""Seconds between the starts of two requests, until the API finds it too fast."""
+SLOWEST_PACE: Final = 2.0
+WAIT_WHEN_LIMITED: Final = 60.0
+"""Seconds to wait after a 429 that does not say how long: Esplora's servers do not."""
+LONGEST_WAIT: Final = 3600.0
+
+_MISSING: Final = ("failed to get block", "not found")
+"""How mempool's own backend words, with HTTP 500, that it has no such block."""
+
+
+class ApiClient:
+    """GET requests to one API below `url`.
+
+    Attributes
+    ----------
+    host:
+        What to call the API in messages.
+    pace:
+        Seconds between the starts of two requests; grows when the API finds it too fast.
+
+    Raises
+    ------
+    ConfigError
+        If `url` is no HTTP address.
+    """
+
+    def __init__(self, url: str, *, timeout: float, pace: float = PACE) -> None:
+        try:
+            parts = URL(url)
+        except ValueError:
+            parts = URL()
+        if parts.scheme not in {"http", "https"} or not parts.host:
+            raise ConfigError(f"{printable(url, 80)!r} is no API address: http(s)://HOST expected")
+        self.host = parts.host if parts.is_default_port() else f"{parts.host}:{parts.port}"
+        self.pace = pace
+        self._url = str(parts).rstrip("/")
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._next_start = 0.0
+        self._quiet_until = 0.0
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections; safe to call twice, and a later request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def get(self, path: str, limit: int) -> bytes:
+        """Return the body of ``GET path``; one of more than `limit` bytes is dropped.
+
+        Raises
+        ------
+        SourceUnavailable
+            If the API is down, too busy, or asked to be left alone for a while.
+        SourceRefused
+            If it does not serve us.
+        NotFound
+            If it has no such thing.
+        BadReply
+            If the reply is none of the API's.
+        """
+        async with self._slots:
+            await self._take_turn()
+            try:
+                async with self._opened().get(self._url + path, allow_redirects=False) as reply:
+                    body = await _read(reply, limit)
+            except TimeoutError:
+                raise self._unavailable(f"no answer within {self._timeout:g} s") from None
+            except aiohttp.ClientConnectorCertificateError as error:
+                raise SourceRefused(f"{self.host}: {printable(error, 120)}") from None
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+                text = printable(error, 120) or type(error).__name__
+                raise self._unavailable(f"the connection failed ({text})") from None
+            except (aiohttp.ClientError, ValueError) as error:
+                raise BadReply(f"{self.host}: GET {path}: {printable(error, 120)}") from None
+        if body is None:
+            raise BadReply(f"{self.host}: GET {path}: more than the {limit} bytes it may have")
+        if reply.status != 200:
+            self._fail(path, reply, body)
+        if reply.content_type == "text/html":
+            raise BadReply(
+                f"{self.host}: GET {path} gives a web page: is this the address of the API?"
+            )
+        return body
+
+    async def _take_turn(self) -> None:
+        """Wait for this request's turn; refuse while the API wants to be left alone."""
+        now = time.monotonic()
+        start = max(now, self._next_start)
+        self._next_start = start + self.pace
+        await asyncio.sleep(start - now)
+        wait = self._quiet_until - time.monotonic()
+        if wait > 0:
+            raise self._unavailable(f"it asked us to wait; {wait:.0f} s are left", wait)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                headers={
+                    "User-Agent": f"poolscope/{__version__}",
+                    # What is compressed can be a thousand times as large as it looks.
+                    "Accept-Encoding": "identity",
+                },
+                trust_env=True,
+            )
+        return self._session
+
+    def _fail(self, path: str, reply: aiohttp.ClientResponse, body: bytes) -> NoReturn:
+        """Raise what the HTTP status means."""
+        status, text = reply.status, printable(body[:400].decode("latin-1"), 100)
+        if status == 404 or (status == 500 and any(word in text.lower() for word in _MISSING)):
+            raise NotFound(f"{self.host} has no {path}")
+        if status in {429, 503}:
+            wait = _retry_after(reply.headers.get("Retry-After", ""))
+            if status == 429:
+                wait = WAIT_WHEN_LIMITED if wait is None else wait
+                self.pace = min(max(2 * self.pace, PACE), SLOWEST_PACE)
+            if wait is not None:
+                self._quiet_until = time.monotonic() + wait
+            why = "too many requests" if status == 429 else "it cannot answer now"
+            tail = "" if wait is None else f"; waiting {wait:.0f} s as it asks"
+            raise self._unavailable(f"{why} (HTTP {status}){tail}", wait)
+        if status in {401, 403, 451}:
+            raise SourceRefused(f"{self.host} refuses us (HTTP {status}): {text}")
+        if 300 <= status < 400:
+            target = printable(reply.headers.get("Location", ""), 80)
+            raise BadReply(f"{self.host}: GET {path} leads to {target}: use that address")
+        if status >= 500:
+            raise self._unavailable(f"it fails (HTTP {status}): {text}")
+        raise BadReply(f"{self.host}: GET {path}: HTTP {status}: {text}")
+
+    def _unavailable(self, why: str, retry_after: float | None = None) -> SourceUnavailable:
+        return SourceUnavailable(f"{self.host}: {why}", retry_after)
+
+
+async def _read(reply: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    """Return the body, or None if it is larger than `limit`."""
+    body = bytearray()
+    async for chunk in reply.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > limit:
+            reply.close()
+            return None
+    return bytes(body)
+
+
+def _retry_after(value: str) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for, None if it says nothing.
+
+    Source: RFC 9110, 10.2.3: seconds, or an HTTP date.
+    """
+    seconds: float | None = None
+    if value.strip().isdecimal():
+        seconds = float(value[:12])
+    else:
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            moment = parsedate_to_datetime(value)
+            seconds = (
+                moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)
+            ).total_seconds()
+    return None if seconds is None else min(max(seconds, 1.0), LONGEST_WAIT)
