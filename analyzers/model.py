@@ -10,8 +10,8 @@ EvidenceKind = Literal["tag", "payout", "label"]
 
 Strength = Literal["strong", "weak", "covered"]
 """A weak match (a software's default string, a small payout) names nobody by itself. A
-covered one is part of a longer match and speaks for nobody. Labels are weak too, but decide where the
-bytes say nothing."""
+covered one is part of a longer match and speaks for nobody. Labels are weak too, but decide
+where the bytes say nothing."""
 
 
 class Where(NamedTuple):
