@@ -18,7 +18,7 @@ from hashing.params import NETWORKS
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
 from monitor.sources.esplora_api import Api, Summary, together
-from monitor.sources.esplora_http import PACE, ApiClient
+from monitor.sources.esplora_http import IN_FLIGHT, PACE, ApiClient
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,9 @@ class EsploraSource:
         api = self._opened()
         distinct = list(dict.fromkeys(refs))
         await self._find_summaries(api, distinct)
-        blocks = await together([self._block(api, ref) for ref in distinct])
+        # A few at a time, so that what is complete when the API stops answering is kept.
+        slots = asyncio.Semaphore(IN_FLIGHT)
+        blocks = await together([self._block(api, ref, slots) for ref in distinct])
         by_ref = dict(zip(distinct, blocks, strict=True))
         return [by_ref[ref] for ref in refs]
 
@@ -202,8 +204,10 @@ class EsploraSource:
         """Fetch the summaries of `refs` that are not kept: by the page, else one by one."""
         missing = [ref for ref in refs if ref.hash not in self._summaries]
         while len(missing) > 1:
-            page = await api.summaries(max(ref.height for ref in missing))
-            self._keep(page)
+            try:
+                self._keep(await api.summaries(max(ref.height for ref in missing)))
+            except NotFound:
+                break  # not on the active chain
             left = [ref for ref in missing if ref.hash not in self._summaries]
             if len(left) == len(missing):
                 break
@@ -219,12 +223,13 @@ class EsploraSource:
         self._summaries.update((summary.ref.hash, summary) for summary in summaries)
         _forget_oldest(self._summaries, _SUMMARIES_KEPT)
 
-    async def _block(self, api: Api, ref: BlockRef) -> SourceBlock:
+    async def _block(self, api: Api, ref: BlockRef, slots: asyncio.Semaphore) -> SourceBlock:
         kept = self._blocks.get(ref.hash)
         if kept is not None:
             return kept
-        summary = await self._summary(api, ref.hash)
-        coinbase, branch, txids = await self._coinbase(api, summary)
+        async with slots:
+            summary = await self._summary(api, ref.hash)
+            coinbase, branch, txids = await self._coinbase(api, summary)
         block = self._blocks[ref.hash] = SourceBlock(
             ref=summary.ref,
             header=summary.header,
