@@ -432,6 +432,17 @@ async def test_nonsense_is_a_bad_reply(
     assert (await source.tips()).best == node.tip
 
 
+@pytest.mark.parametrize("want", list(Want))
+async def test_endless_replies_are_cut_off(
+    node: RegtestNode, source: BitcoindSource, want: Want
+) -> None:
+    node.faults.garbage = bytes((16 << 20) + 1)
+    for attempt in (source.tips(), source.blocks([node.tip], want)):
+        with pytest.raises(BadReply) as caught:
+            await attempt
+        assert_clear(caught.value, node, "larger than")
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner),
