@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Final
 
@@ -72,7 +72,11 @@ class Analysis:
     def apply(self, step: Step) -> None:
         """Follow a step that was stored."""
         if step.rollback_to is not None:
-            gone = [kept.block for kept in self._kept if kept.block.ref.height > step.rollback_to]
+            gone = [
+                replace(kept.block, stale=True)
+                for kept in self._kept
+                if kept.block.ref.height > step.rollback_to
+            ]
             self.load([*self._stale, *gone, *step.stale])
             return
         self._stale = [*self._stale, *step.stale][-RECENT:]

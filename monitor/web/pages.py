@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -21,15 +22,7 @@ _TYPES: Final = {
     "svg": "image/svg+xml",
 }
 _HTML: Final = "text/html; charset=utf-8"
-_SHARED: Final = (
-    "dom.js",
-    "format.js",
-    "live.js",
-    "blocktable.js",
-    "evidence.js",
-    "bytes.js",
-)
-"""Modules that every page imports: named early, so that they load at once."""
+_IMPORT: Final = re.compile(r'from "\./([a-z]+\.js)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +32,12 @@ class Shell:
     path: str
     name: str
     title: str
-    preload: tuple[str, ...] = ()
 
 
 SHELLS: Final = (
-    Shell(
-        "/", "index", "poolscope: who mines Bitcoin", ("sharerow.js", "bandchart.js", "cards.js")
-    ),
+    Shell("/", "index", "poolscope: who mines Bitcoin"),
     Shell("/blocks", "blocks", "Blocks · poolscope"),
-    Shell(
-        "/pool/{slug:[a-z0-9._-]{1,64}}",
-        "pool",
-        "Pool · poolscope",
-        ("sharerow.js", "bandchart.js"),
-    ),
+    Shell("/pool/{slug:[a-z0-9._-]{1,64}}", "pool", "Pool · poolscope"),
     Shell("/block/{block:[0-9a-f]{64}|[0-9]{1,8}}", "block", "Block · poolscope"),
 )
 """The pages; their scripts read the rest of the address."""
@@ -68,11 +53,7 @@ class Pages:
             for name, text in texts.items()
             if (kind := name.rpartition(".")[2]) in _TYPES
         }
-        layout = Template(texts["layout.html"])
-        self._shells = {
-            shell: Body(_fill(layout, shell, texts[f"{shell.name}.html"]).encode(), _HTML)
-            for shell in SHELLS
-        }
+        self._shells = {shell: Body(_fill(shell, texts).encode(), _HTML) for shell in SHELLS}
 
     def add_routes(self, app: web.Application) -> None:
         """Add the page's addresses and its files to `app`."""
@@ -91,13 +72,26 @@ def _assets() -> Iterator[Traversable]:
     return files("monitor.web").joinpath("assets").iterdir()
 
 
-def _fill(layout: Template, shell: Shell, main: str) -> str:
+def _fill(shell: Shell, texts: Mapping[str, str]) -> str:
+    script = f"{shell.name}.js"
+    # Modules are named in the head, so that all load at once and not one after the other.
     preload = "\n".join(
-        f'<link rel="modulepreload" href="/assets/{name}">' for name in _SHARED + shell.preload
+        f'<link rel="modulepreload" href="/assets/{name}">' for name in _imported(script, texts)
     )
-    return layout.substitute(
-        title=shell.title, preload=preload, script=f"{shell.name}.js", main=main
+    return Template(texts["layout.html"]).substitute(
+        title=shell.title, preload=preload, script=script, main=texts[f"{shell.name}.html"]
     )
+
+
+def _imported(script: str, texts: Mapping[str, str]) -> list[str]:
+    """Return the modules that `script` imports, and those that these do."""
+    found: list[str] = []
+    waiting = [script]
+    while waiting:
+        fresh = [name for name in _IMPORT.findall(texts[waiting.pop()]) if name not in found]
+        found += fresh
+        waiting += fresh
+    return sorted(set(found))
 
 
 def _shower(body: Body) -> Handler:

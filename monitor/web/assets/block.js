@@ -2,7 +2,7 @@
 
 import { byId, el, setText } from "./dom.js";
 import { evidencePanel } from "./evidence.js";
-import { bitcoin, count, moment } from "./format.js";
+import { bitcoin, count, moment, significant } from "./format.js";
 import { fail, follow, load } from "./live.js";
 
 const asked = location.pathname.split("/")[2];
@@ -11,14 +11,17 @@ const PROOFS = {
   header: "header only: work, links and difficulty",
 };
 
+let height = 0;
+let tip = 0;
+
 const fact = (name, value) => (value === null ? null : el("div", {}, el("dt", {}, name), el("dd", {}, value)));
 const code = (text) => el("code", {}, text);
 
 function sentence({ block }) {
   const who = block.pool
-    ? [el("a", { href: `/pool/${encodeURIComponent(block.pool)}` }, block.name), " mined it"]
-    : ["Nobody is named as its miner"];
-  return [...who, `, at ${moment(block.time)} by its own clock.`,
+    ? [el("a", { href: `/pool/${encodeURIComponent(block.pool)}` }, block.name), " mined it."]
+    : ["Nothing names its miner."];
+  return [...who, ` Its header says ${moment(block.time)}.`,
     block.stale ? " It is stale: the chain went on without it." : ""];
 }
 
@@ -55,7 +58,9 @@ function show(detail) {
   byId("neighbours").replaceChildren(
     el("a", { href: `/block/${header.prev_hash}` }, "← the block before"),
     block.stale ? el("a", { href: `/block/${block.height}` }, "the block that took its place →")
-      : el("a", { href: `/block/${block.height + 1}` }, "the block after →"));
+      : el("a", { href: `/block/${block.height + 1}`, id: "after", hidden: true }, "the block after →"));
+  height = block.height;
+  showAfter();
   byId("evidence").replaceChildren(evidencePanel(block, detail.coinbase));
   byId("facts").replaceChildren(...[
     fact("Hash", code(block.hash)),
@@ -65,7 +70,7 @@ function show(detail) {
     fact("Transactions", block.tx_count === null ? null : count(block.tx_count)),
     fact("Size", block.size === null ? null : `${count(block.size)} bytes`),
     fact("Other list", detail.label === null ? null : `${detail.label_source} calls its pool “${detail.label}”`),
-    fact("Difficulty", count(header.difficulty)),
+    fact("Difficulty", significant(header.difficulty)),
     fact("nBits", code(header.nbits)),
     fact("Version", code(`0x${(header.version >>> 0).toString(16).padStart(8, "0")}`)),
     fact("Nonce", count(header.nonce)),
@@ -76,5 +81,16 @@ function show(detail) {
   byId("content").hidden = false;
 }
 
-follow({});
+// The tip has no block after it; the link appears when there is one.
+function showAfter() {
+  const after = byId("after");
+  if (after) after.hidden = height >= tip;
+}
+
+follow({
+  onoverview(overview) {
+    tip = overview.tip?.height ?? 0;
+    showAfter();
+  },
+});
 load(`/api/v1/blocks/${asked}`).then(show, fail);

@@ -6,6 +6,7 @@ const NARROW = "\u202f";
 
 export const count = (value) => whole.format(value);
 export const decimal = (value) => (value === null ? "–" : oneDigit.format(value));
+export const significant = (value) => (value >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(3))));
 export const plural = (number, one, many = `${one}s`) =>
   `${count(number)} ${number === 1 ? one : many}`;
 
@@ -28,6 +29,7 @@ export function chance(p) {
 
 export function hashrate(value) {
   if (value === null) return "–";
+  if (value < 1) return `${value.toPrecision(2)}${NARROW}H/s`;
   const units = ["H/s", "kH/s", "MH/s", "GH/s", "TH/s", "PH/s", "EH/s", "ZH/s"];
   const step = Math.max(0, Math.min(units.length - 1, Math.floor(Math.log10(value || 1) / 3)));
   const scaled = value / 1000 ** step;

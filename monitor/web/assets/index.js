@@ -53,7 +53,8 @@ function showLead(overview, shares, found) {
     + `${percent(largest.share)} (${range(largest.low, largest.high)}). ${together}`);
   const likely = Object.entries(found.nakamoto_half.posterior).sort((a, b) => b[1] - a[1])[0];
   setText(byId("half"), reach === null ? "–" : String(reach));
-  setText(byId("half-note"), likely ? `${likely[0]}: ${chance(likely[1])} probable` : "");
+  setText(byId("half-note"), !likely ? ""
+    : Number(likely[0]) === reach ? `${chance(likely[1])} probable` : `${likely[0]} is more probable: ${chance(likely[1])}`);
   setText(byId("third"), chance(found.any_above_third));
   setText(byId("third-note"), `probability; above half: ${chance(found.any_above_half)}`);
   const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;

@@ -1,0 +1,288 @@
+"""The API over a real server and a real store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from openapi_spec_validator import validate
+
+from monitor.web import answers
+from monitor.web.bodies import Body, _has
+from monitor.web.endpoints import ENDPOINTS
+from monitor.web.openapi import document
+from monitor.web.server import build_app
+from tests.monitor.web.conftest import Client
+from tests.support.webagent import HOSTILE, WebAgent, mixed
+
+
+async def get(client: Client, path: str, status: int = 200) -> Any:
+    async with client.get(f"/api/v1{path}") as response:
+        assert response.status == status, await response.text()
+        assert response.content_type == "application/json"
+        return await response.json()
+
+
+def example(path: str) -> str:
+    return path.replace("{slug}", "antpool").replace("{block}", "7")
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.path != "/epoch"])
+async def test_every_endpoint_answers_in_its_shape(client: Client, endpoint: Any) -> None:
+    body = await get(client, example(endpoint.path))
+    endpoint.answer.model_validate(body)
+
+
+async def test_figures_are_those_of_the_snapshot(client: Client, agent: WebAgent) -> None:
+    (window,) = (await get(client, "/windows?window=144&lens=tag"))["windows"]
+    summary = agent.board.snapshot.window(144, "tag")
+    assert summary is not None
+    assert window["blocks"] == 144
+    assert [share["blocks"] for share in window["shares"]] == [s.blocks for s in summary.shares]
+    assert window["shares"][0]["name"] == "Foundry USA"
+    assert window["shares"][0]["low"] < window["shares"][0]["share"] < window["shares"][0]["high"]
+    (found,) = (await get(client, "/concentration?window=144"))["concentration"]
+    assert found["hhi"]["value"] == pytest.approx(summary.hhi, rel=1e-5)
+    assert found["nakamoto_half"]["observed"] == summary.nakamoto_half.observed
+    assert sum(found["nakamoto_half"]["posterior"].values()) == pytest.approx(1)
+
+
+async def test_blocks_come_in_pages_without_gap_or_double(client: Client) -> None:
+    path: str | None = "/blocks?limit=75"
+    heights: list[int] = []
+    while path:
+        page = await get(client, path)
+        heights += [block["height"] for block in page["blocks"]]
+        path = page["next"] and page["next"].removeprefix("/api/v1")
+    assert heights == list(range(200, 0, -1))
+
+
+async def test_blocks_of_a_pool_and_of_nobody(client: Client, agent: WebAgent) -> None:
+    for pool, name in (("viabtc", "viabtc"), ("unknown", None)):
+        path: str | None = f"/blocks?limit=7&pool={pool}"
+        found: list[Any] = []
+        while path:
+            page = await get(client, path)
+            found += page["blocks"]
+            path = page["next"] and page["next"].removeprefix("/api/v1")
+        assert {block["pool"] for block in found} == {name}
+        pools = agent.store.columns(["pool"])["pool"]
+        assert len(found) == pools.count(name)
+
+
+async def test_a_block_by_height_and_by_hash(client: Client, agent: WebAgent) -> None:
+    by_height = await get(client, "/blocks/42")
+    ref = agent.chain[42].ref
+    assert by_height["block"]["hash"] == ref.hash[::-1].hex()
+    assert await get(client, f"/blocks/{ref.hash[::-1].hex()}") == by_height
+    evidence = by_height["block"]["evidence"][0]
+    script = bytes.fromhex(by_height["coinbase"]["script_sig"])
+    end = evidence["offset"] + evidence["length"]
+    assert script[evidence["offset"] : end].hex() == evidence["hex"]
+    assert by_height["header"]["prev_hash"] == agent.chain[41].ref.hash[::-1].hex()
+
+
+async def test_hostile_coinbase_text_is_hex_and_escaped(client: Client, agent: WebAgent) -> None:
+    agent.mine([HOSTILE])
+    detail = await get(client, "/blocks/201")
+    assert detail["coinbase"]["script_sig"].endswith(HOSTILE.hex())
+    text = json.dumps([run["text"] for run in detail["coinbase"]["runs"]])
+    assert "\\\\x3cimg" in text
+    assert not re.search("[<>]", text)
+
+
+async def test_reorgs_leave_stale_blocks(client: Client, agent: WebAgent) -> None:
+    gone = agent.chain[-1].ref.hash[::-1].hex()
+    agent.reorg(2, mixed(3))
+    stale = await get(client, "/stale")
+    assert [block["height"] for block in stale["blocks"]] == [200, 199]
+    assert stale["total"] == 2
+    assert all(block["stale"] for block in stale["blocks"])
+    (reorg,) = (await get(client, "/reorgs"))["reorgs"]
+    assert (reorg["depth"], reorg["fork_height"], reorg["old_tip"]) == (2, 198, gone)
+    assert (await get(client, f"/blocks/{gone}"))["block"]["stale"]
+    seen = await get(client, "/overview")
+    assert seen["reorgs"] == 1
+    assert [block["height"] for block in seen["stale"]] == [200, 199]
+    assert [block["height"] for block in seen["blocks"]] == list(range(201, 186, -1))
+
+
+async def test_history_ends_at_the_tip_with_the_figures_of_now(
+    client: Client, agent: WebAgent
+) -> None:
+    history = await get(client, "/concentration/history?window=144&pool=viabtc")
+    (now,) = (await get(client, "/concentration?window=144"))["concentration"]
+    (shares,) = (await get(client, "/windows?window=144"))["windows"]
+    last = history["points"][-1]
+    assert last["height"] == 200
+    assert last["hhi"] == now["hhi"]
+    own = next(share for share in shares["shares"] if share["pool"] == "viabtc")
+    assert last["share"] == {"value": own["share"], "low": own["low"], "high": own["high"]}
+    agent.mine(mixed(200))
+    later = await get(client, "/concentration/history?window=144")
+    heights = [point["height"] for point in later["points"]]
+    assert heights == sorted(set(heights))
+    assert heights[-1] == 400
+    assert all(height % later["step"] == 0 for height in heights[:-1])
+
+
+async def test_a_young_agent_answers_too(young: WebAgent) -> None:
+    async with TestClient(TestServer(build_app(young.context()))) as client:
+        seen = await get(client, "/overview")
+        assert seen["tip"] is None
+        assert seen["windows"] == []
+        assert "no block yet" in (await get(client, "/tip", 404))["error"]["message"]
+        assert await get(client, "/blocks") == {"blocks": [], "next": None}
+        assert (await get(client, "/concentration/history"))["points"] == []
+        assert (await get(client, "/pools"))["pools"] == []
+
+
+async def test_status_names_sources_and_what_is_missing(client: Client, agent: WebAgent) -> None:
+    agent.metrics.requests.labels("bitcoind").inc(3)
+    agent.metrics.failures.labels("bitcoind").inc()
+    agent.metrics.source_up.labels("bitcoind").set(0)
+    agent.metrics.local_rate.set(5e6)
+    agent.missing = ["no source has answered yet"]
+    status = await get(client, "/status")
+    assert not status["ready"]
+    assert status["missing"] == agent.missing
+    assert status["synthetic"] == "rehearsal"
+    (source,) = status["sources"]
+    assert source | {"last_success": None} == {
+        "name": "bitcoind",
+        "up": False,
+        "requests": 3,
+        "failures": 1,
+        "last_success": None,
+    }
+    assert status["local_rate"]["hashes_per_second"] == 5e6
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/windows?widnow=144", 400, "unknown parameter 'widnow': /api/v1/windows takes window"),
+        ("/tip?x=1", 400, "takes no parameters"),
+        ("/windows?window=145", 400, "must be one of 144, 1008, 2016"),
+        ("/windows?window=abc", 400, "parameter 'window'"),
+        ("/windows?window=144&window=2016", 400, "more than once"),
+        ("/windows?lens=moon", 400, "parameter 'lens': must be one of tag"),
+        ("/concentration/history?lens=moon", 400, "must be one of tag"),
+        ("/blocks?limit=101", 400, "parameter 'limit'"),
+        ("/blocks?before=-1", 400, "parameter 'before'"),
+        ("/blocks?pool=%3Cscript%3E", 400, "parameter 'pool'"),
+        ("/blocks/100000", 404, "no block 100000"),
+        ("/blocks/zz", 404, "openapi.json lists"),
+        ("/pools/nosuchpool", 404, "no pool 'nosuchpool'"),
+        ("/epoch", 404, "no forecast"),
+        ("/events?since=1", 400, "takes no parameters"),
+        ("/nothing", 404, "nothing is at '/api/v1/nothing'"),
+    ],
+)
+async def test_errors_are_json_that_says_what_to_do(
+    client: Client, path: str, status: int, says: str
+) -> None:
+    error = await get(client, path, status)
+    answers.ErrorAnswer.model_validate(error)
+    assert error["error"]["status"] == status
+    assert says in error["error"]["message"]
+
+
+async def test_other_methods_are_refused(client: Client) -> None:
+    async with client.post("/api/v1/tip") as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "GET,HEAD"
+        assert "use GET" in (await response.json())["error"]["message"]
+
+
+async def test_a_known_etag_gets_304_until_the_next_block(client: Client, agent: WebAgent) -> None:
+    async with client.get("/api/v1/overview") as response:
+        etag = response.headers["ETag"]
+        assert response.headers["Cache-Control"] == "no-cache"
+    known = {"If-None-Match": f'"other", {etag}'}
+    async with client.get("/api/v1/overview", headers=known) as response:
+        assert response.status == 304
+        assert await response.read() == b""
+    agent.mine([b"x"])
+    async with client.get("/api/v1/overview", headers=known) as response:
+        assert response.status == 200
+        assert response.headers["ETag"] != etag
+
+
+async def test_bodies_are_made_once_a_snapshot(client: Client, agent: WebAgent) -> None:
+    await get(client, "/blocks?limit=5")
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    agent.reading.blocks = count  # type: ignore[assignment]
+    await asyncio.gather(*(get(client, "/blocks?limit=5") for _ in range(20)))
+    assert calls == 0
+
+
+async def test_a_store_that_cannot_be_read_is_said_without_details(
+    agent: WebAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = agent.context()
+    async with TestClient(TestServer(build_app(context))) as client:
+        with agent.store._engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE block RENAME TO gone")
+        error = await get(client, "/blocks/7", 503)
+    assert "the agent's log says why" in error["error"]["message"]
+    assert "no such table" in caplog.text
+
+
+def test_the_openapi_document_is_valid_and_complete() -> None:
+    described = json.loads(document())
+    validate(described)
+    assert set(described["paths"]) == {f"/api/v1{e.path}" for e in ENDPOINTS} | {
+        "/api/v1/events",
+        "/api/v1/openapi.json",
+    }
+    for name, schema in described["components"]["schemas"].items():
+        assert schema.get("description"), f"{name} is not described"
+
+
+async def test_openapi_is_served(client: Client) -> None:
+    assert (await get(client, "/openapi.json"))["openapi"] == "3.1.0"
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(named=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60))
+def test_any_if_none_match_is_survived(named: str) -> None:
+    from aiohttp.test_utils import make_mocked_request
+
+    body = Body(b"{}", "application/json")
+    request = make_mocked_request("GET", "/", headers={"If-None-Match": named})
+    assert _has(request, body.etag) == (named.strip() == "*")
+
+
+def test_answers_know_nothing_of_nan() -> None:
+    made = answers.Estimate(value=float("nan"), low=0.123456789, high=float("inf"))
+    assert made.model_dump() == {"value": None, "low": 0.123457, "high": None}
+
+
+async def test_a_fault_is_logged_and_not_told(
+    agent: WebAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = build_app(agent.context())
+
+    async def broken(_request: web.Request) -> web.Response:
+        raise RuntimeError("secret")
+
+    app.router.add_get("/api/v1/broken", broken)
+    async with TestClient(TestServer(app)) as client:
+        error = await get(client, "/broken", 500)
+    assert "secret" not in json.dumps(error)
+    assert "secret" in caplog.text
