@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from monitor.errors import SourceUnavailable
 from monitor.sources.bitcoind_rest import RestClient, RestReply
 from monitor.sources.bitcoind_rpc import Login, RpcClient
 
@@ -32,6 +33,7 @@ class NodeClient:
     def __init__(self, url: str, login: Login, *, timeout: float) -> None:
         self._rpc = RpcClient(urlsplit(url), login, timeout=timeout)
         self._rest = RestClient(url, timeout=timeout)
+        self._closed = False
         self._slots = asyncio.Semaphore(REQUESTS_IN_FLIGHT)
 
     @property
@@ -42,19 +44,27 @@ class NodeClient:
     async def call(self, method: str, *params: Any) -> Any:
         """Return the result of an RPC method; raises `SourceError`."""
         async with self._slots:
+            self._check_open()
             return await self._rpc.call(method, *params)
 
     async def long_poll(self, method: str, milliseconds: int, *params: Any) -> Any:
         """Return the result of an RPC method that the node may answer late on purpose."""
+        self._check_open()
         return await self._rpc.call(method, milliseconds, *params, wait=milliseconds / 1000)
 
     async def get(self, path: str, limit: int) -> RestReply:
         """Return the reply to a REST request; raises `SourceError`."""
         async with self._slots:
+            self._check_open()
             return await self._rest.get(path, limit)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SourceUnavailable("the source is closed")
 
     async def close(self) -> None:
         """Give up what is under way and close the connections."""
+        self._closed = True
         await self._rest.close()
         await self._rpc.close()
 

@@ -362,6 +362,30 @@ async def test_close_is_quick_while_waiting(flavour: object) -> None:
             await waiter
 
 
+async def test_close_amid_many_requests(node: RegtestNode) -> None:
+    source = BitcoindSource(node.url, cookie=node.cookie)
+    await source.open()
+    node.faults.delay = 0.05
+    refs = [node.chain.at(height).ref for height in range(20)] * 3
+    requests = [
+        asyncio.create_task(source.blocks(refs, Want.PROVED)),
+        asyncio.create_task(source.headers(0, 20)),
+        asyncio.create_task(source.tips()),
+    ]
+    await asyncio.sleep(0.08)
+    await source.close()
+    for request in requests:
+        with contextlib.suppress(SourceUnavailable):
+            await request
+
+
+async def test_connections_are_kept(node: RegtestNode, source: BitcoindSource) -> None:
+    for _ in range(30):
+        await source.tips()
+    # One for each thread of the RPC pool and one over REST, at most.
+    assert node.connections <= 6
+
+
 async def test_closed_source_says_so(node: RegtestNode) -> None:
     source = BitcoindSource(node.url, cookie=node.cookie)
     with pytest.raises(SourceUnavailable, match="closed"):

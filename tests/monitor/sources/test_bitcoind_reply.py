@@ -38,9 +38,7 @@ def test_no_integer(value: Any) -> None:
         Fields({"n": value}, "reply").integer("n")
 
 
-@pytest.mark.parametrize(
-    "value", [None, 1, HASH_TEXT[:-1], HASH_TEXT + "0", "zz" * 32]
-)
+@pytest.mark.parametrize("value", [None, 1, HASH_TEXT[:-1], HASH_TEXT + "0", "zz" * 32])
 def test_no_hash(value: Any) -> None:
     with pytest.raises(BadReply, match="is not a block hash"):
         as_hash(value, "reply")

@@ -78,7 +78,9 @@ class RegtestNode:
         self.faults = Faults()
         self.rpc_port = rpc_port
         self.requests: list[str] = []
-        """Paths and RPC methods asked since the node was made."""
+        """Method and path of each HTTP request since the node was made."""
+        self.connections = 0
+        """TCP connections since the node was made."""
         self._temporary = None if datadir else tempfile.TemporaryDirectory(prefix="regtest-")
         self.datadir = datadir or Path(self._temporary.name if self._temporary else "")
         self.chain = RegtestChain(self.datadir / "regtest")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -29,6 +30,7 @@ class Server:
         self._rpc = Rpc(node)
         self._rest = Rest(node)
         self._in_flight = 0
+        self._transports: weakref.WeakSet[object] = weakref.WeakSet()
 
     def application(self) -> web.Application:
         """Return the application to run."""
@@ -39,6 +41,9 @@ class Server:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         node = self._node
+        if request.transport not in self._transports:
+            self._transports.add(request.transport)
+            node.connections += 1
         node.requests.append(f"{request.method} {request.path_qs}")
         if node.faults.html:
             return self._response(200, _PAGE, "text/html")
