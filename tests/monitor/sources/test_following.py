@@ -1,0 +1,203 @@
+"""From a source to the store: what the agent makes of the sample, a rehearsal and an API."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from analyzers.attribution import attribute
+from analyzers.model import Attribution, Label
+from analyzers.registry import load_registry
+from hashing.header import BlockHeader
+from hashing.params import NETWORKS, REGTEST
+from hashing.wire import CoinbaseTx
+from monitor.exporter import AgentMetrics
+from monitor.follower import Follower
+from monitor.ingest import Ingest
+from monitor.sources.base import BlockRef, BlockSource
+from monitor.sources.esplora import EsploraSource
+from monitor.sources.rehearsal import RehearsalSource
+from monitor.sources.sample import SampleSource
+from monitor.store.sql import SqlStore, open_store
+from tests.support.esplora import EsploraServer, Flavour, ServedChain, mine_on
+from tests.support.esplora.chain import regtest_genesis
+
+REGISTRY = load_registry()
+PATIENCE = 30.0
+
+
+def by_registry(coinbase: CoinbaseTx | None, height: int, label: Label | None) -> Attribution:
+    return attribute(coinbase, REGISTRY, height=height, label=label)
+
+
+class Agent:
+    """The path from a source to the store, and no more of the agent."""
+
+    def __init__(self, source: BlockSource, store: SqlStore, executor: ThreadPoolExecutor) -> None:
+        tip, first = store.tip(), store.first_height()
+        self.store = store
+        self.executor = executor
+        self.metrics = AgentMetrics()
+        self.ingest = Ingest(
+            [source],
+            store=store,
+            follower=Follower(
+                NETWORKS[store.network],
+                by_registry,
+                2016,
+                None if tip is None or first is None else (first, tip),
+                time.time,
+            ),
+            metrics=self.metrics,
+            executor=executor,
+            on_step=lambda _step, _left: None,
+        )
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what the store must come to hold; the store has a thread of its own."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(PATIENCE):
+            while not await loop.run_in_executor(self.executor, condition):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    def refused(self, reason: str) -> float:
+        name = "poolscope_blocks_refused_total"
+        return self.metrics.registry.get_sample_value(name, {"reason": reason}) or 0
+
+
+@asynccontextmanager
+async def following(
+    source: BlockSource, path: Path, network: str, synthetic: str = ""
+) -> AsyncIterator[Agent]:
+    store = open_store(path, network, synthetic=synthetic)
+    with ThreadPoolExecutor(1) as executor:
+        agent = Agent(source, store, executor)
+        running = asyncio.create_task(agent.ingest.run())
+        try:
+            yield agent
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+            await source.close()
+    store.close()
+
+
+def reached(store: SqlStore, height: int) -> bool:
+    tip = store.tip()
+    return tip is not None and tip.height >= height
+
+
+def active(store: SqlStore) -> list[BlockRef]:
+    return [block.ref for block in store.blocks(0, 1 << 31)]
+
+
+async def test_the_sample_fills_every_window_and_moves_on(tmp_path: Path) -> None:
+    source = SampleSource(100.0, 829_900)
+    async with following(source, tmp_path / "s", "mainnet", "sample") as agent:
+        store = agent.store
+        await agent.until(partial(reached, store, 830_010))
+        assert store.first_height() == 829_900 - 2015
+        proved = store.block(830_000)
+        labelled = store.block(829_999)
+        assert proved is not None
+        assert labelled is not None
+        assert (proved.proof, proved.attribution.rule) == ("coinbase", "tag")
+        assert (labelled.proof, labelled.attribution.rule) == ("header", "label")
+        await agent.until(lambda: bool(store.stale_blocks()))
+        stale = store.stale_blocks()[-1]
+        assert (stale.ref.height, stale.attribution.pool) == (829_613, "antpool")
+
+
+async def test_a_rehearsal_is_followed_through_its_reorgs_and_restarts(tmp_path: Path) -> None:
+    def source(resume: BlockRef | None) -> RehearsalSource:
+        return RehearsalSource(
+            3,
+            60.0,
+            backlog=100,
+            fork_probability=0.2,
+            fork_depth=3,
+            resume_height=resume and resume.height,
+            resume_hash=resume and resume.hash,
+        )
+
+    tip: BlockRef | None = None
+    for _ in range(3):
+        async with following(source(tip), tmp_path / "r", "regtest", "rehearsal") as agent:
+            before = agent.store.tip()
+            assert before == tip
+            target = 160 if before is None else before.height + 60
+            await agent.until(partial(reached, agent.store, target))
+            tip = agent.store.tip()
+            assert agent.refused("link") == agent.refused("mismatch") == 0
+            blocks = list(agent.store.blocks(0, 1 << 31))
+            assert agent.store.counts().reorgs > 0
+            assert agent.store.counts().stale > 0
+        assert [block.ref.height for block in blocks] == list(range(len(blocks)))
+        for parent, child in pairwise(blocks):
+            assert BlockHeader.parse(child.header).prev_hash == parent.ref.hash
+
+
+@pytest.mark.parametrize("flavour", list(Flavour))
+async def test_an_api_is_followed_through_a_reorg(tmp_path: Path, flavour: Flavour) -> None:
+    genesis = regtest_genesis()
+    chain = ServedChain(REGTEST, [genesis, *mine_on(genesis, 50, transactions=80)])
+    async with EsploraServer(chain, flavour) as server:
+        source = EsploraSource(server.url, "regtest", poll_interval=0.02, pace=0.0)
+        async with following(source, tmp_path / "e", "regtest") as agent:
+            store = agent.store
+            await agent.until(lambda: store.tip() == chain.tip.ref)
+            rivals = mine_on(chain.active[-4], 5, seed=2, transactions=80, tag=b"/LUXOR/")
+            chain.extend(rivals)
+            await agent.until(lambda: store.tip() == rivals[-1].ref)
+            assert active(store) == [block.ref for block in chain.active]
+            assert [block.ref.height for block in store.stale_blocks()] == [48, 49, 50]
+            tip = store.block(rivals[-1].ref.hash)
+            assert tip is not None
+            assert (tip.proof, tip.attribution.pool) == ("coinbase", "luxor")
+
+
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [("coinbase", "coinbase"), ("branch", "coinbase"), ("count", "wire"), ("header", "pow")],
+)
+async def test_an_api_that_lies_is_refused_until_it_tells_the_truth(
+    tmp_path: Path, lie: str, reason: str
+) -> None:
+    genesis = regtest_genesis()
+    chain = ServedChain(REGTEST, [genesis, *mine_on(genesis, 20, transactions=80)])
+    async with EsploraServer(chain, Flavour.MEMPOOL) as server:
+        source = EsploraSource(server.url, "regtest", poll_interval=0.02, pace=0.0)
+        async with following(source, tmp_path / "e", "regtest") as agent:
+            store, before = agent.store, chain.tip.ref
+            await agent.until(lambda: store.tip() == before)
+            (honest,) = mine_on(chain.tip, 1, transactions=80)
+            (other,) = mine_on(chain.tip, 1, transactions=80, seed=8, tag=b"/AntPool/")
+            forged = {
+                "coinbase": dataclasses.replace(honest, coinbase_tx=other.coinbase_tx),
+                "branch": dataclasses.replace(honest, branch=other.branch),
+                "count": dataclasses.replace(honest, tx_count=1000),
+                "header": dataclasses.replace(other, header=without_work(other.header)),
+            }[lie]
+            chain.extend([forged])
+            await agent.until(lambda: agent.refused(reason) > 0)
+            assert agent.ingest.behind is not None
+            assert store.tip() == before
+            chain.extend(mine_on(chain.active[-2], 2, transactions=80, seed=9))
+            await agent.until(lambda: store.tip() == chain.tip.ref)
+            assert agent.ingest.behind is None
+
+
+def without_work(header: bytes) -> bytes:
+    weak = BlockHeader.parse(header)
+    while weak.hash[-1] < 0x80:
+        weak = dataclasses.replace(weak, nonce=weak.nonce + 1)
+    return weak.serialize()
