@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.commands.options import settings_options
-from monitor.commands.stored import active_blocks, parts_of, registry_of, stored
+from monitor.commands.reading import reading_store
+from monitor.commands.stored import active_blocks, parts_of, registry_of
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +34,15 @@ _REGISTRY = click.option(
 
 @click.group("audit")
 def command() -> None:
-    """Hold registries against each other, and blocks against labels and themselves."""
+    r"""Hold registries against each other, and blocks against labels and themselves.
+
+    \b
+    Examples:
+      poolscope audit registry
+      poolscope audit blocks --against labels.csv
+      poolscope audit unknown > proposals.toml
+      poolscope audit drift --pool antpool --all
+    """
 
 
 @command.command("registry")
@@ -143,7 +152,7 @@ def audit_blocks(
                 own[block.ref.height] = block.label.pool
             yield block.ref.height, block.attribution
 
-    with stored(settings) as store:
+    with reading_store(settings) as store:
         compared = own if labels is None else labels
         found, told = disagreements(attributed(store), compared, registry, list_name)
     if as_json:
@@ -242,7 +251,7 @@ def audit_unknown(settings: Settings, *, min_blocks: int, as_json: bool) -> None
     """
     from analyzers.audit import propose_entry, unknown_clusters
 
-    with stored(settings) as store:
+    with reading_store(settings) as store:
         unknown = [
             parts_of(block)
             for block in active_blocks(store, "reading blocks")
@@ -300,7 +309,7 @@ def audit_drift(settings: Settings, *, slug: str | None, everything: bool, as_js
     """
     from analyzers.audit import sightings
 
-    with stored(settings) as store:
+    with reading_store(settings) as store:
         seen = sightings(parts_of(block) for block in active_blocks(store, "reading blocks"))
     found = [
         item

@@ -11,7 +11,8 @@ import click
 
 from hashing.header import hash_to_hex
 from monitor.commands.options import settings_options
-from monitor.commands.stored import active_blocks, registry_of, stored
+from monitor.commands.reading import reading_store
+from monitor.commands.stored import active_blocks, registry_of, writing_store
 
 if TYPE_CHECKING:
     from analyzers.model import Attribution
@@ -48,7 +49,8 @@ def command(
     """
     registry = registry_of(registry_path or settings.registry)
     seen = changed = 0
-    with stored(settings, read_only=dry_run) as store:
+    open_it = reading_store if dry_run else writing_store
+    with open_it(settings) as store:
         pending: list[tuple[bytes, Attribution]] = []
         for block in _all_blocks(store):
             seen += 1

@@ -1,11 +1,11 @@
-"""The store as commands read it, with progress where reading takes a while."""
+"""Stored blocks for audits, with progress where reading takes a while, and registries."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -26,25 +26,23 @@ _REFRESH: Final = 200
 
 
 @contextmanager
-def stored(settings: Settings, *, read_only: bool = True) -> Iterator[BlockStore]:
-    """Open the store that `settings` name, and close it.
+def writing_store(settings: Settings) -> Iterator[BlockStore]:
+    """Open the store that `reading_store` finds, to change what is in it.
 
     Raises
     ------
     StoreError
-        If it is not there or cannot be used.
+        If there is none, or it cannot be written.
     """
     from monitor.app import store_url
+    from monitor.commands.reading import reading_store
     from monitor.store.sql import open_store
 
-    synthetic = settings.source if settings.source in {"sample", "rehearsal"} else ""
-    network = "regtest" if synthetic == "rehearsal" else settings.network
-    where = store_url(settings, synthetic)
-    store = open_store(where, network, synthetic=synthetic, read_only=read_only)
-    try:
+    with reading_store(settings) as found:
+        network, synthetic = found.network, found.synthetic
+    store = open_store(store_url(settings, synthetic), network, synthetic=synthetic)
+    with closing(store):
         yield store
-    finally:
-        store.close()
 
 
 def active_blocks(store: BlockStore, what: str) -> Iterator[StoredBlock]:
