@@ -163,11 +163,13 @@ class EsploraSource:
 
     async def _find(self) -> Api:
         """Find where below the address the API lies, and its dialect."""
+        reason = ""
         for root in ("/api", ""):
             api = Api(self._client, root)
             try:
                 tip = await api.tip_height()
-            except (NotFound, BadReply):
+            except (NotFound, BadReply) as error:
+                reason = str(error)
                 continue
             mempool = Api(self._client, root, "mempool")
             try:
@@ -175,9 +177,7 @@ class EsploraSource:
             except (NotFound, BadReply):
                 return api
             return mempool
-        raise BadReply(
-            f"{self._client.host}: no Esplora or mempool API answers there: check esplora.urls"
-        )
+        raise BadReply(f"{reason}; no Esplora or mempool API answers there: check esplora.urls")
 
     async def _network_of(self, api: Api) -> str:
         """Return the network that the API serves, if it is the one wanted."""

@@ -21,6 +21,8 @@ IN_FLIGHT: Final = 4
 PACE: Final = 0.1
 """Seconds between the starts of two requests, until the API finds it too fast."""
 SLOWEST_PACE: Final = 2.0
+CONNECT_WITHIN: Final = 5.0
+"""Seconds for a connection: whoever is offline should not wait long to hear of it."""
 WAIT_WHEN_LIMITED: Final = 60.0
 """Seconds to wait after a 429 that does not say how long: Esplora's servers do not."""
 LONGEST_WAIT: Final = 3600.0
@@ -86,10 +88,16 @@ class ApiClient:
             try:
                 async with self._opened().get(self._url + path, allow_redirects=False) as reply:
                     body = await _read(reply, limit)
+            except aiohttp.ConnectionTimeoutError:
+                raise self._unavailable(f"no connection within {CONNECT_WITHIN:g} s") from None
             except TimeoutError:
                 raise self._unavailable(f"no answer within {self._timeout:g} s") from None
             except aiohttp.ClientConnectorCertificateError as error:
-                raise SourceRefused(f"{self.host}: {printable(error, 120)}") from None
+                reason = printable(getattr(error.certificate_error, "verify_message", ""), 80)
+                raise SourceRefused(
+                    f"{self.host}: its TLS certificate cannot be trusted ({reason}); let this "
+                    "machine trust it, or use http:// to a server of your own"
+                ) from None
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
                 text = printable(error, 120) or type(error).__name__
                 raise self._unavailable(f"the connection failed ({text})") from None
@@ -118,7 +126,9 @@ class ApiClient:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                timeout=aiohttp.ClientTimeout(
+                    total=self._timeout, connect=min(self._timeout, CONNECT_WITHIN)
+                ),
                 headers={
                     "User-Agent": f"poolscope/{__version__}",
                     # What is compressed can be a thousand times as large as it looks.
@@ -134,7 +144,7 @@ class ApiClient:
         if status == 404 or (status == 500 and any(word in text.lower() for word in _MISSING)):
             raise NotFound(f"{self.host} has no {path}")
         if status in {429, 503}:
-            wait = _retry_after(reply.headers.get("Retry-After", ""))
+            wait = retry_after(reply.headers.get("Retry-After", ""))
             if status == 429:
                 wait = WAIT_WHEN_LIMITED if wait is None else wait
                 self.pace = min(max(2 * self.pace, PACE), SLOWEST_PACE)
@@ -167,7 +177,7 @@ async def _read(reply: aiohttp.ClientResponse, limit: int) -> bytes | None:
     return bytes(body)
 
 
-def _retry_after(value: str) -> float | None:
+def retry_after(value: str) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for, None if it says nothing.
 
     Source: RFC 9110, 10.2.3: seconds, or an HTTP date.
