@@ -87,13 +87,19 @@ def next_nbits(params: NetworkParams, prev: ChainEntry, time: int) -> int:
 
 
 def median_time_past(entry: ChainEntry) -> int:
-    """Return the median time of `entry` and the ten headers before it (those that are kept)."""
+    """Return the median time of `entry` and the ten headers before it.
+
+    Headers before the oldest one that is kept count as earlier than all: the result is then
+    the least that the median can be, so that no rule refuses what the chain may allow.
+    """
     times: list[int] = []
     at: ChainEntry | None = entry
     while at is not None and len(times) < MEDIAN_TIME_SPAN:
         times.append(at.header.time)
         at = at.prev
-    return sorted(times)[len(times) // 2]
+    span = min(MEDIAN_TIME_SPAN, entry.height + 1)
+    middle = span // 2 - (span - len(times))
+    return sorted(times)[middle] if middle >= 0 else 0
 
 
 def check_pow(params: NetworkParams, header: BlockHeader) -> int:
@@ -165,7 +171,7 @@ class HeaderChain:
     The headers given at first (the anchor) are trusted to be in place: their proof of work
     and links are checked, and each against the rules as far as those before it allow. Begin
     at `anchor_height` to lose none of the rules for later headers, except that the median
-    time past of the first ten has fewer headers to look at.
+    time past of the first ten is known only from below.
 
     Raises
     ------
