@@ -7,12 +7,10 @@ import { clock, count, day, moment } from "./format.js";
 const hover = matchMedia("(hover: hover)");
 const peek = el("div", { class: "peek", "aria-hidden": "true", hidden: true });
 
-function showPeek(button, block) {
-  if (!hover.matches || button.getAttribute("aria-expanded") === "true") return;
-  peek.replaceChildren(evidencePanel(block));
-  peek.hidden = false;
-  if (!peek.isConnected) document.body.append(peek);
-  const at = button.getBoundingClientRect();
+let anchor = null;
+
+function placePeek() {
+  const at = anchor.getBoundingClientRect();
   const box = peek.getBoundingClientRect();
   const left = Math.min(at.left, innerWidth - box.width - 12);
   const below = at.bottom + 6 + box.height < innerHeight;
@@ -20,8 +18,21 @@ function showPeek(button, block) {
   peek.style.top = `${below ? at.bottom + 6 : Math.max(6, at.top - 6 - box.height)}px`;
 }
 
+function showPeek(button, block) {
+  if (!hover.matches || button.getAttribute("aria-expanded") === "true") return;
+  anchor = button;
+  peek.replaceChildren(evidencePanel(block));
+  peek.hidden = false;
+  if (!peek.isConnected) document.body.append(peek);
+  placePeek();
+}
+
 const hidePeek = () => { peek.hidden = true; };
-addEventListener("scroll", hidePeek, { passive: true });
+addEventListener("scroll", () => {
+  if (peek.hidden) return;
+  if (anchor.matches(":hover, :focus-visible")) placePeek();
+  else hidePeek();
+}, { passive: true });
 addEventListener("keydown", (event) => { if (event.key === "Escape") hidePeek(); });
 
 function toggle(button, body, block) {
