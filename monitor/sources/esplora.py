@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeAlias
 
 from hashing.header import BlockHeader, sha256d
 from hashing.params import NETWORKS
@@ -26,9 +26,16 @@ _HEADER_PAGES: Final = 10
 """Pages of headers that one call asks for at most."""
 _FEW_TXIDS: Final = 64
 """With no more transactions than this, all txids are less to fetch than a branch."""
+_STALE_EVERY: Final = 600.0
+"""Seconds between looks at the stale tips."""
+_STALE_WITHIN: Final = 2016
+"""Blocks below the tip within which stale tips are of interest."""
 _SUMMARIES_KEPT: Final = 5000
 _BLOCKS_KEPT: Final = 64
 """What came before an API stopped answering need not be asked for again."""
+
+_ProvedCoinbase: TypeAlias = tuple[bytes | None, tuple[bytes, ...] | None, tuple[bytes, ...] | None]
+"""A coinbase, its Merkle branch, all txids."""
 
 
 class EsploraSource:
@@ -73,6 +80,8 @@ class EsploraSource:
         self._has_branches = True
         self._tip: BlockRef | None = None
         self._looked = 0.0
+        self._stale: tuple[BlockRef, ...] = ()
+        self._look_for_stale = 0.0
         self._summaries: dict[bytes, Summary] = {}
         self._blocks: dict[bytes, SourceBlock] = {}
 
@@ -88,7 +97,10 @@ class EsploraSource:
             await self._client.close()
             raise
         self.capabilities = Capabilities(
-            batch=api.page, headers_batch=_HEADER_PAGES * api.page, public=True
+            batch=api.page,
+            headers_batch=_HEADER_PAGES * api.page,
+            stale_tips=api.dialect == "mempool",
+            public=True,
         )
         log.info("%s speaks the %s dialect", self._client.host, api.dialect)
         self._api = api
@@ -99,13 +111,16 @@ class EsploraSource:
         await self._client.close()
 
     async def tips(self) -> Tips:
-        """Return the tip of the API's chain; of stale blocks it does not tell."""
+        """Return the tip of the API's chain, and the stale tips that mempool tells of."""
         api = self._opened()
         self._looked = time.monotonic()
         tip = await api.tip_hash()
         if self._tip is None or self._tip.hash != tip:
             self._tip = (await self._summary(api, tip)).ref
-        return Tips(self._tip)
+        if self.capabilities.stale_tips and self._looked >= self._look_for_stale:
+            self._look_for_stale = self._looked + _STALE_EVERY
+            self._stale = await self._stale_tips(api, self._tip)
+        return Tips(self._tip, self._stale)
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return headers up to the tip that `tips` told last, by the page."""
@@ -200,6 +215,17 @@ class EsploraSource:
             return False
         return True
 
+    async def _stale_tips(self, api: Api, best: BlockRef) -> tuple[BlockRef, ...]:
+        """Return the stale tips not far below `best`; none where the API does not tell."""
+        try:
+            tips = await api.stale_tips()
+        except (NotFound, BadReply) as error:
+            log.debug("no stale tips: %s", error)
+            return ()
+        return tuple(
+            ref for ref in tips if best.height - _STALE_WITHIN < ref.height and ref != best
+        )
+
     async def _find_summaries(self, api: Api, refs: Sequence[BlockRef]) -> None:
         """Fetch the summaries of `refs` that are not kept: by the page, else one by one."""
         missing = [ref for ref in refs if ref.hash not in self._summaries]
@@ -229,7 +255,13 @@ class EsploraSource:
             return kept
         async with slots:
             summary = await self._summary(api, ref.hash)
-            coinbase, branch, txids = await self._coinbase(api, summary)
+            try:
+                coinbase, branch, txids = await self._coinbase(api, summary)
+            except NotFound:
+                # Of a block that lost, the indexer may have forgotten the transactions.
+                if ref not in self._stale or summary.label is None:
+                    raise
+                coinbase = branch = txids = None
         block = self._blocks[ref.hash] = SourceBlock(
             ref=summary.ref,
             header=summary.header,
@@ -243,14 +275,12 @@ class EsploraSource:
         _forget_oldest(self._blocks, _BLOCKS_KEPT)
         return block
 
-    async def _coinbase(
-        self, api: Api, summary: Summary
-    ) -> tuple[bytes, tuple[bytes, ...] | None, tuple[bytes, ...] | None]:
+    async def _coinbase(self, api: Api, summary: Summary) -> _ProvedCoinbase:
         """Return a coinbase with its Merkle branch, or with all txids."""
         block_hash = summary.ref.hash
         if self._has_branches and summary.tx_count > _FEW_TXIDS:
-            txid = await api.coinbase_txid(block_hash)
             try:
+                txid = await api.coinbase_txid(block_hash)
                 branch = await api.merkle_branch(txid)
             except NotFound:
                 pass  # servers give branches of the active chain only

@@ -1,7 +1,7 @@
 """What Esplora and mempool.space answer, read with suspicion.
 
-Both speak the Esplora paths. mempool adds ``/v1/blocks/HEIGHT`` with more blocks at once
-and with what it takes for the pool. Nothing of it is believed here: a header must hash to
+Both speak the Esplora paths. Below ``/v1`` mempool gives more blocks at once, what it takes
+for the pool, and the tips that lost. Nothing of it is believed here: a header must hash to
 the id that it is given under, and the rest is for `monitor.proof`.
 """
 
@@ -31,6 +31,7 @@ _TXIDS_LIMIT: Final = 67 * MAX_BLOCK_SIZE // 60
 """Bytes of all txids as JSON: no transaction is smaller than 60 bytes."""
 _TX_LIMIT: Final = 2 * MAX_BLOCK_SIZE
 _UINT32: Final = (1 << 32) - 1
+_STALE_STATUS: Final = {"valid-fork", "valid-headers"}
 _SLUG: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 Result = TypeVar("Result")
@@ -78,7 +79,7 @@ class Api:
 
     async def summary(self, block_hash: bytes) -> Summary:
         """Return one block by its hash."""
-        path = f"{self.root}/block/{hash_to_hex(block_hash)}"
+        path = f"{self._blocks_root}/block/{hash_to_hex(block_hash)}"
         found = self._summary(await self._json(path, _PAGE_LIMIT), path)
         if found.ref.hash != block_hash:
             raise BadReply(f"{self.client.host}: GET {path} gives another block")
@@ -86,10 +87,20 @@ class Api:
 
     async def summaries(self, top: int) -> list[Summary]:
         """Return the blocks of the active chain from height `top` down, one page of them."""
-        version = "/v1" if self.dialect == "mempool" else ""
-        path = f"{self.root}{version}/blocks/{top}"
+        path = f"{self._blocks_root}/blocks/{top}"
         rows = as_list(await self._json(path, _PAGE_LIMIT), self._what(path))
         return [self._summary(row, path) for row in rows]
+
+    async def stale_tips(self) -> list[BlockRef]:
+        """Return the ends of branches that lost, of which mempool's node has the blocks."""
+        path = f"{self._blocks_root}/chain-tips"
+        rows = as_list(await self._json(path, _PAGE_LIMIT), self._what(path))
+        tips = [Fields(row, self._what(path)) for row in rows]
+        return [
+            BlockRef(tip.integer("height"), tip.hash("hash"))
+            for tip in tips
+            if tip.text("status") in _STALE_STATUS
+        ]
 
     async def coinbase_txid(self, block_hash: bytes) -> bytes:
         """Return the txid of a block's first transaction."""
@@ -115,6 +126,11 @@ class Api:
         if fields.integer("pos") != 0:
             raise BadReply(f"{self._what(path)}: the coinbase is not the first transaction")
         return tuple(as_hash(node, self._what(path)) for node in fields.list("merkle"))
+
+    @property
+    def _blocks_root(self) -> str:
+        """Where blocks come with what mempool adds to them."""
+        return f"{self.root}/v1" if self.dialect == "mempool" else self.root
 
     def _what(self, path: str) -> str:
         return f"{self.client.host}: GET {path}"

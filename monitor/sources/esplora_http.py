@@ -27,8 +27,8 @@ WAIT_WHEN_LIMITED: Final = 60.0
 """Seconds to wait after a 429 that does not say how long: Esplora's servers do not."""
 LONGEST_WAIT: Final = 3600.0
 
-_MISSING: Final = ("failed to get block", "not found")
-"""How mempool's own backend words, with HTTP 500, that it has no such block."""
+_MISSING: Final = ("failed to get block", "not found", "status code 404")
+"""How mempool's own backend words, by version, with HTTP 500 that it has no such block."""
 
 
 class ApiClient:

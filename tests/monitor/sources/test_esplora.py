@@ -77,7 +77,11 @@ async def _world(flavour: Flavour, transactions: int) -> AsyncIterator[World]:
         async def advance() -> None:
             server.chain.extend(mine_on(server.chain.tip, 1, transactions=transactions))
 
-        yield World(make=lambda: source_of(server), advance=advance)
+        async def grow_stale() -> None:
+            server.chain.extend(mine_on(server.chain.active[-3], 3, seed=3))
+
+        stale = None if flavour is Flavour.ESPLORA else grow_stale
+        yield World(make=lambda: source_of(server), advance=advance, grow_stale=stale)
 
 
 class TestEsploraContract(SourceContract):
@@ -529,6 +533,39 @@ class TestReorgs:
         del server.chain.active[-1]
         with pytest.raises(SourceUnavailable, match="does not have block 40 yet"):
             await source.headers(1, 100)
+
+    @pytest.mark.parametrize("forgets", [False, True])
+    async def test_stale_tips_come_with_as_much_as_is_left_of_them(
+        self, server: EsploraServer, forgets: bool
+    ) -> None:
+        server.forgets_stale = forgets
+        old = server.chain.tip.ref
+        server.chain.extend(mine_on(server.chain.active[-2], 2, seed=6))
+        async with opened(server) as source:
+            tips = await source.tips()
+            assert tips.stale == (old,)
+            (stale,) = await source.blocks(tips.stale, Want.PROVED)
+        level, _ = prove(stale, entry_of(stale), REGTEST, trusted=False)
+        assert level == ("header" if forgets else "coinbase")
+        assert stale.label is not None
+
+    async def test_a_block_that_lost_unseen_is_never_taken_without_its_coinbase(
+        self, server: EsploraServer, source: EsploraSource
+    ) -> None:
+        server.forgets_stale = True
+        lost = server.chain.tip.ref
+        await source.tips()
+        server.chain.extend(mine_on(server.chain.active[-2], 2, seed=6))
+        with pytest.raises(NotFound):
+            await source.blocks([lost], Want.PROVED)
+
+    async def test_an_api_without_stale_tips_is_none_the_worse(self, server: EsploraServer) -> None:
+        async def older(request: web.Request) -> web.Response | None:
+            return web.Response(status=404) if request.path.endswith("chain-tips") else None
+
+        server.fault = older
+        async with opened(server) as source:
+            assert (await source.tips()).stale == ()
 
     async def test_unknown_blocks_in_a_batch(self, source: EsploraSource) -> None:
         with pytest.raises(NotFound):

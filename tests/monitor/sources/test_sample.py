@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from analyzers.registry import load_registry
 from hashing.chain import HeaderChain
 from hashing.header import BlockHeader, sha256d
 from hashing.params import MAINNET, RETARGET_INTERVAL
@@ -89,6 +90,15 @@ class TestData:
         assert counts["foundryusa"] == 2406
         assert counts["antpool"] == 2094
         assert counts["unknown"] == 83
+
+    def test_every_label_is_a_pool_of_the_registry(self, data: SampleData) -> None:
+        registry = load_registry()
+        strange = [
+            label
+            for label in data.labels
+            if registry.slug_of_label(data.label_source, label) is None
+        ]
+        assert strange == ["unknown"]
 
     def test_coinbases_lead_to_their_roots(self, data: SampleData, chain: HeaderChain) -> None:
         for block in (*data.coinbases, *data.stale):

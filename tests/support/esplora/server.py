@@ -42,6 +42,8 @@ class EsploraServer:
         Paths asked for, in order.
     fault:
         Asked first; a response that it returns goes out instead.
+    forgets_stale:
+        Whether the indexer has no transactions of blocks that are not on the active chain.
     """
 
     def __init__(self, chain: ServedChain, flavour: Flavour = Flavour.ESPLORA) -> None:
@@ -49,6 +51,7 @@ class EsploraServer:
         self.flavour = flavour
         self.requests: list[str] = []
         self.fault: Fault | None = None
+        self.forgets_stale = False
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -64,8 +67,10 @@ class EsploraServer:
         get("/api/blocks/{height}", self._blocks)
         if self.flavour is not Flavour.ESPLORA:
             get("/api/v1/blocks/{height}", self._blocks)
+            get("/api/v1/block/{hash}", self._block)
+            get("/api/v1/chain-tips", self._chain_tips)
         if self.flavour is not Flavour.MEMPOOL_CORE:
-            get("/api/block/{hash}/txid/{index}", self._txid)
+            get("/api/block/{hash}/txid/0", self._txid)
             get("/api/tx/{txid}/merkle-proof", self._merkle_proof)
         get("/", self._front_page)
         self._runner = web.AppRunner(application, access_log=None)
@@ -129,7 +134,28 @@ class EsploraServer:
         block = self._found(request)
         if block is None:
             return self._missing("Block not found")
-        return web.json_response(self._as_json(block, extended=False))
+        extended = "/v1/" in request.path
+        if not extended and self.flavour is Flavour.MEMPOOL and not self._confirmed(block):
+            return self._missing("Block not found")
+        return web.json_response(self._as_json(block, extended=extended))
+
+    async def _chain_tips(self, _: web.Request) -> web.Response:
+        tip, others = self.chain.tip, self.chain.others.values()
+        parents = {block.header[4:36] for block in others}
+        ends = [block for block in others if block.hash not in parents]
+        rows = [(tip, "active"), *((block, "valid-fork") for block in ends)]
+        rows.append((self.chain.active[0], "invalid"))
+        return web.json_response(
+            [
+                {
+                    "height": block.height,
+                    "hash": hash_to_hex(block.hash),
+                    "branchlen": int(status != "active"),
+                    "status": status,
+                }
+                for block, status in rows
+            ]
+        )
 
     async def _blocks(self, request: web.Request) -> web.Response:
         top = int(request.match_info["height"])
@@ -144,13 +170,13 @@ class EsploraServer:
 
     async def _txid(self, request: web.Request) -> web.Response:
         block = self._found(request)
-        if block is None or block.coinbase_txid is None or request.match_info["index"] != "0":
+        if block is None or block.coinbase_txid is None or self._forgotten(block):
             return self._missing("Block not found")
         return web.Response(text=hash_to_hex(block.coinbase_txid))
 
     async def _txids(self, request: web.Request) -> web.Response:
         block = self._found(request)
-        if block is None or block.txids is None:
+        if block is None or block.txids is None or self._forgotten(block):
             return self._missing("Block not found")
         return web.json_response(list(map(hash_to_hex, block.txids)))
 
@@ -170,6 +196,9 @@ class EsploraServer:
     def _confirmed(self, block: ServedBlock) -> bool:
         """Tell whether no other block is active at the same height."""
         return self.chain.at(block.height) in (block, None)
+
+    def _forgotten(self, block: ServedBlock) -> bool:
+        return self.forgets_stale and not self._confirmed(block)
 
     def _found(self, request: web.Request) -> ServedBlock | None:
         try:
