@@ -115,7 +115,7 @@ def node_sources(settings: Settings) -> list[BlockSource]:
     from monitor.sources.bitcoind import BitcoindSource
     from monitor.sources.bitcoind_find import find_local_node
 
-    nodes = [
+    nodes: list[BlockSource] = [
         BitcoindSource(
             node.url,
             user=node.user,
@@ -137,19 +137,26 @@ def node_sources(settings: Settings) -> list[BlockSource]:
         )
         for found in find_local_node(settings.network)
     ]
-    for number, node in enumerate(nodes[1:], start=2):
-        node.name = f"{node.name}-{number}"
-    return list(nodes)
+    return _numbered(nodes)
 
 
 def api_sources(settings: Settings) -> list[BlockSource]:
     """Return a source for each configured public API."""
     from monitor.sources.esplora import EsploraSource
 
-    return [
-        EsploraSource(url, settings.network, poll_interval=settings.esplora.poll_interval)
-        for url in settings.esplora.urls
-    ]
+    return _numbered(
+        [
+            EsploraSource(url, settings.network, poll_interval=settings.esplora.poll_interval)
+            for url in settings.esplora.urls
+        ]
+    )
+
+
+def _numbered(sources: list[BlockSource]) -> list[BlockSource]:
+    """Tell sources of one kind apart: the second and later ones get a number."""
+    for number, source in enumerate(sources[1:], start=2):
+        source.name = f"{source.name}-{number}"
+    return sources
 
 
 async def _one_answers(sources: Sequence[BlockSource]) -> bool:

@@ -90,6 +90,15 @@ class TestChain:
             await source.tips()
         ).best.hash.hex() == "04930d556e5d46bedcaa76f21c5e86dec5e28df11483d46018e0ef3112e9490c"
 
+    async def test_speed_and_forks_leave_the_chain_that_wins_as_it_is(self) -> None:
+        calm = RehearsalChain(4, illustrative_mix())
+        wild = RehearsalChain(4, illustrative_mix(), fork_probability=0.5, fork_depth=4)
+        for _ in range(100):
+            calm.mine_next()
+            wild.mine_next()
+        assert calm.header(100) == wild.header(100)
+        assert any(wild.fork_at(height) for height in range(100))
+
     async def test_another_seed_is_another_chain(self) -> None:
         one, other = await opened(seed=1, backlog=5), await opened(seed=2, backlog=5)
         assert (await one.headers(1, 1)) != (await other.headers(1, 1))
