@@ -17,7 +17,7 @@ from hashing.errors import HashingError, HeaderError
 from hashing.header import BlockHeader
 from hashing.params import NetworkParams
 from hashing.wire import CoinbaseTx
-from monitor.errors import NotFound, ProofError
+from monitor.errors import NotFound, ProofError, SourceUnavailable
 from monitor.proof import prove
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips
 from monitor.store.base import Step, StoredBlock
@@ -104,7 +104,8 @@ class Follower:
         self._stored = stored
         self._clock = clock
         self._chain: HeaderChain | None = None
-        self._given_up: set[bytes] = set()
+        self._beside: set[bytes] = set()  # stale blocks that are stored for certain
+        self._settled: set[tuple[str, bytes]] = set()  # stale tips, by who offered them
         self._caught_up = False
 
     @property
@@ -119,24 +120,42 @@ class Follower:
         ------
         ProofError
             If what the source sent does not prove itself; nothing of it is stored.
-        SourceError
+        SourceUnavailable
+            If the source's headers do not lead to its tip, as in the midst of a reorg.
+        SourceError, StoreError
             As thrown in by the driver.
         """
-        if self._stored and tips.best == self._stored[1] and not self._news(tips.stale):
-            return
-        try:
-            chain = yield from self._chain_to(offer, tips.best)
-        except HeaderError as error:
-            raise ProofError(error.rule, f"{offer.name}: {error}") from None
-        except HashingError as error:
-            raise ProofError("wire", f"{offer.name}: {error}") from None
-        target = chain.get(tips.best.hash)
-        if target is not None:
-            yield from self._blocks_to(chain, offer, target)
-        for ref in self._news(tips.stale):
-            yield from self._stale_branch(chain, offer, ref)
-        chain.prune(chain.tip.height - REORG_DEPTH)
+        news = [ref for ref in tips.stale if (offer.name, ref.hash) not in self._settled]
+        if self._stored is None or tips.best != self._stored[1] or news:
+            try:
+                yield from self._learn(offer, tips.best, news)
+            except HeaderError as error:
+                raise ProofError(error.rule, f"{offer.name}: {error}") from None
+            except HashingError as error:
+                raise ProofError("wire", f"{offer.name}: {error}") from None
         self._caught_up = True
+
+    def _learn(self, offer: Offer, best: BlockRef, stale: Sequence[BlockRef]) -> Plan:
+        """Take over headers, then blocks, then stale branches."""
+        chain = yield from self._chain_to(offer, best)
+        target = chain.get(best.hash)
+        if target is None or target.height != best.height:
+            raise SourceUnavailable(
+                f"{offer.name}: its headers do not lead to its tip {best.height}; "
+                "it may be changing chains"
+            )
+        yield from self._blocks_to(chain, offer, target)
+        for ref in stale:
+            try:
+                yield from self._stale_branch(chain, offer, ref)
+            except NotFound:
+                pass  # a source may know of a block that it does not have
+            except (ProofError, HashingError):
+                self._settled.add((offer.name, ref.hash))
+                raise
+            self._settled.add((offer.name, ref.hash))
+        if self._stored:
+            chain.prune(self._stored[1].height - REORG_DEPTH)
 
     # -- headers
 
@@ -145,6 +164,10 @@ class Follower:
         if self._chain is None:
             self._chain = yield from self._begin(best)
         chain = self._chain
+        if best.height < chain.floor:
+            raise SourceUnavailable(
+                f"{offer.name}: its tip {best.height} is far behind what is stored"
+            )
         batch = offer.capabilities.headers_batch
         start, back = min(chain.tip.height, best.height), 1
         while best.hash not in chain:
@@ -160,8 +183,12 @@ class Follower:
                 start, back = max(chain.floor, start - back), back * 2
                 continue
             for header in headers:
-                chain.accept(header)
-            start += len(headers)
+                entry = chain.accept(header)
+                if entry.height != start:
+                    raise ProofError(
+                        "mismatch", f"{offer.name}: a header of {entry.height} sent for {start}"
+                    )
+                start += 1
         return chain
 
     def _begin(self, best: BlockRef) -> Generator[Any, Any, HeaderChain]:
@@ -195,6 +222,7 @@ class Follower:
     ) -> Generator[Any, Any, None]:
         """Fetch, prove and store the blocks from the fork with what is stored to `target`."""
         rollback_to = None
+        leaving: list[bytes] = []
         if self._stored is None:
             path = chain.path(None, target)[-self._catch_up :]
         else:
@@ -206,6 +234,7 @@ class Follower:
                 raise ProofError("link", f"{offer.name}: a reorg below height {chain.floor}")
             path = chain.path(fork, target)
             rollback_to = fork.height if fork is not stored else None
+            leaving = [entry.hash for entry in chain.path(fork, stored)]
         live = self._caught_up and len(path) <= LIVE_BLOCKS
         for batch in _batches(path, offer.capabilities.batch):
             found: list[SourceBlock] = yield GetBlocks([_ref(entry) for entry in batch])
@@ -214,6 +243,7 @@ class Follower:
             yield Apply(Step(blocks, rollback_to), left)
             first = self._stored[0] if self._stored else batch[0].height
             self._stored = (min(first, batch[0].height), _ref(batch[-1]))
+            self._beside.update(leaving)
             rollback_to = None
 
     def _prove(
@@ -251,30 +281,31 @@ class Follower:
 
     # -- stale blocks
 
-    def _news(self, stale: Sequence[BlockRef]) -> list[BlockRef]:
-        """Return the stale tips that have not been dealt with."""
-        return [ref for ref in stale if ref.hash not in self._given_up]
-
-    def _stale_branch(
-        self, chain: HeaderChain, offer: Offer, ref: BlockRef
-    ) -> Generator[Any, Any, None]:
-        """Fetch and store a stale branch from its tip down to where it leaves what is known."""
-        self._given_up.add(ref.hash)
+    def _stale_branch(self, chain: HeaderChain, offer: Offer, ref: BlockRef) -> Plan:
+        """Fetch and store a stale branch from its tip down to where it leaves what is stored."""
         branch: list[SourceBlock] = []
-        while ref.hash not in chain and ref.height > chain.floor and len(branch) < REORG_DEPTH:
-            try:
-                (block,) = yield GetBlocks([ref])
-            except NotFound:
-                return
-            branch.append(block)
-            ref = BlockRef(ref.height - 1, BlockHeader.parse(block.header).prev_hash)
-        try:
-            entries = [chain.accept(block.header) for block in reversed(branch)]
-        except HashingError as error:
-            raise ProofError("link", f"{offer.name}: stale block: {error}") from None
-        if entries:
-            blocks = self._prove(offer, entries, branch[::-1], live=False, stale=True)
-            yield Apply(Step(stale=blocks))
+        while len(branch) < REORG_DEPTH and ref.height > chain.floor:
+            if self._holds(chain, ref.hash):
+                break
+            found: list[SourceBlock] = yield GetBlocks([ref])
+            if len(found) != 1:
+                raise ProofError("mismatch", f"{offer.name}: {len(found)} blocks sent for one")
+            branch += found
+            ref = BlockRef(ref.height - 1, BlockHeader.parse(found[0].header).prev_hash)
+        if not branch or not self._holds(chain, ref.hash):
+            return
+        branch.reverse()
+        entries = [chain.accept(block.header) for block in branch]
+        yield Apply(Step(stale=self._prove(offer, entries, branch, live=False, stale=True)))
+        self._beside.update(entry.hash for entry in entries)
+
+    def _holds(self, chain: HeaderChain, block_hash: bytes) -> bool:
+        """Say whether a block is on the stored chain or beside it; its header alone is not."""
+        entry = chain.get(block_hash)
+        stored = chain.get(self._stored[1].hash) if self._stored else None
+        if entry is None or stored is None:
+            return False
+        return block_hash in self._beside or chain.ancestor(stored, entry.height) is entry
 
 
 def _ref(entry: ChainEntry) -> BlockRef:

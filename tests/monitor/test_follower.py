@@ -43,6 +43,7 @@ class Scripted:
         self.stale: tuple[BlockRef, ...] = ()
         self.tamper: Callable[[SourceBlock], SourceBlock] = lambda block: block
         self.tamper_header: Callable[[bytes], bytes] = lambda header: header
+        self.answer_headers: Callable[[int], list[bytes]] | None = None
         self.asked_headers = 0
         self.asked_blocks = 0
 
@@ -58,6 +59,8 @@ class Scripted:
         match wanted:
             case GetHeaders(start, count):
                 self.asked_headers += count
+                if self.answer_headers is not None:
+                    return self.answer_headers(start)
                 part = self.chain[start : start + count]
                 return [self.tamper_header(block.header.serialize()) for block in part]
             case GetBlocks(wanted_refs):
@@ -78,9 +81,15 @@ def make(store: SqlStore, catch_up: int = 10_000) -> Follower:
     return Follower(REGTEST, attribute, catch_up, stored, now)
 
 
-def drive(follower: Follower, source: Scripted, store: SqlStore, stop_after: int = 1 << 30) -> None:
+def drive(
+    follower: Follower,
+    source: Scripted,
+    store: SqlStore,
+    stop_after: int = 1 << 30,
+    offer: Offer = OFFER,
+) -> None:
     """Answer what the follower wants; stop as a crash would after `stop_after` answers."""
-    plan = follower.follow(OFFER, source.tips)
+    plan = follower.follow(offer, source.tips)
     advance: Callable[[], Any] = lambda: next(plan)  # noqa: E731
     while stop_after > 0:
         try:
@@ -136,6 +145,24 @@ def test_only_what_arrives_while_following_was_first_seen_now(
     source.switch(160, extend(chain[-1], 1))
     drive(follower, source, store)
     assert [block.first_seen for block in store.blocks(0, 1000)] == [None] * 5 + [1000]
+
+
+def test_after_a_restart_at_the_tip_news_is_news(store: SqlStore, chain: list[Mined]) -> None:
+    source = Scripted(chain)
+    drive(make(store, catch_up=5), source, store)
+    follower = make(store)
+    drive(follower, source, store)
+    source.switch(160, extend(chain[-1], 1))
+    drive(follower, source, store)
+    assert [block.first_seen for block in store.blocks(160, 1000)] == [None, 1000]
+
+
+def test_a_time_before_the_parents_is_no_reason_to_refuse(store: SqlStore) -> None:
+    before = extend(genesis(), 46)  # the chain of headers begins with the last of these
+    back = extend(before[-1], 1, spacing=-1200)
+    source = Scripted(before + back + extend(back[-1], 153))
+    drive(make(store, catch_up=144), source, store)
+    assert store.tip() == source.tips.best
 
 
 @pytest.mark.parametrize("depth", [1, 2, 30, 100])
@@ -202,6 +229,70 @@ def test_a_forged_header_is_refused_and_an_honest_source_goes_on(
     assert refusal.value.reason in {"link", "pow"}
     drive(follower, Scripted(chain), store)
     assert store.tip() == chain[-1].ref
+
+
+def test_a_poisoned_stale_block_is_taken_from_another_source(
+    store: SqlStore, chain: list[Mined]
+) -> None:
+    side = extend(chain[-6], 3, tag=b"/side/")
+    follower = make(store, catch_up=20)
+    drive(follower, Scripted(chain), store)
+    liar, honest = Scripted(chain), Scripted(chain)
+    for source in (liar, honest):
+        source.known |= {block.ref.hash: block for block in side}
+        source.stale = (side[-1].ref,)
+    liar.tamper = lambda block: dataclasses.replace(block, txids=None)
+    with pytest.raises(ProofError):
+        drive(follower, liar, store)
+    drive(follower, liar, store)
+    assert store.stale_blocks() == []
+    drive(follower, honest, store, offer=dataclasses.replace(OFFER, name="honest"))
+    assert [block.ref for block in store.stale_blocks()] == refs(side)
+
+
+def test_a_source_cannot_keep_it_asking_for_ever(store: SqlStore, chain: list[Mined]) -> None:
+    follower = make(store, catch_up=20)
+    drive(follower, Scripted(chain[:-1]), store)
+    liar = Scripted(chain)
+    liar.answer_headers = lambda _start: [chain[-3].raw[:80]]
+    with pytest.raises(ProofError) as refusal:
+        drive(follower, liar, store)
+    assert refusal.value.reason == "mismatch"
+
+
+def test_headers_that_end_before_the_tip_are_asked_again(
+    store: SqlStore, chain: list[Mined]
+) -> None:
+    follower = make(store, catch_up=20)
+    drive(follower, Scripted(chain[:-1]), store)
+    changing = Scripted(chain)
+    changing.answer_headers = lambda start: [b.raw[:80] for b in changing.chain[start:160]]
+    with pytest.raises(SourceUnavailable, match="do not lead to its tip 160"):
+        drive(follower, changing, store)
+    drive(follower, Scripted(chain), store)
+    assert store.tip() == chain[-1].ref
+
+
+def test_a_source_far_behind_is_no_liar(store: SqlStore, chain: list[Mined]) -> None:
+    grown = chain + extend(chain[-1], 60)
+    drive(make(store), Scripted(grown), store)
+    with pytest.raises(SourceUnavailable, match="far behind"):
+        drive(make(store), Scripted(chain[:20]), store)
+
+
+@pytest.mark.parametrize("found", [0, 2])
+def test_another_number_of_blocks_than_asked_is_refused(
+    store: SqlStore, chain: list[Mined], found: int
+) -> None:
+    source = Scripted(chain)
+    source.stale = (extend(chain[-6], 1, tag=b"/side/")[0].ref,)
+    plan = make(store, catch_up=1).follow(OFFER, source.tips)
+    wanted = next(plan)
+    while not (isinstance(wanted, GetBlocks) and wanted.refs == [source.stale[0]]):
+        wanted = plan.send(source.answer(wanted, store))
+    with pytest.raises(ProofError) as refusal:
+        plan.send([chain[-1].offered()] * found)
+    assert refusal.value.reason == "mismatch"
 
 
 def test_a_source_that_fails_midway_loses_nothing(store: SqlStore, chain: list[Mined]) -> None:
