@@ -18,6 +18,7 @@ from monitor.errors import PoolscopeError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     # command -> (module, one line of help)
     "run": ("monitor.commands.run", "Follow the chain, store it and serve metrics and the page."),
+    "watch": ("monitor.commands.watch", "Watch a running agent: shares, last blocks, health."),
     "attribute": ("monitor.commands.attribute", "Say which pool made a coinbase, and why."),
     "audit": ("monitor.commands.audit", "Check registries, labels, unknown blocks and drift."),
     "relabel": ("monitor.commands.relabel", "Apply a new registry to the stored blocks."),

@@ -88,7 +88,7 @@ function showShares(shares, found) {
   const young = shares.blocks < shares.window ? ` of ${count(shares.window)} asked for` : "";
   setText(byId("lens-note"), state.lens === "tag" ? ""
     : state.overview.lenses.find(({ name }) => name === state.lens)?.description ?? "");
-  setText(byId("shares-caption"), `n = ${plural(shares.blocks, "block")}${young}, ${plural(found.entities, "pool")}, `
+  setText(byId("shares-caption"), `n = ${plural(shares.blocks, "block")}${young}, ${state.lens === "tag" ? plural(found.entities, "pool") : plural(found.entities, "entity", "entities")}, `
     + `${plural(shares.unattributed, "block")} unknown. Dashed line: a third.`);
   const more = byId("shares-more");
   more.hidden = list.length <= FIRST;

@@ -4,7 +4,7 @@ import { byId, setText } from "./dom.js";
 import { count } from "./format.js";
 
 const SYNTHETIC = {
-  sample: "Sample data: real blocks of the past, replayed as if they came now. This is not the live chain.",
+  sample: "Sample data: real blocks of the past, replayed as if they came now; most are named by a published list. This is not the live chain.",
   rehearsal: "Rehearsal: these blocks were made on this machine to try things out. This is not Bitcoin.",
 };
 
