@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -32,15 +33,20 @@ from monitor.sources.base import BlockRef, SourceBlock, Want
 from monitor.sources.esplora import EsploraSource
 from tests.monitor.sources.contract import SourceContract, World
 from tests.support.esplora import EsploraServer, Flavour, ServedChain, mainnet_chain, mine_on
-from tests.support.esplora.chain import real_blocks, regtest_genesis
+from tests.support.esplora.chain import ServedBlock, real_blocks, regtest_genesis
 from tests.support.esplora.server import Fault
 
 POLL = 0.02
 
 
-def regtest_chain(length: int = 40, transactions: int = 100) -> ServedChain:
+@cache
+def regtest_blocks(length: int, transactions: int) -> tuple[ServedBlock, ...]:
     genesis = regtest_genesis()
-    return ServedChain(REGTEST, [genesis, *mine_on(genesis, length, transactions=transactions)])
+    return (genesis, *mine_on(genesis, length, transactions=transactions))
+
+
+def regtest_chain(length: int = 40, transactions: int = 100) -> ServedChain:
+    return ServedChain(REGTEST, list(regtest_blocks(length, transactions)))
 
 
 def source_of(server: EsploraServer, network: str | None = None, **options: Any) -> EsploraSource:
