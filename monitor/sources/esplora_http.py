@@ -129,9 +129,10 @@ class ApiClient:
                 timeout=aiohttp.ClientTimeout(
                     total=self._timeout, connect=min(self._timeout, CONNECT_WITHIN)
                 ),
+                # What is compressed can be a thousand times as large as it looks.
+                auto_decompress=False,
                 headers={
                     "User-Agent": f"poolscope/{__version__}",
-                    # What is compressed can be a thousand times as large as it looks.
                     "Accept-Encoding": "identity",
                 },
                 trust_env=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gzip
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ from tests.support.esplora.chain import ServedBlock, real_blocks, regtest_genesi
 from tests.support.esplora.server import Fault
 
 POLL = 0.02
+GZIP = {"Content-Encoding": "gzip"}
 
 
 @cache
@@ -261,6 +263,18 @@ class TestOpening:
         with pytest.raises(ConfigError, match="no API address"):
             EsploraSource(url)
 
+    async def test_a_proxy_is_taken_from_the_environment(
+        self, server: EsploraServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTP_PROXY", server.url)
+        monkeypatch.setenv("http_proxy", server.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        source = EsploraSource("http://api.example", pace=0)
+        await source.open()
+        assert (await source.tips()).best == server.chain.tip.ref
+        await source.close()
+
     async def test_not_open(self, server: EsploraServer) -> None:
         with pytest.raises(SourceUnavailable, match="not open"):
             await source_of(server).tips()
@@ -285,6 +299,7 @@ class TestFaults:
             (_reply(text="nonsense"), BadReply, "not a block hash"),
             (_reply(body=b"\xff" * 64), BadReply, "not a block hash"),
             (_reply(text="0" * 100_000), BadReply, "more than"),
+            (_reply(body=gzip.compress(b"0" * 64), headers=GZIP), BadReply, "not a block hash"),
             (_reply(status=500, text="oops\r\n" * 50), SourceUnavailable, "HTTP 500"),
             (_reply(status=502), SourceUnavailable, "HTTP 502"),
             (_reply(status=503), SourceUnavailable, "cannot answer now"),
