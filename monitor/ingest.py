@@ -1,6 +1,6 @@
 """One block's way: hint, headers, blocks, proof, attribution, store, then whoever listens.
 
-The thin shell around `monitor.follower`: it asks the source, writes to the store and turns
+The thin shell around `monitor.follower`: it asks the sources, writes to the store and turns
 to the next source when one fails.
 """
 
@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 HINT_TIMEOUT: Final = 60.0
 """Seconds after which the tip is looked at without a hint."""
+LOOK_AROUND: Final = 600.0
+"""Seconds after which all sources are asked: one that answers may still be stuck."""
 RETRY_FIRST: Final = 1.0
 RETRY_LAST: Final = 60.0
 COMPLAIN_EVERY: Final = 60.0
@@ -36,7 +39,10 @@ Answer = TypeVar("Answer")
 
 
 class Ingest:
-    """Keeps `store` at the tip of the first of `sources` that answers.
+    """Keeps `store` at the tip with the most work that `sources` show.
+
+    The first source that answers leads: its hints are waited for. Those before it are tried
+    again from time to time, those after it once in `LOOK_AROUND` seconds.
 
     `on_step` is called after each stored step with it and the blocks still to come;
     `executor` must have one thread, and is where the store is used.
@@ -52,42 +58,67 @@ class Ingest:
         executor: Executor,
         on_step: Callable[[Step, int], None],
     ) -> None:
-        self._sources = sources
+        self._turns = [_Turn(rank, source) for rank, source in enumerate(sources)]
+        self._leader: _Turn | None = None
         self._store = store
         self._follower = follower
         self._metrics = metrics
         self._executor = executor
         self._on_step = on_step
-        self._complaint = _Complaint()
+        self._store_trouble = _Trouble()
+        self._looked_around = time.monotonic()
         self.behind: str | None = "no source has answered yet"
         """Why the store is not at the source's tip, None when it is."""
 
     async def run(self) -> None:
         """Follow for ever; only cancellation ends it."""
-        delay = RETRY_FIRST
         while True:
-            for source in self._sources:
-                try:
-                    await self._follow(source)
-                except (SourceError, ProofError, StoreError) as error:
-                    if self.behind is None:
-                        delay = RETRY_FIRST
-                    self._failed(source, error)
-                    if isinstance(error, SourceUnavailable) and error.retry_after:
-                        delay = max(delay, error.retry_after)
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, RETRY_LAST)
+            try:
+                await self._round()
+            except StoreError as error:
+                self.behind = str(error)
+                self._store_trouble.again(str(error))
+                await asyncio.sleep(self._store_trouble.left())
+                continue
+            leader = self._leader
+            if leader is None:
+                await asyncio.sleep(min(turn.trouble.left() for turn in self._turns))
+                continue
+            try:
+                await leader.source.wait_for_tip_change(HINT_TIMEOUT)
+            except SourceError as error:
+                self._failed(leader, error)
 
-    async def _follow(self, source: BlockSource) -> None:
-        """Follow one source until it fails."""
-        await self._ask(source, source.open())
-        while True:
-            started = time.perf_counter()
-            tips = await self._ask(source, source.tips())
-            if await self._catch_up(source, tips):
-                self._metrics.processing.observe(time.perf_counter() - started)
-            self._recovered(source)
-            await source.wait_for_tip_change(HINT_TIMEOUT)
+    async def _round(self) -> None:
+        """Let the leader have its turn, then those that could lead instead; choose anew."""
+        everyone = time.monotonic() - self._looked_around > LOOK_AROUND
+        if everyone:
+            self._looked_around = time.monotonic()
+        former, self._leader = self._leader, None
+        for turn in sorted(self._turns, key=lambda turn: turn is not former):
+            outranked = self._leader is not None and turn.rank > self._leader.rank
+            if turn.trouble.left() > 0 or (outranked and not everyone):
+                continue
+            try:
+                await self._follow(turn)
+            except (SourceError, ProofError) as error:
+                self._failed(turn, error)
+                continue
+            self.behind = None
+            turn.trouble.over(f"{turn.source.name} answers again")
+            if not outranked:
+                self._leader = turn
+
+    async def _follow(self, turn: _Turn) -> None:
+        """Bring the store to the tip of one source."""
+        source = turn.source
+        if not turn.opened:
+            await self._ask(source, source.open())
+            turn.opened = True
+        started = time.perf_counter()
+        tips = await self._ask(source, source.tips())
+        if await self._catch_up(source, tips):
+            self._metrics.processing.observe(time.perf_counter() - started)
 
     async def _catch_up(self, source: BlockSource, tips: Tips) -> bool:
         """Drive the follower to `tips`; return whether anything was stored."""
@@ -113,12 +144,13 @@ class Ingest:
             case GetHeaders(start, count):
                 return await self._ask(source, source.headers(start, count))
             case GetBlocks(refs):
-                return await self._ask(source, source.blocks(refs, _want(refs, tips)))
+                return await self._ask(source, source.blocks(refs, _want(source, refs, tips)))
             case GetStored(start):
                 return await self._in_store(self._store.headers, start, MAX_HEADERS)
             case Apply(step, left):
                 before = self._follower.tip
                 await self._in_store(self._store.apply, step)
+                self._store_trouble.over("the store can be written again")
                 self._account(step, before)
                 self._on_step(step, left)
                 return None
@@ -147,40 +179,60 @@ class Ingest:
             self._metrics.saw_reorg(depth)
             log.warning("reorg: %d block(s) above height %d are stale", depth, step.rollback_to)
 
-    def _failed(self, source: BlockSource, error: Exception) -> None:
+    def _failed(self, turn: _Turn, error: SourceError | ProofError) -> None:
         if isinstance(error, ProofError):
             self._metrics.refused.labels(error.reason).inc()
-        if isinstance(error, SourceError):
-            self._metrics.source_up.labels(source.name).set(0)
-        self.behind = str(error)
-        self._complaint.about(str(error))
-
-    def _recovered(self, source: BlockSource) -> None:
-        self.behind = None
-        self._complaint.over(source.name)
-
-
-def _want(refs: Sequence[BlockRef], tips: Tips) -> Want:
-    """At the tip a block is fetched with its proof; far behind it, by the cheapest way."""
-    return (
-        Want.PROVED if refs[-1].height > tips.best.height - 2 or len(refs) == 1 else Want.COINBASE
-    )
+        else:
+            self._metrics.source_up.labels(turn.source.name).set(0)
+        turn.opened = False
+        turn.trouble.again(
+            str(error), error.retry_after if isinstance(error, SourceUnavailable) else None
+        )
+        if self._leader in (None, turn):
+            self._leader = None
+            self.behind = str(error)
 
 
-class _Complaint:
-    """Says a lasting failure once a minute, and once when it is over."""
+def _want(source: BlockSource, refs: Sequence[BlockRef], tips: Tips) -> Want:
+    """Ask for proof of strangers, and of one's own node at the tip; else the cheapest way."""
+    at_tip = len(refs) == 1 or refs[-1].height >= tips.best.height - 1
+    return Want.PROVED if source.capabilities.public or at_tip else Want.COINBASE
+
+
+class _Trouble:
+    """A failure that lasts: said once a minute, tried again later each time."""
 
     def __init__(self) -> None:
-        self._said: dict[str, float] = {}
+        self._text = ""
+        self._said = 0.0
+        self._due = 0.0
+        self._delay = RETRY_FIRST
 
-    def about(self, text: str) -> None:
+    def again(self, text: str, at_least: float | None = None) -> None:
+        """Note a failure; the next try is due after `at_least` seconds or more."""
         now = time.monotonic()
-        if now - self._said.get(text, -COMPLAIN_EVERY) >= COMPLAIN_EVERY:
-            self._said = {t: at for t, at in self._said.items() if now - at < COMPLAIN_EVERY}
-            self._said[text] = now
+        if text != self._text or now - self._said >= COMPLAIN_EVERY:
+            self._text, self._said = text, now
             log.warning("%s", text)
+        self._due = now + max(self._delay, at_least or 0)
+        self._delay = min(2 * self._delay, RETRY_LAST)
 
-    def over(self, source: str) -> None:
-        if self._said:
-            log.info("following %s again", source)
-            self._said.clear()
+    def over(self, message: str) -> None:
+        """Note that it works; `message` says so if it did not before."""
+        if self._text:
+            log.info("%s", message)
+            self._text, self._due, self._delay = "", 0.0, RETRY_FIRST
+
+    def left(self) -> float:
+        """Return the seconds until the next try."""
+        return max(0.0, self._due - time.monotonic())
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """A source with its rank (0 is preferred), whether it is open, and its trouble."""
+
+    rank: int
+    source: BlockSource
+    opened: bool = False
+    trouble: _Trouble = field(default_factory=_Trouble)

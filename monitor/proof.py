@@ -11,9 +11,9 @@ from typing import Final
 from hashing.build import push_height
 from hashing.chain import ChainEntry
 from hashing.errors import WireError
-from hashing.header import hash_to_hex
+from hashing.header import HEADER_SIZE, hash_to_hex
 from hashing.params import NetworkParams
-from hashing.wire import CoinbaseTx, merkle_root, parse_coinbase, root_from_branch
+from hashing.wire import MAX_BLOCK_SIZE, CoinbaseTx, merkle_root, parse_coinbase, root_from_branch
 from monitor.errors import ProofError
 from monitor.sources.base import SourceBlock
 from monitor.store.base import ProofLevel
@@ -53,6 +53,8 @@ def prove(
     name = f"block {entry.height} ({hash_to_hex(entry.hash)})"
     if block.header != entry.header.serialize() or block.ref != (entry.height, entry.hash):
         raise ProofError("mismatch", f"{name}: the source sent another block than was asked for")
+    if not _plausible(block):
+        raise ProofError("wire", f"{name}: impossible size, number of transactions or time")
     if block.coinbase_tx is None:
         return "header", None
     try:
@@ -68,6 +70,17 @@ def prove(
     if binding and not coinbase.script_sig.startswith(push_height(entry.height)):
         raise ProofError("height", f"{name}: the coinbase does not begin with its height (BIP34)")
     return ("header" if root is None else "coinbase"), coinbase
+
+
+def _plausible(block: SourceBlock) -> bool:
+    """Say whether the figures beside the bytes can be true; they come unproved."""
+    counted = len(block.txids) if block.txids is not None else block.tx_count
+    return (
+        (block.tx_count is None or 1 <= block.tx_count <= MAX_BLOCK_SIZE)
+        and block.tx_count in (None, counted)
+        and (block.size is None or HEADER_SIZE < block.size <= MAX_BLOCK_SIZE)
+        and (block.first_seen is None or 0 <= block.first_seen < 1 << 63)
+    )
 
 
 def _root(block: SourceBlock, coinbase: CoinbaseTx) -> bytes | None:

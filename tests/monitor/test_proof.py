@@ -104,6 +104,22 @@ def test_a_branch_of_the_wrong_height_is_refused() -> None:
     assert reason_of(dataclasses.replace(offer, tx_count=2), header) == "wire"
 
 
+@pytest.mark.parametrize(
+    "figure",
+    [
+        {"tx_count": 0},
+        {"tx_count": 1 << 70},
+        {"tx_count": 2},
+        {"size": 80},
+        {"size": 4_000_001},
+        {"first_seen": -1},
+        {"first_seen": 1 << 70},
+    ],
+)
+def test_impossible_figures_are_refused(figure: dict[str, int]) -> None:
+    assert reason_of(dataclasses.replace(OFFER, **figure)) == "wire"  # type: ignore[arg-type]
+
+
 def test_repeated_txids_prove_nothing() -> None:
     offer, header = larger_block()
     txids = [parse_coinbase(offer.coinbase_tx or b"").txid, *OTHERS]
