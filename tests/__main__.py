@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 DEBIAN_PARTS = {
     # marker -> (programs that show it is there, Debian packages)
+    "browser": (("chromium",), ("chromium",)),
     "prometheus": (("prometheus", "promtool"), ("prometheus",)),
 }
 CHECKS = (

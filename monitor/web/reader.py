@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from monitor.store.base import BlockStore
 from monitor.web.errors import ApiError
 
-MAX_WAITING: Final = 64
+MAX_WAITING: Final = 256
 """Reads that may wait at once; more are refused, so that nobody can pile them up."""
 
 Result = TypeVar("Result")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientError, ClientSession
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Open
 from tests.support.webagent import HOSTILE, WebAgent
@@ -271,13 +276,44 @@ async def test_the_heap_stays_small_over_two_thousand_blocks(
     assert heap < 60e6
 
 
-async def test_screenshots(visit: Open, screenshots: Path) -> None:
-    for name, path, size, scheme in (
-        ("page-desktop", "/", DESKTOP, "light"),
-        ("page-phone-dark", "/", PHONE, "dark"),
-        ("page-block", "/block/1200", DESKTOP, "light"),
+@pytest.fixture
+def replay(tmp_path: Path) -> Iterator[str]:
+    """The real agent on the built-in sample; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ("--source", "sample", "--data-dir", str(tmp_path), "--port", str(port))
+    process = subprocess.Popen(
+        (sys.executable, "-m", "monitor", "run", *options, "--set", "sample.speed=0.02"),
+        stderr=subprocess.DEVNULL,
+    )
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(10)
+
+
+async def test_screenshots(screenshots: Path, visit: Open, browser: Browser, replay: str) -> None:
+    for name, size, scheme in (
+        ("page-desktop", DESKTOP, "light"),
+        ("page-phone-dark", PHONE, "dark"),
     ):
-        page = await visit(path, size=size, scheme=scheme)
+        context = await browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if scheme == "dark" else "light",
+        )
+        page = await context.new_page()
+        for _ in range(50):
+            try:
+                async with ClientSession() as session, session.get(f"{replay}/-/ready") as answer:
+                    if answer.status == 200:
+                        break
+            except ClientError:
+                pass
+            await asyncio.sleep(0.4)
+        await page.goto(replay)
         await shown(page)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1)
         await page.screenshot(path=screenshots / f"{name}.png")
+    page = await visit("/block/1201")
+    await shown(page)
+    await page.screenshot(path=screenshots / "page-block.png")
