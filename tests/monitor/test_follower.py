@@ -2,7 +2,8 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,9 @@ def active(store: SqlStore) -> list[BlockRef]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> SqlStore:
-    return open_store(tmp_path / "store.sqlite", "regtest")
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    with closing(open_store(tmp_path / "store.sqlite", "regtest")) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")
