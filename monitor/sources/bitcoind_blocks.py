@@ -12,9 +12,10 @@ from hashing.header import HEADER_SIZE, BlockHeader, hash_to_hex, sha256d
 from hashing.wire import MAX_BLOCK_SIZE, BlockPrefix, parse_block, read_block_prefix
 from monitor.errors import BadReply, NotFound, SourceUnavailable
 from monitor.sources.base import BlockRef, SourceBlock, Want
-from monitor.sources.bitcoind_client import NodeClient, gather
+from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_reply import Fields, as_bytes, as_hash, parse_json, printable
 from monitor.sources.bitcoind_rest import RestReply
+from monitor.sources.gather import gather
 
 _HEADERS_PER_REQUEST: Final = 2000
 _PART_SIZES: Final = (1_000, 20_000)

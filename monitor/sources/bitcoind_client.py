@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from monitor.errors import SourceUnavailable
@@ -13,8 +12,6 @@ from monitor.sources.bitcoind_rpc import Login, RpcClient
 
 REQUESTS_IN_FLIGHT: Final = 8
 """Requests at a time; the node's work queue is 16 deep and has other users too."""
-
-T = TypeVar("T")
 
 
 class NodeClient:
@@ -67,13 +64,3 @@ class NodeClient:
         self._closed = True
         await self._rest.close()
         await self._rpc.close()
-
-
-async def gather(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return the results in order; the first failure ends the others and is raised."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(coroutine) for coroutine in coroutines]
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]

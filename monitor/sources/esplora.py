@@ -17,8 +17,9 @@ from hashing.header import BlockHeader, sha256d
 from hashing.params import NETWORKS
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
-from monitor.sources.esplora_api import Api, Summary, together
+from monitor.sources.esplora_api import Api, Summary
 from monitor.sources.esplora_http import IN_FLIGHT, PACE, ApiClient
+from monitor.sources.gather import gather
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class EsploraSource:
         if stop <= start:
             return []
         tops = range(stop - 1, start - 1, -api.page)
-        pages = await together([api.summaries(top) for top in tops])
+        pages = await gather(api.summaries(top) for top in tops)
         found = {summary.ref.height: summary for page in pages for summary in page}
         self._keep(found.values())
         if missing := set(range(start, stop)) - found.keys():
@@ -150,7 +151,7 @@ class EsploraSource:
         await self._find_summaries(api, distinct)
         # A few at a time, so that what is complete when the API stops answering is kept.
         slots = asyncio.Semaphore(IN_FLIGHT)
-        blocks = await together([self._block(api, ref, slots) for ref in distinct])
+        blocks = await gather(self._block(api, ref, slots) for ref in distinct)
         by_ref = dict(zip(distinct, blocks, strict=True))
         return [by_ref[ref] for ref in refs]
 
@@ -238,7 +239,7 @@ class EsploraSource:
             if len(left) == len(missing):
                 break
             missing = left
-        await together([self._summary(api, ref.hash) for ref in missing])
+        await gather(self._summary(api, ref.hash) for ref in missing)
 
     async def _summary(self, api: Api, block_hash: bytes) -> Summary:
         if block_hash not in self._summaries:

@@ -7,11 +7,9 @@ the id that it is given under, and the rest is for `monitor.proof`.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 from analyzers.model import Label
 from hashing.header import BlockHeader, hash_to_hex, sha256d
@@ -33,8 +31,6 @@ _TX_LIMIT: Final = 2 * MAX_BLOCK_SIZE
 _UINT32: Final = (1 << 32) - 1
 _STALE_STATUS: Final = {"valid-fork", "valid-headers"}
 _SLUG: Final = re.compile(r"[a-z0-9-]{1,64}")
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +171,3 @@ class Api:
         if isinstance(slug, str) and _SLUG.fullmatch(slug):
             return Label(slug, self.client.host)
         return None
-
-
-async def together(jobs: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """Await all `jobs` at a time; the first that fails ends the others and is raised."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in jobs]
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]

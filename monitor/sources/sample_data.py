@@ -81,7 +81,7 @@ def unpack(data: bytes) -> SampleData:
     previous = bytes.fromhex(about["previous"])
     for offset in range(0, len(headers), HEADER_SIZE):
         headers[offset + 4 : offset + 36] = previous
-        previous = sha256d(headers[offset : offset + HEADER_SIZE])
+        previous = sha256d(bytes(headers[offset : offset + HEADER_SIZE]))
     return SampleData(
         start=about["start"],
         headers=bytes(headers),

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashing.header import sha256d
-from monitor.errors import BadReply, NotFound
-from monitor.sources.esplora_api import Api, Summary, together
+from monitor.errors import BadReply
+from monitor.sources.esplora_api import Api, Summary
 from monitor.sources.esplora_http import LONGEST_WAIT, ApiClient, retry_after
 from tests.support.esplora import EsploraServer, mainnet_chain
 
@@ -118,22 +118,3 @@ def test_no_txids_are_none_of_a_block() -> None:
 def test_any_retry_after(value: str) -> None:
     seconds = retry_after(value)
     assert seconds is None or 1 <= seconds <= LONGEST_WAIT
-
-
-async def test_the_first_that_fails_ends_the_others() -> None:
-    ended = asyncio.Event()
-
-    async def fails() -> int:
-        await asyncio.sleep(0)
-        raise NotFound("gone")
-
-    async def waits() -> int:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.set()
-        return 1
-
-    with pytest.raises(NotFound, match="gone"):
-        await together([waits(), fails()])
-    assert ended.is_set()

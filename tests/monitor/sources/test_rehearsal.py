@@ -23,19 +23,10 @@ from monitor.sources.rehearsal import RehearsalSource
 from monitor.sources.rehearsal_chain import EPOCH, RehearsalChain, Silence
 from monitor.sources.rehearsal_mix import Miner, illustrative_mix
 from tests.monitor.sources.contract import SourceContract, World
+from tests.support.clock import Clock
 
 SPEED = 20.0
 UNTAGGED = {"Solo/unknown A", "Solo/unknown B"}
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class TestRehearsalContract(SourceContract):

@@ -21,6 +21,7 @@ from monitor.sources.base import BlockRef, Want
 from monitor.sources.sample import SampleSource
 from monitor.sources.sample_data import FILE, SampleData, load_sample
 from tests.monitor.sources.contract import SourceContract, World
+from tests.support.clock import Clock
 
 FIRST, LAST = 822_527, 830_592
 RETARGETS = (824_544, 826_560, 828_576, 830_592)
@@ -38,16 +39,6 @@ def chain(data: SampleData) -> HeaderChain:
     assert anchor % RETARGET_INTERVAL == 0
     headers = [data.header(height) for height in range(anchor, data.end)]
     return HeaderChain(MAINNET, anchor, headers)
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class TestSampleContract(SourceContract):
