@@ -48,7 +48,8 @@ function best(block) {
   const rank = { strong: 0, weak: 1, covered: 2 };
   const order = [...block.evidence].sort((a, b) =>
     (a.pool !== block.pool) - (b.pool !== block.pool)
-    || rank[a.strength] - rank[b.strength] || b.length - a.length);
+    || rank[a.strength] - rank[b.strength] || (b.kind === "tag") - (a.kind === "tag")
+    || b.length - a.length);
   return order[0];
 }
 
@@ -56,7 +57,7 @@ function best(block) {
 export function brief(block) {
   const item = best(block);
   if (!item) return [block.script_sig === null ? "no coinbase" : "nothing", ""];
-  return [KINDS[item.kind], item.kind === "payout" ? "reward paid to its script" : item.text];
+  return [block.rule === "tag+payout" ? "tag + payout" : KINDS[item.kind], item.kind === "payout" ? "reward paid to its script" : item.text];
 }
 
 // All evidence of a block. `coinbase` (with the outputs) shows payouts in their place.

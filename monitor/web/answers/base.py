@@ -1,0 +1,60 @@
+"""What all answers are made of."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+
+def _figure(value: float | None) -> float | None:
+    """Return `value` with the digits that carry meaning; null where there is no figure."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.6g}")
+
+
+def _exact(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+Figure = Annotated[float | None, BeforeValidator(_figure)]
+Exact = Annotated[float | None, BeforeValidator(_exact)]
+
+
+class Answer(BaseModel):
+    """Base of all shapes."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, extra="forbid")
+
+
+class Problem(Answer):
+    """Why a request was not answered."""
+
+    status: int
+    """The HTTP status."""
+    message: str
+    """What is wrong and what to do about it."""
+
+
+class ErrorAnswer(Answer):
+    """The body of every answer that is an error."""
+
+    error: Problem
+
+
+class Estimate(Answer):
+    """A figure with its 95 % interval."""
+
+    value: Figure
+    low: Figure
+    high: Figure
+
+
+class WhenEstimate(Answer):
+    """A Unix time with its 95 % interval."""
+
+    value: Exact
+    low: Exact
+    high: Exact
