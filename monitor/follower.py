@@ -162,7 +162,7 @@ class Follower:
     def _chain_to(self, offer: Offer, best: BlockRef) -> Generator[Any, Any, HeaderChain]:
         """Learn the source's headers up to `best`, from where they leave what is known."""
         if self._chain is None:
-            self._chain = yield from self._begin(best)
+            self._chain = yield from self._begin(offer, best)
         chain = self._chain
         if best.height < chain.floor:
             raise SourceUnavailable(
@@ -191,10 +191,11 @@ class Follower:
                 start += 1
         return chain
 
-    def _begin(self, best: BlockRef) -> Generator[Any, Any, HeaderChain]:
+    def _begin(self, offer: Offer, best: BlockRef) -> Generator[Any, Any, HeaderChain]:
         """Return a chain that begins early enough to check every rule, and holds the store."""
         if self._stored is None:
-            lowest = max(0, best.height - max(self._catch_up, REORG_DEPTH) + 1)
+            wanted = best.height - max(self._catch_up, REORG_DEPTH) + 1
+            lowest = max(offer.capabilities.first_height, wanted)
             anchor = anchor_height(self._params, lowest)
             return HeaderChain(self._params, anchor, (yield from self._anchor(anchor, 1)))
         first, tip = self._stored

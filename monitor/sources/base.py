@@ -69,13 +69,15 @@ class Capabilities:
     """What a source can do, so that callers need not try.
 
     `batch` is how many blocks one call of `blocks` fetches well; `headers_batch` how many
-    headers one call of `headers` may ask for; `synthetic` names why the blocks are not the
+    headers one call of `headers` may ask for; `first_height` is the lowest height to begin at
+    (the start of a difficulty period, where there are such); `synthetic` names why the blocks are not the
     live chain (``sample``, ``rehearsal``) and is empty for a real source; `public` is true
     where asking tells a third party about us.
     """
 
     batch: int = 1
     headers_batch: int = 2000
+    first_height: int = 0
     stale_tips: bool = False
     push: bool = False
     synthetic: str = ""

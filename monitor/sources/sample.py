@@ -22,6 +22,8 @@ from monitor.sources.sample_data import ProvedCoinbase, SampleData, load_sample
 
 log = logging.getLogger(__name__)
 
+FIRST_PERIOD: Final = 822_528
+"""Height at which the first whole difficulty period of the sample begins."""
 BACKLOG: Final = 4500
 """Blocks that are already there at the start: enough for every window and two retargets."""
 
@@ -45,7 +47,9 @@ class SampleSource:
 
     name = "sample"
     network = "mainnet"
-    capabilities = Capabilities(batch=500, stale_tips=True, synthetic="sample")
+    capabilities = Capabilities(
+        batch=500, first_height=FIRST_PERIOD, stale_tips=True, synthetic="sample"
+    )
 
     def __init__(
         self,

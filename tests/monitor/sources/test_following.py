@@ -26,7 +26,7 @@ from monitor.ingest import Ingest
 from monitor.sources.base import BlockRef, BlockSource
 from monitor.sources.esplora import EsploraSource
 from monitor.sources.rehearsal import RehearsalSource
-from monitor.sources.sample import SampleSource
+from monitor.sources.sample import FIRST_PERIOD, SampleSource
 from monitor.store.sql import SqlStore, open_store
 from tests.support.esplora import EsploraServer, Flavour, ServedChain, mine_on
 from tests.support.esplora.chain import regtest_genesis
@@ -42,7 +42,9 @@ def by_registry(coinbase: CoinbaseTx | None, height: int, label: Label | None) -
 class Agent:
     """The path from a source to the store, and no more of the agent."""
 
-    def __init__(self, source: BlockSource, store: SqlStore, executor: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, source: BlockSource, store: SqlStore, executor: ThreadPoolExecutor, catch_up: int
+    ) -> None:
         tip, first = store.tip(), store.first_height()
         self.store = store
         self.executor = executor
@@ -53,7 +55,7 @@ class Agent:
             follower=Follower(
                 NETWORKS[store.network],
                 by_registry,
-                2016,
+                catch_up,
                 None if tip is None or first is None else (first, tip),
                 time.time,
             ),
@@ -76,11 +78,11 @@ class Agent:
 
 @asynccontextmanager
 async def following(
-    source: BlockSource, path: Path, network: str, synthetic: str = ""
+    source: BlockSource, path: Path, network: str, synthetic: str = "", catch_up: int = 2016
 ) -> AsyncIterator[Agent]:
     store = open_store(path, network, synthetic=synthetic)
     with ThreadPoolExecutor(1) as executor:
-        agent = Agent(source, store, executor)
+        agent = Agent(source, store, executor, catch_up)
         running = asyncio.create_task(agent.ingest.run())
         try:
             yield agent
@@ -115,6 +117,13 @@ async def test_the_sample_fills_every_window_and_moves_on(tmp_path: Path) -> Non
         await agent.until(lambda: bool(store.stale_blocks()))
         stale = store.stale_blocks()[-1]
         assert (stale.ref.height, stale.attribution.pool) == (829_613, "antpool")
+
+
+async def test_more_than_the_sample_has_is_all_of_it(tmp_path: Path) -> None:
+    source = SampleSource(1.0, backlog=300)
+    async with following(source, tmp_path / "s", "mainnet", "sample", catch_up=5000) as agent:
+        await agent.until(lambda: agent.ingest.behind is None)
+        assert agent.store.first_height() == FIRST_PERIOD
 
 
 async def test_a_rehearsal_is_followed_through_its_reorgs_and_restarts(tmp_path: Path) -> None:
