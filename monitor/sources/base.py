@@ -70,9 +70,9 @@ class Capabilities:
 
     `batch` is how many blocks one call of `blocks` fetches well; `headers_batch` how many
     headers one call of `headers` may ask for; `first_height` is the lowest height to begin at
-    (the start of a difficulty period, where there are such); `synthetic` names why the blocks are not the
-    live chain (``sample``, ``rehearsal``) and is empty for a real source; `public` is true
-    where asking tells a third party about us.
+    (the start of a difficulty period, where there are such); `synthetic` names why the blocks
+    are not the live chain (``sample``, ``rehearsal``) and is empty for a real source; `public`
+    is true where asking tells a third party about us.
     """
 
     batch: int = 1
