@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.engine import Connection
 
 from analyzers.model import Attribution
 from hashing.header import BlockHeader, hash_to_hex
-from monitor.config import public_url
 from monitor.errors import StoreError
 from monitor.sources.base import BlockRef
 from monitor.store import rows, tables
 from monitor.store.base import ColumnName, Counts, Reorg, Step, StoredBlock
+from monitor.store.engine import Database
 
 _BATCH: Final = 500
 """Rows per statement: below every database's limit of bound parameters."""
-_BUSY_SECONDS: Final = 5
 
 
 def open_store(
@@ -43,19 +41,14 @@ def open_store(
         If it cannot be used: missing (read-only), of another network, made by a newer
         poolscope, damaged, not writable.
     """
-    if isinstance(url, Path):
-        if read_only and not url.exists():
-            raise StoreError(f"no store at {url} yet; 'poolscope run' makes one")
-        url = f"sqlite:///{url}"
-    where = public_url(url)
-    try:
-        engine = _engine(url, read_only=read_only)
-    except (SQLAlchemyError, ImportError, OSError) as error:
-        raise StoreError(f"store {where}: {error}") from None
-    store = SqlStore(engine, where)
+    if isinstance(url, Path) and read_only and not url.exists():
+        raise StoreError(f"no store at {url} yet; 'poolscope run' makes one")
+    database = Database(url, read_only=read_only)
+    store = SqlStore(database)
     try:
         if not read_only:
-            store.migrate()
+            database.migrate()
+        database.check_schema()
         store.check(network, synthetic, mark=not read_only)
     except BaseException:
         store.close()
@@ -63,101 +56,54 @@ def open_store(
     return store
 
 
-def _engine(url: str, *, read_only: bool) -> Engine:
-    if url.startswith("postgresql://"):
-        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True)
-    path = Path(parsed.database or "")
-    if not read_only:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    # A reader opens the file read-only, so that it can never hold up or harm the agent.
-    target = f"file:{path}?mode={'ro' if read_only else 'rwc'}&uri=true"
-    engine = sa.create_engine(
-        f"sqlite:///{target}", connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun below, not by the driver
-        if not read_only:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    return engine
-
-
 class SqlStore:
     """A `monitor.store.base.BlockStore` over SQLAlchemy Core; make it with `open_store`."""
 
-    def __init__(self, engine: Engine, where: str) -> None:
-        self._engine = engine
-        self._where = where
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self.network = ""
         self.synthetic = ""
 
-    # -- opening and closing
-
     def close(self) -> None:
         """Let go of the database; safe to call twice."""
-        self._engine.dispose()
-
-    def migrate(self) -> None:
-        """Bring the schema to this program's version."""
-        with self._transaction() as connection:
-            version = _schema_version(connection)
-            if version == tables.SCHEMA:
-                return
-            if version is not None and version > tables.SCHEMA:
-                raise StoreError(
-                    f"store {self._where} was made by a newer poolscope (schema {version}, this "
-                    f"one knows {tables.SCHEMA}); upgrade poolscope or choose another --store"
-                )
-            from alembic import command
-            from alembic.config import Config
-
-            config = Config()
-            config.set_main_option("script_location", "monitor.store:migrations")
-            config.attributes["connection"] = connection
-            command.upgrade(config, tables.SCHEMA)
+        self._database.close()
 
     def check(self, network: str, synthetic: str, *, mark: bool) -> None:
-        """Hold the store against what it must contain; a new one is marked if `mark`."""
+        """Hold the store against what it must contain; a new one is marked if `mark`.
+
+        Raises
+        ------
+        StoreError
+            If it holds another chain, or its active chain has holes.
+        """
         wanted = {"network": network, "synthetic": synthetic}
-        with self._transaction() as connection:
-            if _schema_version(connection) != tables.SCHEMA:
-                raise StoreError(
-                    f"store {self._where} has another schema than this poolscope; run "
-                    "'poolscope run' of the matching version once"
-                )
-            found = {
-                row.name: row.value
-                for row in connection.execute(sa.select(tables.meta))
-                if row.name in wanted
-            }
-            if not found and mark:
-                marks = [{"name": name, "value": value} for name, value in wanted.items()]
-                connection.execute(sa.insert(tables.meta), marks)
-            elif found != wanted:
-                raise StoreError(
-                    f"store {self._where} holds {_describe(found)}, not {_describe(wanted)}; "
-                    "choose another --store or --network"
-                )
+        where = self._database.where
+        if mark:
+            self._mark(wanted)
+        height = tables.block.c.height
+        span = sa.select(sa.func.min(height), sa.func.max(height), sa.func.count())
+        with self._database.reading() as connection:
+            found = {row.name: row.value for row in connection.execute(sa.select(tables.meta))}
+            lowest, highest, count = connection.execute(span.where(~tables.block.c.stale)).one()
+        if any(found.get(name) != value for name, value in wanted.items()):
+            raise StoreError(
+                f"store {where} holds {_describe(found)}, not {_describe(wanted)}; "
+                "choose another --store or --network"
+            )
+        if count and count != highest - lowest + 1:
+            raise StoreError(
+                f"store {where} is damaged: {highest - lowest + 1 - count} blocks are missing "
+                f"between {lowest} and {highest}; move it away and run again"
+            )
         self.network, self.synthetic = network, synthetic
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise StoreError(f"store {self._where}: {_advice(str(error.orig))}") from None
+    def _mark(self, marks: dict[str, str]) -> None:
+        """Note in a new store what it is for."""
+        with self._database.writing() as connection:
+            if connection.execute(sa.select(tables.meta)).first() is None:
+                noted = marks | {"created": str(int(time.time()))}
+                entries = [{"name": name, "value": value} for name, value in noted.items()]
+                connection.execute(sa.insert(tables.meta), entries)
 
     # -- reading
 
@@ -170,14 +116,14 @@ class SqlStore:
             .order_by(block.height.desc())
             .limit(1)
         )
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).first()
         return BlockRef(row.height, row.hash) if row else None
 
     def first_height(self) -> int | None:
         """Return the lowest height of the active chain."""
         query = sa.select(sa.func.min(tables.block.c.height)).where(~tables.block.c.stale)
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             return cast("int | None", connection.execute(query).scalar())
 
     def headers(self, start: int, count: int) -> list[bytes]:
@@ -187,14 +133,14 @@ class SqlStore:
             .where(~tables.block.c.stale, tables.block.c.height.between(start, start + count - 1))
             .order_by(tables.block.c.height)
         )
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
     def block(self, key: int | bytes) -> StoredBlock | None:
         """Return the active block at a height, or any block by its hash."""
         block = tables.block.c
         chosen = (block.height == key) & ~block.stale if isinstance(key, int) else block.hash == key
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             return next(self._blocks(connection, sa.select(tables.block).where(chosen)), None)
 
     def blocks(self, start: int, stop: int) -> Iterator[StoredBlock]:
@@ -203,7 +149,7 @@ class SqlStore:
         query = sa.select(tables.block).where(~block.stale, block.height < stop)
         query = query.order_by(block.height).limit(_BATCH)
         while True:
-            with self._transaction() as connection:
+            with self._database.reading() as connection:
                 batch = list(self._blocks(connection, query.where(block.height >= start)))
             yield from batch
             if len(batch) < _BATCH:
@@ -219,13 +165,13 @@ class SqlStore:
             .order_by(block.height.desc(), block.id.desc())
             .limit(limit)
         )
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             return list(self._blocks(connection, query))[::-1]
 
     def knows(self, block_hash: bytes) -> bool:
         """Say whether a block is stored, active or stale."""
         query = sa.select(tables.block.c.id).where(tables.block.c.hash == block_hash)
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             return connection.execute(query).first() is not None
 
     def columns(
@@ -237,7 +183,7 @@ class SqlStore:
         query = sa.select(*chosen).where(~block.stale, block.height >= start).order_by(block.height)
         if stop is not None:
             query = query.where(block.height < stop)
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(query).all()
             pools = self._lookup(connection, "pool")
         columns = (
@@ -258,7 +204,7 @@ class SqlStore:
             .order_by(columns.id.desc())
             .limit(limit)
         )
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             return [Reorg(*row) for row in connection.execute(query)][::-1]
 
     def counts(self) -> Counts:
@@ -267,7 +213,7 @@ class SqlStore:
         stale = sa.select(sa.func.count()).select_from(tables.block).where(block.stale)
         everything = sa.select(sa.func.count()).select_from(tables.block)
         reorgs = sa.select(sa.func.count(), sa.func.coalesce(sa.func.max(reorg.depth), 0))
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             seen, deepest = connection.execute(reorgs.select_from(tables.reorg)).one()
             return Counts(
                 connection.execute(everything).scalar_one(),
@@ -280,9 +226,10 @@ class SqlStore:
 
     def apply(self, step: Step) -> None:
         """Apply `step` in one transaction; what it holds is on disk when this returns."""
-        with self._transaction() as connection:
+        with self._database.writing() as connection:
             if step.rollback_to is not None:
                 self._roll_back(connection, step)
+            self._check_link(connection, step.append)
             self._put(connection, step.append)
             self._put(connection, step.stale)
 
@@ -311,8 +258,38 @@ class SqlStore:
             )
         )
 
+    def _check_link(self, connection: Connection, blocks: Sequence[StoredBlock]) -> None:
+        """Refuse to append what would leave a gap or break the chain of hashes."""
+        if not blocks:
+            return
+        first, last = blocks[0].ref.height, blocks[-1].ref.height
+        block = tables.block.c
+        query = sa.select(block.height, block.hash, block.header).where(
+            ~block.stale, block.height.in_([first - 1, first, last + 1])
+        )
+        near = {row.height: row for row in connection.execute(query)}
+        chain = [(entry.ref, entry.header) for entry in blocks]
+        for height, place in ((first - 1, 0), (last + 1, len(chain))):
+            if row := near.get(height):
+                chain.insert(place, (BlockRef(height, row.hash), row.header))
+        linked = all(
+            child.height == parent.height + 1 and header[4:36] == parent.hash
+            for (parent, _), (child, header) in pairwise(chain)
+        )
+        elsewhere = not near and self._any_active(connection)
+        if not linked or elsewhere:
+            raise StoreError(
+                f"store {self._database.where}: blocks {first} to {last} do not continue what "
+                "it holds; does another agent write to it?"
+            )
+
+    @staticmethod
+    def _any_active(connection: Connection) -> bool:
+        query = sa.select(tables.block.c.id).where(~tables.block.c.stale).limit(1)
+        return connection.execute(query).first() is not None
+
     def _put(self, connection: Connection, blocks: Sequence[StoredBlock]) -> None:
-        """Insert blocks; of those already there, only whether they are stale changes."""
+        """Insert blocks; one that is there already is only made active if it is to be."""
         number = self._number(connection)
         for start in range(0, len(blocks), _BATCH):
             batch = blocks[start : start + _BATCH]
@@ -326,13 +303,13 @@ class SqlStore:
             ]
             if fresh:
                 connection.execute(sa.insert(tables.block), fresh)
-            for entry in batch:
-                if entry.ref.hash in known:
-                    connection.execute(
-                        sa.update(tables.block)
-                        .where(tables.block.c.hash == entry.ref.hash)
-                        .values(stale=entry.stale)
-                    )
+            revived = [e.ref.hash for e in batch if not e.stale and e.ref.hash in known]
+            if revived:
+                connection.execute(
+                    sa.update(tables.block)
+                    .where(tables.block.c.hash.in_(revived))
+                    .values(stale=False)
+                )
 
     def reattribute(self, blocks: Sequence[tuple[bytes, Attribution]]) -> int:
         """Give blocks (by hash) a new attribution and keep the former; return how many changed.
@@ -343,13 +320,15 @@ class SqlStore:
         changed = 0
         block, former = tables.block, tables.former
         kept = ("registry_id", "pool_id", "rule", "conflicts", "evidence")
-        with self._transaction() as connection:
+        with self._database.writing() as connection:
             number = self._number(connection)
             for block_hash, attribution in blocks:
                 query = sa.select(block.c.id, *(block.c[name] for name in kept))
                 old = connection.execute(query.where(block.c.hash == block_hash)).first()
                 if old is None:
-                    raise StoreError(f"store {self._where}: no block {hash_to_hex(block_hash)}")
+                    raise StoreError(
+                        f"store {self._database.where}: no block {hash_to_hex(block_hash)}"
+                    )
                 new = rows.attribution_row(attribution, number)
                 if new["pool_id"] != old.pool_id:
                     changed += 1
@@ -395,29 +374,6 @@ class SqlStore:
         return (rows.from_row(row, names) for row in found)
 
 
-def _schema_version(connection: Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-
-
 def _describe(marks: dict[str, str]) -> str:
     network, synthetic = marks.get("network", "no network"), marks.get("synthetic", "")
     return f"{network} ({synthetic})" if synthetic else network
-
-
-def _advice(problem: str) -> str:
-    """Return a database's complaint with what to do about it."""
-    for symptom, advice in (
-        ("readonly", "it cannot be written; check its permissions and those of its directory"),
-        ("read-only", "it cannot be written; check its permissions and those of its directory"),
-        ("full", "the disk is full; make room, the agent goes on by itself"),
-        ("locked", "another process holds it; is a second agent running on it?"),
-        ("unable to open", "it cannot be opened; check the path and its permissions"),
-        ("not a database", "it is no SQLite database; choose another --store"),
-        ("malformed", "it is damaged; move it away and run again, or restore a backup"),
-        ("no such table", "it is not a poolscope store; choose another --store"),
-    ):
-        if symptom in problem:
-            return f"{advice} ({problem})"
-    return problem

@@ -49,7 +49,7 @@ def _names(table: str) -> Table:
         table,
         metadata,
         Column("id", Integer, primary_key=True),
-        Column("name", String(128), nullable=False, unique=True),
+        Column("name", Text, nullable=False, unique=True),
     )
 
 
@@ -69,7 +69,7 @@ block: Final = Table(
     Column("coinbase", LargeBinary),
     Column("proof", SmallInteger, nullable=False),
     Column("source_id", ForeignKey("source.id"), nullable=False),
-    Column("label", String(128)),
+    Column("label", Text),
     Column("label_source_id", ForeignKey("source.id")),
     Column("tx_count", Integer),
     Column("size", Integer),

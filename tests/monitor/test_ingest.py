@@ -254,7 +254,7 @@ async def test_a_full_disk_is_said_and_heals(
 ) -> None:
     caplog.set_level(logging.INFO, "monitor.ingest")
     long = [*chain, *extend(chain[-1], 300)]
-    with store._transaction() as connection:
+    with store._database.writing() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 4}")
     async with running(store, ScriptedSource("a", long)) as agent:
@@ -262,7 +262,7 @@ async def test_a_full_disk_is_said_and_heals(
         assert agent.metric("source_up", source="a") == 1
 
         def make_room() -> None:
-            with store._transaction() as connection:
+            with store._database.writing() as connection:
                 connection.exec_driver_sql("PRAGMA max_page_count=1000000")
 
         await asyncio.get_running_loop().run_in_executor(agent.executor, make_room)

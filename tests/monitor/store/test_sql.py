@@ -163,13 +163,13 @@ class TestRefusals:
         self, store: SqlStore, chain: list[Mined], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         more = extend(chain[-1], 400)
-        with store._transaction() as connection:
+        with store._database.writing() as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
         with pytest.raises(StoreError, match="disk is full"):
             store.apply(Step([block.stored() for block in more]))
         assert active(store) == refs(chain)
-        with store._transaction() as connection:
+        with store._database.writing() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count=1000000")
         store.apply(Step([block.stored() for block in more]))
         assert active(store) == refs(chain + more)

@@ -18,7 +18,7 @@ def upgrade() -> None:
         op.create_table(
             table,
             sa.Column("id", sa.Integer, primary_key=True),
-            sa.Column("name", sa.String(128), nullable=False, unique=True),
+            sa.Column("name", sa.Text, nullable=False, unique=True),
         )
     op.create_table(
         "block",
@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("coinbase", sa.LargeBinary),
         sa.Column("proof", sa.SmallInteger, nullable=False),
         sa.Column("source_id", sa.Integer, sa.ForeignKey("source.id"), nullable=False),
-        sa.Column("label", sa.String(128)),
+        sa.Column("label", sa.Text),
         sa.Column("label_source_id", sa.Integer, sa.ForeignKey("source.id")),
         sa.Column("tx_count", sa.Integer),
         sa.Column("size", sa.Integer),

@@ -1,0 +1,164 @@
+"""Connections to SQLite (WAL) or PostgreSQL, transactions, and the schema's version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from monitor.config import public_url
+from monitor.errors import StoreError
+from monitor.store import tables
+
+BUSY_SECONDS: Final = 5
+"""How long SQLite waits for another process to end its transaction."""
+
+_ADVICE: Final = (
+    ("readonly", "it cannot be written; check its permissions and those of its directory"),
+    ("read-only", "it cannot be written; check its permissions and those of its directory"),
+    ("is full", "the disk is full; make room, the agent goes on by itself"),
+    ("No space left", "the disk is full; make room, the agent goes on by itself"),
+    ("is locked", "another process holds it; is a second agent running on it?"),
+    ("unable to open", "it cannot be opened; check the path and its permissions"),
+    ("not a database", "it is no SQLite database; choose another --store"),
+    ("malformed", "it is damaged; move it away and run again, or restore a backup"),
+    ("no such table", "it is not a poolscope store; choose another --store"),
+    ("No module named 'psycopg'", "install its driver: pip install 'poolscope[postgresql]'"),
+)
+
+
+class Database:
+    """Where the store is, and transactions there; every failure is a `StoreError`."""
+
+    def __init__(self, url: str | Path, *, read_only: bool) -> None:
+        self.where = str(url) if isinstance(url, Path) else public_url(url)
+        try:
+            self._engine = _engine(url, read_only=read_only)
+        except (SQLAlchemyError, ImportError, OSError) as error:
+            raise self.error(str(error)) from None
+        self._writing = self._engine.execution_options(writes=True)
+
+    def close(self) -> None:
+        """Close all connections; safe to call twice."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a transaction that holds nobody up."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise self.error(str(error.orig)) from None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a transaction that is on disk when this ends, or was never there."""
+        try:
+            with self._writing.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise self.error(str(error.orig)) from None
+
+    def error(self, problem: str) -> StoreError:
+        """Return the error of a problem here, with what to do about it."""
+        for symptom, advice in _ADVICE:
+            if symptom in problem:
+                return StoreError(f"store {self.where}: {advice} ({problem.splitlines()[0]})")
+        return StoreError(f"store {self.where}: {problem}")
+
+    def migrate(self) -> None:
+        """Bring the schema to this program's version.
+
+        Raises
+        ------
+        StoreError
+            If a newer program made it.
+        """
+        with self.writing() as connection:
+            version = _schema_version(connection)
+            if version == tables.SCHEMA:
+                return
+            if version is not None and version > tables.SCHEMA:
+                raise StoreError(
+                    f"store {self.where} was made by a newer poolscope (schema {version}, this "
+                    f"one knows {tables.SCHEMA}); upgrade poolscope or choose another --store"
+                )
+            from alembic import command
+            from alembic.config import Config
+
+            config = Config()
+            config.set_main_option("script_location", "monitor.store:migrations")
+            config.attributes["connection"] = connection
+            command.upgrade(config, tables.SCHEMA)
+
+    def check_schema(self) -> None:
+        """Hold the schema against this program's version.
+
+        Raises
+        ------
+        StoreError
+            If it is another.
+        """
+        with self.reading() as connection:
+            version = _schema_version(connection)
+        if version != tables.SCHEMA:
+            raise StoreError(
+                f"store {self.where} has schema {version or 'none'}, this poolscope needs "
+                f"{tables.SCHEMA}; 'poolscope run' makes or upgrades a store"
+            )
+
+
+def _engine(url: str | Path, *, read_only: bool) -> Engine:
+    parsed = (
+        sa.URL.create("sqlite", database=str(url)) if isinstance(url, Path) else sa.make_url(url)
+    )
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed.database, read_only=read_only)
+    options = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return sa.create_engine(parsed, pool_pre_ping=True, connect_args=options)
+
+
+def _sqlite(database: str | None, *, read_only: bool) -> Engine:
+    if not database or database == ":memory:":
+        raise OSError("the store must be a file; name one as sqlite:///FILE")
+    if not read_only:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    # A reader opens the file read-only, so that it can never hold up or harm the agent.
+    target = sa.URL.create(
+        "sqlite",
+        database=f"file:{quote(database)}",
+        query={"mode": "ro" if read_only else "rwc", "uri": "true"},
+    )
+    engine = sa.create_engine(
+        target, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _schema_version(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
