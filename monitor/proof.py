@@ -54,7 +54,7 @@ def prove(
     if block.header != entry.header.serialize() or block.ref != (entry.height, entry.hash):
         raise ProofError("mismatch", f"{name}: the source sent another block than was asked for")
     if not _plausible(block):
-        raise ProofError("wire", f"{name}: impossible size, number of transactions or time")
+        raise ProofError("wire", f"{name}: impossible size, number of transactions, time or label")
     if block.coinbase_tx is None:
         return "header", None
     try:
@@ -79,6 +79,7 @@ def _plausible(block: SourceBlock) -> bool:
         (block.tx_count is None or 1 <= block.tx_count <= MAX_BLOCK_SIZE)
         and block.tx_count in (None, counted)
         and (block.size is None or HEADER_SIZE < block.size <= MAX_BLOCK_SIZE)
+        and (block.label is None or block.label.pool.isprintable())
         and (block.first_seen is None or 0 <= block.first_seen < 1 << 63)
     )
 

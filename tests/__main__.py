@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 DEBIAN_PARTS = {
     # marker -> (programs that show it is there, Debian packages)
     "browser": (("chromium",), ("chromium",)),
+    "postgres": (("pg_ctlcluster",), ("postgresql",)),
     "prometheus": (("prometheus", "promtool"), ("prometheus",)),
 }
 CHECKS = (

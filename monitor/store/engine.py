@@ -25,6 +25,7 @@ _ADVICE: Final = (
     ("is full", "the disk is full; make room, the agent goes on by itself"),
     ("No space left", "the disk is full; make room, the agent goes on by itself"),
     ("is locked", "another process holds it; is a second agent running on it?"),
+    ("[Errno", "its folder cannot be made; check the path and its permissions"),
     ("unable to open", "it cannot be opened; check the path and its permissions"),
     ("not a database", "it is no SQLite database; choose another --store"),
     ("malformed", "it is damaged; move it away and run again, or restore a backup"),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzers.model import Label
 from hashing.build import build_block, build_coinbase
 from hashing.chain import HeaderChain
 from hashing.errors import WireError
@@ -114,9 +115,10 @@ def test_a_branch_of_the_wrong_height_is_refused() -> None:
         {"size": 4_000_001},
         {"first_seen": -1},
         {"first_seen": 1 << 70},
+        {"label": Label("f2\0pool", "a list")},
     ],
 )
-def test_impossible_figures_are_refused(figure: dict[str, int]) -> None:
+def test_impossible_figures_are_refused(figure: dict[str, object]) -> None:
     assert reason_of(dataclasses.replace(OFFER, **figure)) == "wire"  # type: ignore[arg-type]
 
 

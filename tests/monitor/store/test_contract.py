@@ -1,0 +1,252 @@
+"""What every store must do, held against SQLite and against a real PostgreSQL."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analyzers.model import Attribution, Label
+from monitor.errors import StoreError
+from monitor.sources.base import BlockRef
+from monitor.store import tables
+from monitor.store.base import Reorg, Step
+from monitor.store.sql import SqlStore, open_store
+from tests.support.blocks import Mined, extend, genesis, refs
+
+
+@pytest.fixture(scope="module")
+def chain() -> list[Mined]:
+    return extend(genesis(), 12)
+
+
+@pytest.fixture(scope="module")
+def branch(chain: list[Mined]) -> list[Mined]:
+    """A rival chain that leaves after height 8 and is longer."""
+    return extend(chain[7], 6, tag=b"/ViaBTC/")
+
+
+@pytest.fixture
+def store(url: str, chain: list[Mined]) -> Iterator[SqlStore]:
+    with closing(open_store(url, "regtest")) as store:
+        store.apply(Step([block.stored() for block in chain]))
+        yield store
+
+
+def active(store: SqlStore) -> list[BlockRef]:
+    return [block.ref for block in store.blocks(0, 1000)]
+
+
+def test_an_empty_store_has_nothing(url: str) -> None:
+    with closing(open_store(url, "regtest")) as store:
+        assert store.tip() is None
+        assert store.first_height() is None
+        assert store.headers(0, 10) == []
+        assert active(store) == []
+        assert store.stale_blocks() == []
+        assert store.reorgs() == []
+        assert store.counts() == (0, 0, 0, 0)
+        store.apply(Step())
+        assert store.tip() is None
+
+
+def test_what_is_put_in_comes_out(store: SqlStore, url: str, chain: list[Mined]) -> None:
+    labelled = dataclasses.replace(
+        extend(chain[-1], 1)[0].stored(pool=None), label=Label("f2pool", "a list"), first_seen=7
+    )
+    store.apply(Step([labelled]))
+    with closing(open_store(url, "regtest", read_only=True)) as again:
+        assert again.tip() == labelled.ref
+        assert again.first_height() == 1
+        assert again.block(13) == labelled
+        assert again.block(labelled.ref.hash) == labelled
+        assert again.block(14) is None
+        assert list(again.blocks(3, 6)) == [block.stored() for block in chain[2:5]]
+        assert again.headers(11, 99) == [chain[10].raw[:80], chain[11].raw[:80], labelled.header]
+        assert again.knows(chain[0].ref.hash)
+        assert not again.knows(bytes(32))
+
+
+def test_more_blocks_than_one_statement_takes(store: SqlStore, chain: list[Mined]) -> None:
+    long = extend(chain[-1], 1100)
+    store.apply(Step([block.stored() for block in long]))
+    assert [block.ref for block in store.blocks(0, 10_000)] == refs([*chain, *long])
+    assert len(store.headers(0, 10_000)) == 1112
+
+
+def test_a_reorg_keeps_the_stale_blocks(
+    store: SqlStore, chain: list[Mined], branch: list[Mined]
+) -> None:
+    store.apply(Step([block.stored() for block in branch], rollback_to=8))
+    assert active(store) == refs(chain[:8]) + refs(branch)
+    assert [block.ref for block in store.stale_blocks()] == refs(chain[8:])
+    assert [block.ref for block in store.stale_blocks(limit=2)] == refs(chain[10:])
+    (reorg,) = store.reorgs()
+    assert reorg == Reorg(reorg.at, 8, 4, chain[-1].ref.hash)
+    assert store.counts() == (18, 4, 1, 4)
+
+
+def test_the_same_step_twice_changes_nothing_more(
+    store: SqlStore, chain: list[Mined], branch: list[Mined]
+) -> None:
+    step = Step([block.stored() for block in branch], rollback_to=8)
+    store.apply(step)
+    before = (active(store), store.counts())
+    store.apply(step)
+    assert (active(store), store.counts()) == before
+
+
+def test_a_branch_can_come_back(store: SqlStore, chain: list[Mined], branch: list[Mined]) -> None:
+    store.apply(Step([block.stored() for block in branch], rollback_to=8))
+    back = chain[8:] + extend(chain[-1], 3)
+    store.apply(Step([block.stored() for block in back], rollback_to=8))
+    assert active(store) == refs(chain[:8]) + refs(back)
+    assert [block.ref for block in store.stale_blocks()] == refs(branch)
+
+
+def test_an_active_block_offered_as_stale_stays_active(store: SqlStore, chain: list[Mined]) -> None:
+    store.apply(Step(stale=[chain[4].stored(stale=True)]))
+    assert active(store) == refs(chain)
+    assert store.stale_blocks() == []
+
+
+def test_blocks_can_be_put_before_the_first(url: str, chain: list[Mined]) -> None:
+    with closing(open_store(url, "regtest")) as store:
+        store.apply(Step([block.stored() for block in chain[6:]]))
+        store.apply(Step([block.stored() for block in chain[2:6]]))
+        assert active(store) == refs(chain[2:])
+
+
+@pytest.mark.parametrize("case", ["gap", "other parent", "inside", "before", "unlinked"])
+def test_what_does_not_continue_the_chain_is_refused_whole(
+    store: SqlStore, chain: list[Mined], branch: list[Mined], case: str
+) -> None:
+    longer = extend(chain[-1], 5)
+    blocks = {
+        "gap": longer[1:],
+        "other parent": extend(branch[3], 1, tag=b"/x/"),
+        "inside": branch[:1],
+        "before": [genesis_of(branch)],
+        "unlinked": [longer[0], branch[5]],
+    }[case]
+    with pytest.raises(StoreError):
+        store.apply(Step([block.stored() for block in blocks]))
+    assert active(store) == refs(chain)
+    store.apply(Step([block.stored() for block in longer]))
+    assert active(store) == refs(chain + longer)
+
+
+def genesis_of(branch: list[Mined]) -> Mined:
+    """A block that says it comes before all, and is no parent of anything."""
+    return dataclasses.replace(branch[0], height=0)
+
+
+def test_columns_come_without_blocks(store: SqlStore, chain: list[Mined]) -> None:
+    store.apply(Step([extend(chain[-1], 1)[0].stored(pool=None)]))
+    columns = store.columns(["height", "pool", "proof"], start=12)
+    assert columns == {
+        "height": [12, 13],
+        "pool": ["antpool", None],
+        "proof": ["coinbase", "coinbase"],
+    }
+    assert store.columns(["height"], start=3, stop=5) == {"height": [3, 4]}
+    assert store.columns(["height"], start=99) == {"height": []}
+
+
+def test_a_new_attribution_keeps_the_former(store: SqlStore, chain: list[Mined]) -> None:
+    new = Attribution("f2pool", "payout", (), (), "registry-2")
+    same = dataclasses.replace(chain[1].stored().attribution, registry_version="registry-2")
+    changed = store.reattribute([(chain[0].ref.hash, new), (chain[1].ref.hash, same)])
+    assert changed == 1
+    first = store.block(1)
+    assert first is not None
+    assert first.attribution == new
+    query = (
+        sa.select(tables.block.c.height, tables.pool.c.name, tables.registry.c.name)
+        .join(tables.former, tables.former.c.block_id == tables.block.c.id)
+        .join(tables.pool, tables.pool.c.id == tables.former.c.pool_id)
+        .join(tables.registry, tables.registry.c.id == tables.former.c.registry_id)
+    )
+    with store._database.reading() as connection:
+        assert [tuple(row) for row in connection.execute(query)] == [(1, "antpool", "registry-1")]
+
+
+def test_an_unknown_block_cannot_be_attributed(store: SqlStore, chain: list[Mined]) -> None:
+    new = Attribution("f2pool", "payout", (), (), "registry-2")
+    with pytest.raises(StoreError, match="no block 00000000"):
+        store.reattribute([(chain[0].ref.hash, new), (bytes(32), new)])
+    first = store.block(1)
+    assert first is not None
+    assert first.attribution.pool == "antpool"
+
+
+def test_a_reader_sees_what_the_writer_commits_and_cannot_write(
+    store: SqlStore, url: str, chain: list[Mined]
+) -> None:
+    fresh = extend(chain[-1], 1)[0]
+    with closing(open_store(url, "regtest", read_only=True)) as reader:
+        store.apply(Step([fresh.stored()]))
+        assert reader.tip() == fresh.ref
+        with pytest.raises(StoreError, match="cannot be written"):
+            reader.apply(Step([extend(fresh, 1)[0].stored()]))
+
+
+def test_a_reader_holds_nobody_up(store: SqlStore, url: str, chain: list[Mined]) -> None:
+    with closing(open_store(url, "regtest", read_only=True)) as reader:
+        fresh = extend(chain[-1], 1)[0]
+        with reader._database.reading() as connection:
+            count = sa.select(sa.func.count()).select_from(tables.block)
+            assert connection.execute(count).scalar() == 12
+            store.apply(Step([fresh.stored()]))
+        assert reader.tip() == fresh.ref
+
+
+def test_another_network_is_refused(store: SqlStore, url: str) -> None:
+    with pytest.raises(StoreError, match="holds regtest, not mainnet"):
+        open_store(url, "mainnet")
+    with pytest.raises(StoreError, match=r"holds regtest, not regtest \(rehearsal\)"):
+        open_store(url, "regtest", synthetic="rehearsal")
+
+
+def test_a_newer_schema_is_refused(store: SqlStore, url: str) -> None:
+    with store._database.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="newer poolscope"):
+        open_store(url, "regtest")
+    with pytest.raises(StoreError, match="has schema 9999"):
+        open_store(url, "regtest", read_only=True)
+
+
+def test_a_hole_in_the_chain_is_found_at_once(store: SqlStore, url: str) -> None:
+    with store._database.writing() as connection:
+        connection.execute(sa.delete(tables.block).where(tables.block.c.height == 5))
+    with pytest.raises(StoreError, match="damaged: 1 blocks are missing between 1 and 12"):
+        open_store(url, "regtest")
+
+
+def test_a_migrated_store_is_what_the_program_expects(store: SqlStore) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with store._database.reading() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, tables.metadata) == []
+
+
+@given(text=st.text(max_size=20), matched=st.binary(max_size=40), height=st.integers(1, 12))
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_attribution_comes_back_as_it_was(
+    store: SqlStore, chain: list[Mined], text: str, matched: bytes, height: int
+) -> None:
+    old = chain[height - 1].stored().attribution
+    evidence = dataclasses.replace(old.evidence[0], pool=text, matched=matched, share=0.25)
+    new = dataclasses.replace(old, evidence=(evidence,), conflicts=(evidence, evidence))
+    store.reattribute([(chain[height - 1].ref.hash, new)])
+    stored = store.block(height)
+    assert stored is not None
+    assert stored.attribution == new
