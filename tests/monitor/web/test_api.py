@@ -234,7 +234,7 @@ async def test_a_store_that_cannot_be_read_is_said_without_details(
 ) -> None:
     context = agent.context()
     async with TestClient(TestServer(build_app(context))) as client:
-        with agent.store._engine.begin() as connection:
+        with agent.store._database.writing() as connection:
             connection.exec_driver_sql("ALTER TABLE block RENAME TO gone")
         error = await get(client, "/blocks/7", 503)
     assert "the agent's log says why" in error["error"]["message"]
