@@ -15,17 +15,18 @@ from typing import Protocol
 
 from analyzers.attribution import attribute
 from analyzers.model import Attribution, Label
-from analyzers.registry import Registry, load_registry
-from analyzers.windows import EntityOf, by_tag
+from analyzers.registry import Registry
+from analyzers.registry.lenses import TAG_LENS, Lens, load_lenses
 from hashing.params import NETWORKS
 from hashing.wire import CoinbaseTx
 from monitor.analysis import KEPT, RECENT, Analysis, Origin, Totals
 from monitor.config import Settings
-from monitor.errors import StoreError
+from monitor.errors import ConfigError, StoreError
 from monitor.exporter import AgentMetrics, Exporter
 from monitor.follower import Follower
 from monitor.ingest import Ingest
 from monitor.localrate import watch_local_rate
+from monitor.relabel import all_blocks, registry_of, relabel
 from monitor.snapshot import Board
 from monitor.sources.choose import Choice, choose_sources
 from monitor.store.base import BlockStore, Step, StoredBlock
@@ -76,7 +77,10 @@ async def _live(settings: Settings, progress: Progress) -> None:
         store = stack.enter_context(closing(_open(settings, choice)))
         executor = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="store"))
         agent = Agent(settings, choice, store, executor, progress)
-        server = await stack.enter_async_context(WebServer(agent.web_context(), settings.web))
+        reading = stack.enter_context(closing(_open(settings, choice, read_only=True)))
+        server = await stack.enter_async_context(
+            WebServer(agent.web_context(reading), settings.web)
+        )
         log.info("serving %s", server.url)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(agent.ingest.run())
@@ -102,9 +106,38 @@ async def _choose(settings: Settings) -> Choice:
     return await choose_sources(settings, live_store="" in reached, reached=reached)
 
 
-def _open(settings: Settings, choice: Choice) -> BlockStore:
+def _open(settings: Settings, choice: Choice, *, read_only: bool = False) -> BlockStore:
     network = "regtest" if choice.synthetic == "rehearsal" else settings.network
-    return open_store(store_url(settings, choice.synthetic), network, synthetic=choice.synthetic)
+    return open_store(
+        store_url(settings, choice.synthetic),
+        network,
+        synthetic=choice.synthetic,
+        read_only=read_only,
+    )
+
+
+def _chosen_lenses(settings: Settings) -> dict[str, Lens]:
+    known = load_lenses()
+    chosen = dict.fromkeys((TAG_LENS.name, *settings.lenses))
+    if missing := [name for name in chosen if name not in known]:
+        raise ConfigError(
+            f"setting lenses: there is no lens {missing[0]!r}; known: {', '.join(known)}"
+        )
+    return {name: known[name] for name in chosen}
+
+
+def _relabel_if_changed(store: BlockStore, registry: Registry) -> None:
+    """Attribute what is stored anew if another registry did so last."""
+    tip = store.tip()
+    last = store.block(tip.hash) if tip else None
+    if last is None or last.attribution.registry_version == registry.version:
+        return
+    log.info("the registry has changed; attributing the stored blocks anew")
+    changed = sum(
+        fresh.pool != block.attribution.pool
+        for block, fresh in relabel(store, all_blocks(store), registry)
+    )
+    log.info("%d blocks changed their pool; their former ones are kept", changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +164,10 @@ class Agent:
         progress: Progress,
     ) -> None:
         params = NETWORKS[store.network]
-        registry = load_registry(settings.registry)
-        lenses: dict[str, EntityOf] = {"tag": by_tag}
+        registry = registry_of(settings.registry)
+        _relabel_if_changed(store, registry)
+        lenses = _chosen_lenses(settings)
+        self._registry, self._lenses = registry, lenses
         self._store = store
         self._progress = progress
         self._analysis = Analysis(
@@ -161,9 +196,17 @@ class Agent:
         )
         self.metrics.ready.set_function(lambda: float(not self._missing()))
 
-    def web_context(self) -> WebContext:
-        """Return what the web server reads."""
-        return WebContext(self.board, Exporter(self.board, self.metrics), self._missing)
+    def web_context(self, reading: BlockStore) -> WebContext:
+        """Return what the web server reads; `reading` is a store connection of its own."""
+        return WebContext(
+            self.board,
+            Exporter(self.board, self.metrics),
+            self._missing,
+            store=reading,
+            metrics=self.metrics,
+            registry=self._registry,
+            lenses=self._lenses,
+        )
 
     def _last_blocks(self) -> Iterator[StoredBlock]:
         tip = self._store.tip()

@@ -19,6 +19,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     # command -> (module, one line of help)
     "run": ("monitor.commands.run", "Follow the chain, store it and serve metrics and the page."),
     "watch": ("monitor.commands.watch", "Watch a running agent: shares, last blocks, health."),
+    "status": ("monitor.commands.status", "Show how the agent and its store are."),
+    "pools": ("monitor.commands.pools", "Show who mined the last blocks, with intervals."),
+    "block": ("monitor.commands.block", "Show one block with the evidence for its pool."),
     "attribute": ("monitor.commands.attribute", "Say which pool made a coinbase, and why."),
     "audit": ("monitor.commands.audit", "Check registries, labels, unknown blocks and drift."),
     "relabel": ("monitor.commands.relabel", "Apply a new registry to the stored blocks."),

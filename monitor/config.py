@@ -135,6 +135,10 @@ class Settings(BaseSettings):
     registry: Path | None = Field(
         None, description="A registry file to use instead of the one that ships."
     )
+    lenses: tuple[str, ...] = Field(
+        ("tag", "template", "owner", "custody", "country"),
+        description="Lenses under which the agent keeps figures; tag is always among them.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe messages to log."
     )

@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.commands.stored import registry_of
 from monitor.errors import PoolscopeError
+from monitor.relabel import registry_of
 
 if TYPE_CHECKING:
     from analyzers.model import Attribution, Evidence
@@ -45,7 +45,7 @@ def command(
     as_json: bool,
     reading: bool,
 ) -> None:
-    r"""Attribute coinbases to pools, with the bytes that speak for and against.
+    """Attribute coinbases to pools, with the bytes that speak for and against.
 
     HEX is a whole coinbase transaction, or a scriptSig alone. Lines of --jsonl are objects
     with "coinbase_tx" (hex of the transaction), or "script" (hex of the scriptSig) and
@@ -59,7 +59,7 @@ def command(
       poolscope attribute 03e6b5062f5669614254432f
       poolscope attribute --jsonl coinbases.jsonl > attributed.jsonl
       zcat coinbases.jsonl.gz | poolscope attribute --jsonl - | jq -r .pool | sort | uniq -c
-    """
+    """  # noqa: D301
     if bool(coinbases) == (jsonl is not None):
         raise click.UsageError("give coinbases as hex, or --jsonl FILE (- for standard input)")
     registry = registry_of(registry_path)

@@ -13,8 +13,9 @@ import click
 
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
-from monitor.commands.stored import active_blocks, parts_of, registry_of
+from monitor.commands.stored import active_blocks, parts_of
 from monitor.errors import ConfigError
+from monitor.relabel import registry_of
 
 if TYPE_CHECKING:
     from analyzers.audit import Agreement, Cluster, Finding, Sighting
@@ -34,7 +35,7 @@ _REGISTRY = click.option(
 
 @click.group("audit")
 def command() -> None:
-    r"""Hold registries against each other, and blocks against labels and themselves.
+    """Hold registries against each other, and blocks against labels and themselves.
 
     \b
     Examples:
@@ -42,7 +43,7 @@ def command() -> None:
       poolscope audit blocks --against labels.csv
       poolscope audit unknown > proposals.toml
       poolscope audit drift --pool antpool --all
-    """
+    """  # noqa: D301
 
 
 @command.command("registry")
@@ -50,7 +51,7 @@ def command() -> None:
 @click.argument("second", type=click.Path(path_type=Path), metavar="[B]", required=False)
 @_JSON
 def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) -> None:
-    r"""Tell what is wrong within registry A (ours by default), or how B differs from it.
+    """Tell what is wrong within registry A (ours by default), or how B differs from it.
 
     \b
     clash      two pools claim the same tag or script
@@ -65,7 +66,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
       poolscope audit registry
       poolscope audit registry pools-v2.json
       poolscope audit registry analyzers/registry/pools.toml pools-v2.json
-    """
+    """  # noqa: D301
     from analyzers.audit import compare_registries, inspect_registry
     from analyzers.escape import terminal_text
 
@@ -130,7 +131,7 @@ def audit_blocks(
     registry_path: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Hold the attribution of stored blocks against somebody else's labels.
+    """Hold the attribution of stored blocks against somebody else's labels.
 
     Every disagreement is told with its reason; then how often both agree, with a Wilson
     interval (95 %), and the pairs of pools that are confused.
@@ -139,7 +140,7 @@ def audit_blocks(
     Examples:
       poolscope audit blocks --against labels.csv
       poolscope audit blocks --against labels.jsonl --list bitcoin-data --json
-    """
+    """  # noqa: D301
     from analyzers.audit import disagreements
 
     registry = registry_of(registry_path or settings.registry)
@@ -243,12 +244,12 @@ def _json_row(line: str) -> Mapping[str, Any]:
 @_JSON
 @settings_options
 def audit_unknown(settings: Settings, *, min_blocks: int, as_json: bool) -> None:
-    r"""Cluster the stored blocks of nobody known, and propose registry entries.
+    """Cluster the stored blocks of nobody known, and propose registry entries.
 
     \b
     Example:
       poolscope audit unknown > proposals.toml
-    """
+    """  # noqa: D301
     from analyzers.audit import propose_entry, unknown_clusters
 
     with reading_store(settings) as store:
@@ -297,7 +298,7 @@ def _support(item: Cluster) -> str:
 @_JSON
 @settings_options
 def audit_drift(settings: Settings, *, slug: str | None, everything: bool, as_json: bool) -> None:
-    r"""Show where pools changed what they write and whom they pay.
+    """Show where pools changed what they write and whom they pay.
 
     "only tags" marks scripts that the registry does not have: their blocks are attributed
     by tags alone.
@@ -306,7 +307,7 @@ def audit_drift(settings: Settings, *, slug: str | None, everything: bool, as_js
     Examples:
       poolscope audit drift
       poolscope audit drift --pool antpool --all
-    """
+    """  # noqa: D301
     from analyzers.audit import sightings
 
     with reading_store(settings) as store:

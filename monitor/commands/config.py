@@ -35,7 +35,7 @@ def _toml_lines(values: dict[str, Any]) -> list[str]:
 @settings_options
 @click.option("--json", "as_json", is_flag=True, help="Write JSON instead of TOML.")
 def command(settings: Settings, *, as_json: bool) -> None:
-    r"""Show the effective settings, secrets hidden.
+    """Show the effective settings, secrets hidden.
 
     Settings come from the settings file, then POOLSCOPE_… environment variables, then
     flags; the later is the stronger. In a variable's name a double underscore goes into a
@@ -46,7 +46,7 @@ def command(settings: Settings, *, as_json: bool) -> None:
       poolscope config
       POOLSCOPE_WEB__PORT=9000 poolscope config --json
       poolscope config > poolscope.toml
-    """
+    """  # noqa: D301
     values = public_settings(settings)
     if as_json:
         click.echo(json.dumps(values, indent=2))

@@ -6,8 +6,8 @@ import csv
 import functools
 import math
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from analyzers.windows import (
 from monitor.commands.options import settings_options
 from monitor.config import Settings
 from monitor.errors import StoreError
+from monitor.store.base import BlockStore
 
 DAY: Final = 86_400
 MAX_LINES: Final = 1_000_000
@@ -148,8 +149,10 @@ class Selection:
         """Who says which pool mined a block."""
         from analyzers.history import SOURCE
 
-        synthetic = f"{self._synthetic} chain, " if self._synthetic else ""
-        return SOURCE if self.history else f"{synthetic}blocks of the store"
+        if self.history:
+            return SOURCE
+        with _store(self.settings) as store:
+            return f"{store.synthetic} chain, blocks of the store".removeprefix(" chain, ")
 
     @property
     def span(self) -> str:
@@ -245,28 +248,27 @@ class Selection:
         seen = days.under(with_own_names(lens_named(self.lens)))
         return seen.merged(span)
 
-    @property
-    def _synthetic(self) -> str:
-        return self.settings.source if self.settings.source in {"sample", "rehearsal"} else ""
-
     def _mined(self) -> list[Mined]:
         """Return the blocks of the store in the span asked for, by header time."""
-        from monitor.app import store_url
-        from monitor.store.sql import open_store
-
-        network = "regtest" if self._synthetic == "rehearsal" else self.settings.network
-        where = store_url(self.settings, self._synthetic)
-        try:
-            store = open_store(where, network, synthetic=self._synthetic, read_only=True)
-        except StoreError as error:
-            raise StoreError(f"{error} (--history needs no store)") from None
-        with closing(store):
+        with _store(self.settings) as store:
             columns = store.columns(("height", "time", "pool"))
         blocks = zip(columns["height"], columns["time"], columns["pool"], strict=True)
         mined = (Mined(*cast("tuple[int, int, str | None]", block)) for block in blocks)
         first = -math.inf if self.start is None else self.start
         end = math.inf if self.end is None else self.end
         return [block for block in mined if first <= block.time < end]
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[BlockStore]:
+    """Open the store to read; what goes wrong names the way that needs none."""
+    from monitor.commands.reading import reading_store
+
+    try:
+        with reading_store(settings) as store:
+            yield store
+    except StoreError as error:
+        raise StoreError(f"{error} (--history needs no store)") from None
 
 
 def halves(length: int) -> tuple[slice, slice]:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from hashing.header import hash_to_hex
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
-from monitor.commands.stored import active_blocks, registry_of, writing_store
+from monitor.commands.stored import watched, writing_store
+from monitor.relabel import all_blocks, registry_of, relabel
 
 if TYPE_CHECKING:
     from analyzers.model import Attribution
-    from analyzers.registry import Registry
     from monitor.config import Settings
-    from monitor.store.base import BlockStore, StoredBlock
-
-_BATCH: Final = 500
-"""Blocks that are attributed anew in one transaction; an interrupted run can be repeated."""
+    from monitor.store.base import StoredBlock
 
 
 @click.command("relabel")
@@ -37,7 +33,7 @@ _BATCH: Final = 500
 def command(
     settings: Settings, *, registry_path: Path | None, dry_run: bool, as_json: bool
 ) -> None:
-    r"""Apply a registry to the store, from the stored coinbases and labels.
+    """Apply a registry to the store, from the stored coinbases and labels.
 
     Prints every block whose pool changes. The former attribution is kept in the store,
     with the hash of its registry.
@@ -46,43 +42,22 @@ def command(
     Examples:
       poolscope relabel --dry-run
       poolscope relabel --registry my-pools.toml
-    """
+    """  # noqa: D301
     registry = registry_of(registry_path or settings.registry)
     seen = changed = 0
     open_it = reading_store if dry_run else writing_store
     with open_it(settings) as store:
-        pending: list[tuple[bytes, Attribution]] = []
-        for block in _all_blocks(store):
+        blocks = watched(all_blocks(store), store.counts().blocks, "attributing anew")
+        for block, fresh in relabel(store, blocks, registry, dry_run=dry_run):
             seen += 1
-            fresh = _attribute(block, registry)
             if fresh.pool != block.attribution.pool:
                 changed += 1
                 click.echo(_change(block, fresh, as_json=as_json))
-            if fresh != block.attribution and not dry_run:
-                pending.append((block.ref.hash, fresh))
-            if len(pending) == _BATCH:
-                store.reattribute(pending)
-                pending = []
-        if pending:
-            store.reattribute(pending)
     verb = "would change" if dry_run else "changed"
     click.echo(
         f"{changed} of {seen} blocks {verb} their pool under registry {registry.version[:16]}",
         err=True,
     )
-
-
-def _all_blocks(store: BlockStore) -> Iterator[StoredBlock]:
-    yield from active_blocks(store, "attributing anew")
-    yield from store.stale_blocks()
-
-
-def _attribute(block: StoredBlock, registry: Registry) -> Attribution:
-    from analyzers.attribution import attribute
-    from hashing.wire import parse_coinbase
-
-    coinbase = None if block.coinbase_tx is None else parse_coinbase(block.coinbase_tx)
-    return attribute(coinbase, registry, height=block.ref.height, label=block.label)
 
 
 def _change(block: StoredBlock, fresh: Attribution, *, as_json: bool) -> str:

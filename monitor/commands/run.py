@@ -51,7 +51,7 @@ SHOW_AFTER: Final = 2.0
     help="Do not measure the local hash rate.",
 )
 def command(settings: Settings) -> None:
-    r"""Follow the chain, store it, and serve metrics, the API and the page.
+    """Follow the chain, store it, and serve metrics, the API and the page.
 
     Runs until Ctrl-C or SIGTERM. Without options it looks for a bitcoind node on this
     machine, then asks public APIs, then replays the built-in sample, and says which.
@@ -63,7 +63,7 @@ def command(settings: Settings) -> None:
       poolscope run --bitcoind http://alice:secret@127.0.0.1:8332
       poolscope run --source sample --set sample.speed=2
       poolscope run --source rehearsal --port 9999
-    """
+    """  # noqa: D301
     from monitor.app import run
     from monitor.log import setup_logging
 

@@ -6,14 +6,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
-
-from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
     from analyzers.audit import AttributedBlock
-    from analyzers.registry import Registry
     from monitor.config import Settings
     from monitor.store.base import BlockStore, StoredBlock
 
@@ -82,20 +78,3 @@ def parts_of(block: StoredBlock) -> AttributedBlock:
     return AttributedBlock(
         block.ref.height, coinbase.script_sig, coinbase.outputs, block.attribution
     )
-
-
-def registry_of(path: Path | None) -> Registry:
-    """Return the registry at `path` (TOML or a public list), or the one that ships.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be used.
-    """
-    from analyzers.registry import RegistryError
-    from analyzers.registry.importers import load_any
-
-    try:
-        return load_any(path)
-    except RegistryError as error:
-        raise ConfigError(str(error)) from error

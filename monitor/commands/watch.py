@@ -50,7 +50,7 @@ class Seen:
 @click.option("--lens", default="tag", show_default=True, help="Lens of the shares.")
 @click.option("--json", "as_json", is_flag=True, help="Write each state as a line of JSON.")
 def command(settings: Settings, *, window: str, lens: str, as_json: bool) -> None:
-    r"""Watch a running agent: shares, last blocks and health, live.
+    """Watch a running agent: shares, last blocks and health, live.
 
     Ends with Ctrl-C. In a pipe it writes a line for each new block instead.
 
@@ -60,7 +60,7 @@ def command(settings: Settings, *, window: str, lens: str, as_json: bool) -> Non
       poolscope watch --window 2016
       poolscope watch --port 9999 | tee blocks.txt
       poolscope watch --json | jq .tip.height
-    """
+    """  # noqa: D301
     host = settings.web.host
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.web.port}"

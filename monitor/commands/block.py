@@ -1,0 +1,133 @@
+"""``poolscope block``: one block with the evidence for its pool."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from analyzers.escape import terminal_text
+from analyzers.model import Evidence
+from hashing.errors import WireError
+from hashing.header import BlockHeader, hash_from_hex, hash_to_hex
+from hashing.wire import parse_coinbase
+from monitor.commands.options import settings_options
+from monitor.commands.reading import reading_store
+from monitor.config import Settings
+from monitor.errors import NotFound
+from monitor.store.base import StoredBlock
+
+
+@click.command("block")
+@settings_options
+@click.argument("which", metavar="HEIGHT|HASH")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def command(settings: Settings, which: str, *, as_json: bool) -> None:
+    """Show a stored block: who mined it, on what evidence, how far it proved itself.
+
+    \b
+    Examples:
+      poolscope block 830000
+      poolscope block 000000000000000000011d55599ed27d7efca05f5849b755319c89eb2cffbc1f
+      poolscope block 830000 --json
+    """  # noqa: D301
+    key = _key(which)
+    with reading_store(settings) as store:
+        block = store.block(key)
+        if block is None:
+            raise NotFound(f"no block {which} in the store; its tip is {_tip(store.tip())}")
+        synthetic = store.synthetic
+    if as_json:
+        click.echo(json.dumps(block_json(block) | {"synthetic": synthetic}, indent=2))
+    else:
+        click.echo("\n".join(_lines(block, synthetic)))
+
+
+def _key(which: str) -> int | bytes:
+    if which.isascii() and which.isdecimal() and len(which) < 10:
+        return int(which)
+    try:
+        return hash_from_hex(which)
+    except WireError:
+        raise click.BadParameter(
+            f"{which[:80]!r} is neither a height nor a block hash (64 hex digits)"
+        ) from None
+
+
+def _tip(tip: Any) -> str:
+    return str(tip.height) if tip else "not there yet"
+
+
+def evidence_json(entry: Evidence) -> dict[str, Any]:
+    """Return a piece of evidence as plain values; bytes as hex."""
+    return {
+        "kind": entry.kind,
+        "pool": entry.pool,
+        "matched": entry.matched.hex(),
+        "field": entry.where.field,
+        "offset": entry.where.offset,
+        "length": entry.where.length,
+        "strength": entry.strength,
+        "share": entry.share,
+        "source": entry.source,
+    }
+
+
+def block_json(block: StoredBlock) -> dict[str, Any]:
+    """Return a block as plain values; hashes as people write them, bytes as hex."""
+    header = BlockHeader.parse(block.header)
+    attribution = block.attribution
+    coinbase = block.coinbase_tx
+    return {
+        "height": block.ref.height,
+        "hash": hash_to_hex(block.ref.hash),
+        "stale": block.stale,
+        "time": header.time,
+        "proof": block.proof,
+        "source": block.source,
+        "pool": attribution.pool,
+        "rule": attribution.rule,
+        "evidence": [evidence_json(entry) for entry in attribution.evidence],
+        "conflicts": [evidence_json(entry) for entry in attribution.conflicts],
+        "registry": attribution.registry_version,
+        "header": block.header.hex(),
+        "coinbase_tx": coinbase.hex() if coinbase else None,
+        "tx_count": block.tx_count,
+        "size": block.size,
+        "first_seen": block.first_seen,
+    }
+
+
+def _lines(block: StoredBlock, synthetic: str) -> list[str]:
+    header = BlockHeader.parse(block.header)
+    attribution = block.attribution
+    when = datetime.fromtimestamp(header.time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    lines = [
+        f"block {block.ref.height}{' (STALE)' if block.stale else ''}"
+        f"{f' of the {synthetic.upper()}' if synthetic else ''}",
+        f"  hash      {hash_to_hex(block.ref.hash)}",
+        f"  time      {when}",
+        f"  pool      {attribution.pool or 'unknown'}  (decided by: {attribution.rule})",
+        f"  proof     {block.proof}, from {block.source}",
+    ]
+    if block.tx_count is not None:
+        lines.append(f"  size      {block.tx_count} transactions, {block.size or '?'} bytes")
+    lines += [f"  for       {_evidence_line(entry)}" for entry in attribution.evidence]
+    lines += [f"  against   {_evidence_line(entry)}" for entry in attribution.conflicts]
+    if block.coinbase_tx:
+        script = parse_coinbase(block.coinbase_tx).script_sig
+        lines += [
+            f"  scriptSig {script.hex()}",
+            f"            {terminal_text(script)}",
+        ]
+    return [*lines, f"  registry  {attribution.registry_version}"]
+
+
+def _evidence_line(entry: Evidence) -> str:
+    text = f"{entry.kind} {terminal_text(entry.matched)} ({entry.strength}) names {entry.pool}"
+    if entry.kind == "label":
+        return f"{text}, says {terminal_text(entry.source)}"
+    place = f"{text}, {entry.where.field} bytes {entry.where.offset}+{entry.where.length}"
+    return f"{place}, {entry.share:.1%} of the value" if entry.kind == "payout" else place

@@ -1,0 +1,88 @@
+"""``poolscope status``: how the agent and its store are."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any, Final
+
+import click
+
+from hashing.header import BlockHeader, hash_to_hex
+from monitor.commands.options import settings_options
+from monitor.commands.reading import reading_store
+from monitor.config import Settings
+from monitor.errors import StoreError
+
+_TIMEOUT: Final = 2.0
+
+
+@click.command("status")
+@settings_options
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def command(settings: Settings, *, as_json: bool) -> None:
+    """Show whether the agent runs and is ready, and what its store holds.
+
+    Exit status 0 when the agent is ready, 3 when it is not.
+
+    \b
+    Examples:
+      poolscope status
+      poolscope status --json
+    """  # noqa: D301
+    agent, missing = _agent(settings)
+    state: dict[str, Any] = {"agent": agent, "missing": missing, "store": None}
+    try:
+        state["store"] = _store(settings)
+    except StoreError as error:
+        state["missing"] = [*missing, str(error)]
+    click.echo(json.dumps(state, indent=2) if as_json else "\n".join(_lines(state)))
+    if agent != "ready":
+        click.get_current_context().exit(3)
+
+
+def _agent(settings: Settings) -> tuple[str, list[str]]:
+    """Ask a running agent; return its state and what it misses."""
+    host = "127.0.0.1" if settings.web.host in {"0.0.0.0", "::"} else settings.web.host  # noqa: S104
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.web.port}/-/ready"
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT):
+            return "ready", []
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return "not ready", answer.read(4096).decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        return "not running", [f"no agent at {url}: {reason}; start it with 'poolscope run'"]
+
+
+def _store(settings: Settings) -> dict[str, Any]:
+    with reading_store(settings) as store:
+        tip, counts = store.tip(), store.counts()
+        header = BlockHeader.parse(store.headers(tip.height, 1)[0]) if tip else None
+        return {
+            "network": store.network,
+            "synthetic": store.synthetic,
+            "first_height": store.first_height(),
+            "tip_height": tip.height if tip else None,
+            "tip_hash": hash_to_hex(tip.hash) if tip else None,
+            "tip_age_seconds": int(time.time()) - header.time if header else None,
+            "blocks": counts.blocks,
+            "stale_blocks": counts.stale,
+            "reorgs": counts.reorgs,
+        }
+
+
+def _lines(state: dict[str, Any]) -> list[str]:
+    lines = [f"agent     {state['agent']}", *(f"          {what}" for what in state["missing"])]
+    if store := state["store"]:
+        kind = ", ".join(filter(None, (store["network"], store["synthetic"].upper())))
+        lines += [
+            f"chain     {kind}",
+            f"blocks    {store['blocks']} from height {store['first_height']}, "
+            f"{store['stale_blocks']} stale, {store['reorgs']} reorgs",
+            f"tip       {store['tip_height']}  {store['tip_hash']}",
+        ]
+    return lines
