@@ -63,13 +63,18 @@ def _ancestor(entry: ChainEntry, height: int) -> ChainEntry:
     return entry
 
 
-def next_nbits(params: NetworkParams, prev: ChainEntry, time: int) -> int:
-    """Return the nBits that a header with `time` must carry on top of `prev`."""
+def next_nbits(params: NetworkParams, prev: ChainEntry, time: int) -> int | None:
+    """Return the nBits that a header with `time` must carry on top of `prev`.
+
+    None if that depends on headers before the first one of the chain.
+    """
     height = prev.height + 1
     if params.no_retarget:
         return prev.header.nbits
     if height % RETARGET_INTERVAL == 0:
         first = _ancestor(prev, height - RETARGET_INTERVAL)
+        if first.height != height - RETARGET_INTERVAL:
+            return None
         base = first if params.enforce_bip94 else prev
         return retarget(params, base.header.nbits, first.header.time, prev.header.time)
     if params.min_difficulty_after is None:
@@ -83,7 +88,22 @@ def next_nbits(params: NetworkParams, prev: ChainEntry, time: int) -> int:
         and prev.header.nbits == limit
     ):
         prev = prev.prev
-    return prev.header.nbits
+    ordinary = prev.height % RETARGET_INTERVAL == 0 or prev.header.nbits != limit
+    return prev.header.nbits if ordinary else None
+
+
+def may_follow(params: NetworkParams, height: int, before: int, nbits: int) -> bool:
+    """Say whether `nbits` at `height` may follow `before`, whatever the times were.
+
+    Source: ``PermittedDifficultyTransition`` of Bitcoin Core.
+    """
+    if params.min_difficulty_after is not None:
+        return True
+    if height % RETARGET_INTERVAL:
+        return nbits == before
+    slowest = retarget(params, before, 0, TARGET_TIMESPAN * 4)
+    fastest = retarget(params, before, 0, TARGET_TIMESPAN // 4)
+    return decode_nbits(fastest) <= decode_nbits(nbits) <= decode_nbits(slowest)
 
 
 def median_time_past(entry: ChainEntry) -> int:
@@ -124,6 +144,16 @@ def check_pow(params: NetworkParams, header: BlockHeader) -> int:
     return work_from_target(target)
 
 
+def unknown_parent(header: BlockHeader) -> HeaderError:
+    """Return the error of a header whose parent is not in the chain."""
+    return HeaderError(
+        "link",
+        "prev-blk-not-found",
+        f"header {hash_to_hex(header.hash)} follows {hash_to_hex(header.prev_hash)}, "
+        "which is not in the chain",
+    )
+
+
 def check_in_context(params: NetworkParams, prev: ChainEntry, header: BlockHeader) -> None:
     """Check everything about `header` that depends on the chain that ends with `prev`.
 
@@ -134,7 +164,14 @@ def check_in_context(params: NetworkParams, prev: ChainEntry, header: BlockHeade
     """
     height = prev.height + 1
     expected = next_nbits(params, prev, header.time)
-    if header.nbits != expected:
+    if expected is None and not may_follow(params, height, prev.header.nbits, header.nbits):
+        raise HeaderError(
+            "nbits",
+            "bad-diffbits",
+            f"height {height}: nBits {header.nbits:#010x}, impossible after "
+            f"{prev.header.nbits:#010x}",
+        )
+    if expected is not None and header.nbits != expected:
         raise HeaderError(
             "nbits",
             "bad-diffbits",
@@ -171,7 +208,8 @@ class HeaderChain:
     The headers given at first (the anchor) are trusted to be in place: their proof of work
     and links are checked, and each against the rules as far as those before it allow. Begin
     at `anchor_height` to lose none of the rules for later headers, except that the median
-    time past of the first ten is known only from below.
+    time past of the first ten is known only from below. Begun within a period, the next
+    retarget is held to the limits of a factor of four only.
 
     Raises
     ------
@@ -228,12 +266,7 @@ class HeaderChain:
         work = check_pow(self._params, header)
         prev = self._entries.get(header.prev_hash)
         if prev is None:
-            raise HeaderError(
-                "link",
-                "prev-blk-not-found",
-                f"header {hash_to_hex(digest)} follows {hash_to_hex(header.prev_hash)}, "
-                "which is not in the chain",
-            )
+            raise unknown_parent(header)
         check_in_context(self._params, prev, header)
         entry = ChainEntry(prev.height + 1, digest, header, prev.work + work, prev)
         self._entries[digest] = entry

@@ -1,0 +1,175 @@
+"""The rules of a header chain over arrays: finds the first header that breaks one."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from hashing.chain import MAX_TIMEWARP
+from hashing.params import MEDIAN_TIME_SPAN, RETARGET_INTERVAL
+
+PREV: Final = 1
+TIME: Final = 17
+NBITS: Final = 18
+"""Places in a header of twenty 32-bit words; eight from `PREV` on are the parent's hash."""
+
+
+class Rules(NamedTuple):
+    """What the kernel knows of a network; times in seconds, -1 where a rule does not exist."""
+
+    start: int
+    """Height of the first header."""
+    pow_limit: int
+    """The limit's nBits."""
+    min_difficulty_after: int
+    no_retarget: bool
+    timewarp: bool
+    version_2: int
+    version_3: int
+    version_4: int
+    """Heights from which lower versions are refused."""
+
+
+@njit(nogil=True, cache=True)
+def decode_into(nbits: Any, target: Any) -> Any:
+    """Write the target of `nbits` to ``uint32[1, 8]``, lowest first; return whether it is valid."""
+    mantissa, size = np.int64(nbits & 0x7FFFFF), np.int64(nbits >> 24)
+    if size < 3:
+        mantissa, size = mantissa >> 8 * (3 - size), np.int64(3)
+    target[:] = 0
+    if mantissa == 0 or nbits & 0x800000:
+        return False
+    for i in range(3):
+        byte = (mantissa >> (8 * i)) & 0xFF
+        place = size - 3 + i
+        if byte != 0:
+            if place > 31:
+                return False
+            target[0, place // 4] |= np.uint32(byte << (8 * (place % 4)))
+    return True
+
+
+@njit(nogil=True, cache=True)
+def is_above(numbers: Any, i: Any, target: Any) -> Any:
+    """Say whether number `i`, eight words from the lowest, is above `target`."""
+    for j in range(7, -1, -1):
+        if numbers[i, j] != target[0, j]:
+            return numbers[i, j] > target[0, j]
+    return False
+
+
+@njit(nogil=True, cache=True)
+def is_after_median(words: Any, i: Any, known: Any) -> Any:
+    """Say whether the time of header `i` is above the median of the eleven before.
+
+    `known` of them are there; those before the first count as earlier than all.
+    """
+    earlier = 0
+    first = max(0, i - MEDIAN_TIME_SPAN)
+    for j in range(first, i):
+        if words[j, TIME] < words[i, TIME]:
+            earlier += 1
+    span = min(MEDIAN_TIME_SPAN, known)
+    return earlier + span - (i - first) > span // 2
+
+
+@njit(nogil=True, cache=True)
+def last_ordinary(words: Any, i: Any, rules: Any) -> Any:
+    """Return the nBits of the last header up to `i` that took no 20-minute exception.
+
+    -1 if that one comes before the first header.
+    """
+    for j in range(i, -1, -1):
+        if words[j, NBITS] != rules.pow_limit or (rules.start + j) % RETARGET_INTERVAL == 0:
+            return np.int64(words[j, NBITS])
+    return np.int64(-1)
+
+
+@njit(nogil=True, cache=True)
+def is_child(words: Any, i: Any, hashes: Any, parent: Any) -> Any:
+    """Say whether header `i` names hash number `parent`, eight words."""
+    different = np.uint32(0)
+    for j in range(8):
+        different |= words[i, PREV + j] ^ hashes[parent, j]
+    return different == 0
+
+
+@njit(nogil=True, cache=True)
+def keeps_nbits(words: Any, i: Any, ordinary: Any, rules: Any) -> Any:
+    """Say whether the nBits of header `i` follow the rule within a difficulty period."""
+    if rules.min_difficulty_after < 0 or rules.no_retarget:
+        return words[i, NBITS] == words[i - 1, NBITS]
+    if np.int64(words[i, TIME]) - np.int64(words[i - 1, TIME]) > rules.min_difficulty_after:
+        return words[i, NBITS] == rules.pow_limit
+    return ordinary < 0 or words[i, NBITS] == ordinary
+
+
+@njit(nogil=True, cache=True)
+def has_good_version(version: Any, height: Any, rules: Any) -> Any:
+    """Say whether `version` (signed) is still allowed at `height`."""
+    if version >= 4:
+        return True
+    return not (
+        height >= rules.version_4
+        or (version < 3 and height >= rules.version_3)
+        or (version < 2 and height >= rules.version_2)
+    )
+
+
+@njit(nogil=True, cache=True)
+def first_bad(  # noqa: PLR0917
+    words: Any,
+    digests: Any,
+    low: Any,
+    high: Any,
+    parent: Any,
+    rules: Any,
+    retargets: Any,
+    runs: Any,
+) -> Any:
+    """Return the index of the first header in ``[low, high)`` that breaks a rule, or -1.
+
+    `words` are all headers, ``uint32[N, 20]``; `digests` the hashes of those from `low` on,
+    ``uint32[M, 8]``; `parent` the hash of the one before, ``uint32[1, 8]``. `retargets` are
+    the nBits at each start of a difficulty period after the first header. `runs` receives
+    nBits and number of headers in a row; the second result counts these.
+    """
+    target, limit = np.zeros((1, 8), np.uint32), np.zeros((1, 8), np.uint32)
+    decode_into(np.uint32(rules.pow_limit), limit)
+    valid, run, known = False, -1, np.uint32(0)
+    ordinary = last_ordinary(words, low - 1, rules)
+    periods_before = rules.start // RETARGET_INTERVAL + 1
+    latest = np.uint32(0)
+    for j in range(max(0, low - MEDIAN_TIME_SPAN), low):
+        latest = max(latest, words[j, TIME])
+    for i in range(low, high):
+        height, nbits, time = rules.start + i, words[i, NBITS], words[i, TIME]
+        starts_period = height % RETARGET_INTERVAL == 0
+        if run < 0 or nbits != known:
+            known, run = nbits, run + 1
+            valid = decode_into(nbits, target) and not is_above(target, 0, limit)
+            runs[run, 0], runs[run, 1] = nbits, 0
+        good = valid and not is_above(digests, i - low, target)
+        if good and i > 0:
+            good = (
+                is_child(words, i, digests, i - low - 1)
+                if i > low
+                else is_child(words, i, parent, 0)
+            )
+            if starts_period and not rules.no_retarget:
+                good &= nbits == retargets[height // RETARGET_INTERVAL - periods_before]
+                late = np.int64(time) >= np.int64(words[i - 1, TIME]) - MAX_TIMEWARP
+                good &= late or not rules.timewarp
+            else:
+                good &= keeps_nbits(words, i, ordinary, rules)
+            good &= time > latest or is_after_median(words, i, height)
+            good &= has_good_version(np.int32(words[i, 0]), height, rules)
+        if not good:
+            return i, run + 1
+        if nbits != rules.pow_limit or starts_period:
+            ordinary = np.int64(nbits)
+        latest = max(latest, time)
+        runs[run, 1] += 1
+    return -1, run + 1
