@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "trend": ("monitor.commands.trend", "Test whether concentration rises, and when it changed."),
     "risk": ("monitor.commands.risk", "Show what the largest miner could do."),
     "report": ("monitor.commands.report", "Write a report with plots, tables and methods (HTML)."),
+    "export": ("monitor.commands.export", "Write the stored blocks as Parquet, CSV or JSON lines."),
     "config": ("monitor.commands.config", "Show the effective settings, secrets hidden."),
 }
 

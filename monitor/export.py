@@ -1,0 +1,109 @@
+"""Stored blocks as columns in files that other tools read: Parquet, CSV, JSON lines.
+
+`analyzers.frames.BLOCKS` names the first columns; ``docs/export.md`` describes all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO, Final, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from monitor.store.base import BlockStore, ColumnName
+
+Format = Literal["parquet", "csv", "jsonl"]
+
+_NAME: Final = pa.dictionary(pa.int32(), pa.string())
+_TIME: Final = pa.timestamp("s", "UTC")
+
+COLUMNS: Final[dict[ColumnName, pa.DataType]] = {
+    "height": pa.int64(),
+    "time": _TIME,
+    "pool": _NAME,
+    "proof": _NAME,
+    "tx_count": pa.int32(),
+    "size": pa.int32(),
+    "first_seen": _TIME,
+    "conflicts": pa.int16(),
+}
+"""What a file holds for each block of the active chain, in this order."""
+
+_BATCH: Final = 100_000
+"""Blocks read at a time, and rows of a Parquet row group."""
+
+
+def tables_of(store: BlockStore, first: int, last: int) -> Iterator[pa.Table]:
+    """Yield the active blocks from `first` to `last`, both included, in height order."""
+    schema = pa.schema(list(COLUMNS.items()))
+    for start in range(first, last + 1, _BATCH):
+        found = store.columns(tuple(COLUMNS), start, min(start + _BATCH, last + 1))
+        yield pa.table(dict(found), schema=schema)
+
+
+def write(
+    tables: Iterable[pa.Table], form: Format, metadata: Mapping[str, str], out: BinaryIO
+) -> int:
+    """Write `tables` to `out`; return how many blocks that were.
+
+    Parameters
+    ----------
+    metadata:
+        Goes into the schema of a Parquet file, each name after ``poolscope.``; the text
+        formats have no place for it.
+    out:
+        Need not be seekable; Parquet is then gathered in memory first.
+    """
+    if form == "parquet" and not out.seekable():
+        whole = pa.BufferOutputStream()
+        blocks = _write_parquet(tables, metadata, whole)
+        out.write(whole.getvalue())
+        return blocks
+    if form == "parquet":
+        return _write_parquet(tables, metadata, out)
+    return _write_text(tables, form, out)
+
+
+def _write_parquet(
+    tables: Iterable[pa.Table], metadata: Mapping[str, str], out: BinaryIO | pa.NativeFile
+) -> int:
+    noted = {f"poolscope.{name}": value for name, value in metadata.items()}
+    schema = pa.schema(list(COLUMNS.items()), metadata=noted)
+    blocks = 0
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table.replace_schema_metadata(noted))
+            blocks += len(table)
+    return blocks
+
+
+def _write_text(tables: Iterable[pa.Table], form: Format, out: BinaryIO) -> int:
+    blocks = 0
+    if form == "csv":
+        out.write((",".join(COLUMNS) + "\n").encode())
+    options = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
+    for table in tables:
+        plain = _with_times_as_text(table)
+        if form == "csv":
+            text = pa.BufferOutputStream()  # a file of Python's would be closed
+            pa.csv.write_csv(plain, text, options)
+            out.write(text.getvalue())
+        else:
+            out.write("".join(f"{json.dumps(row)}\n" for row in plain.to_pylist()).encode())
+        blocks += len(table)
+    return blocks
+
+
+def _with_times_as_text(table: pa.Table) -> pa.Table:
+    """Return `table` without categories, times in ISO 8601."""
+    columns = {
+        name: pc.strftime(table[name], "%Y-%m-%dT%H:%M:%SZ")
+        if kind == _TIME
+        else table[name].cast(pa.string() if kind == _NAME else kind)
+        for name, kind in COLUMNS.items()
+    }
+    return pa.table(columns)
