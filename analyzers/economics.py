@@ -286,7 +286,7 @@ def _placed(terms: Terms, fleet: Fleet, values: Mapping[str, float]) -> tuple[Te
     known = own | {field.name for field in dataclasses.fields(Fleet)}
     if unknown := sorted(set(values) - known):
         raise EconomicsError(f"{unknown[0]!r} is no input; there are {', '.join(sorted(known))}")
-    chain = {name: value for name, value in values.items() if name in own}
+    chain: dict[str, Any] = {name: value for name, value in values.items() if name in own}
     rest = {name: value for name, value in values.items() if name not in own}
     return dataclasses.replace(terms, **chain), dataclasses.replace(fleet, **rest)
 

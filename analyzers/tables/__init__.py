@@ -47,6 +47,7 @@ REST: Final = "rest"
 """The entity of rows for all that a source does not list one by one."""
 
 _PERIOD: Final = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(\d\d)(?:-(\d\d))?))?", re.ASCII)
+_FORMS: Final = "write 2025, 2025-Q3, 2025-05, 2025-05-31, or two of them with a slash"
 _PERCENT: Final = Decimal("0.01")
 
 
@@ -105,7 +106,7 @@ class Period:
 def _days(text: str) -> tuple[date, date]:
     match = _PERIOD.fullmatch(text.strip())
     if not match:
-        raise TableError(f"{text[:40]!r} is no date; write 2025, 2025-Q3, 2025-05 or 2025-05-31")
+        raise TableError(f"{text[:40]!r} is no date: {_FORMS}")
     year, quarter, month, day = (int(part) if part else None for part in match.groups())
     try:
         if quarter is not None:

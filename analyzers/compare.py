@@ -1,0 +1,375 @@
+"""Any market under the measures of mining pools: shares, bounds, growth, divergence.
+
+Published shares mostly name the largest few and leave a rest. What the rest is decides how
+concentrated a market is, so figures come as bounds: at the low end the rest is many tiny
+firms, at the high end firms as large as the smallest that is listed, which holds
+for lists of the largest and for no other. Counts are another matter: they have intervals, by
+`analyzers.summary`.
+
+Shares of two series are never put in one line. Two publishers count different things, and
+the step between them is then taken for a change.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Final, Literal, NamedTuple
+
+from analyzers import concentration
+from analyzers.intervals import Interval
+from analyzers.tables import REST, Period, Row, TableError
+from analyzers.trend import MINIMUM, trend
+
+GRAIN: Final = 10**7
+"""Shares become whole parts of this many, so that the measures of counts apply exactly."""
+
+MAX_ROWS: Final = 100_000
+"""More lines than this are no table of shares."""
+
+Change = Literal["rose", "fell", "within its bounds", "unknown"]
+
+
+class ShareError(ValueError):
+    """Shares that cannot be compared: no numbers, over the whole, or of several series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Who had what part of a whole at one time: ratios 0..1, largest first, by one source."""
+
+    series: str
+    period: Period | None
+    parts: tuple[tuple[str, Decimal], ...]
+    sources: tuple[str, ...] = ()
+
+    @property
+    def covered(self) -> float:
+        """The part of the whole that is listed (0..1)."""
+        return float(sum(share for _, share in self.parts))
+
+    def share_of(self, entity: str) -> float | None:
+        """Return the share of `entity`, None if it is not listed."""
+        return next((float(share) for name, share in self.parts if name == entity), None)
+
+
+class Measures(NamedTuple):
+    """Concentration of one list of shares: each figure from its least to its greatest value.
+
+    `nakamoto` has None for the greatest where the listed do not reach a half.
+    """
+
+    listed: int
+    covered: float
+    hhi: Interval
+    effective_number: Interval
+    nakamoto: tuple[int | None, int | None]
+    largest: float
+    top3: Interval
+
+
+def shares_of(
+    pairs: Iterable[tuple[str, Decimal]],
+    series: str = "",
+    period: Period | None = None,
+    sources: Sequence[str] = (),
+) -> Shares:
+    """Return shares (ratios) in order; those of the entity `rest` are left unlisted.
+
+    Raises
+    ------
+    ShareError
+        If a share is not within 0..1, an entity comes twice, or all are over the whole.
+    """
+    parts: dict[str, Decimal] = {}
+    for name, share in pairs:
+        if name == REST:
+            continue
+        if name in parts:
+            raise ShareError(f"{name[:40]!r} comes twice in {series or 'the table'} {period or ''}")
+        if not 0 <= share <= 1:
+            raise ShareError(f"the share of {name[:40]!r} is not within the whole")
+        parts[name] = share
+    slack = Decimal("0.005") * max(1, len(parts)).bit_length()
+    if sum(parts.values()) > 1 + slack:
+        raise ShareError(f"the shares of {series or 'the table'} {period or ''} exceed the whole")
+    ordered = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
+    return Shares(series, period, tuple(ordered), tuple(dict.fromkeys(sources)))
+
+
+def from_rows(rows: Iterable[Row]) -> list[Shares]:
+    """Return the shares in a sourced table, one for each series and date, oldest first."""
+    groups: dict[tuple[str, Period], list[Row]] = {}
+    for row in rows:
+        if row.unit == "%":
+            groups.setdefault((row.series, row.period), []).append(row)
+    found = [
+        shares_of(
+            ((row.entity, row.value / 100) for row in group),
+            series,
+            period,
+            [row.source for row in group],
+        )
+        for (series, period), group in groups.items()
+    ]
+    return sorted(found, key=lambda shares: (shares.series, shares.period or _NEVER))
+
+
+_NEVER: Final = Period.parse("9999")
+
+
+def measure(shares: Shares) -> Measures:
+    """Return the bounds of every measure, for all that the unlisted rest may be.
+
+    Examples
+    --------
+    >>> d = Decimal
+    >>> found = measure(shares_of([("AWS", d("0.29")), ("Azure", d("0.2")), ("GCP", d("0.13"))]))
+    >>> [round(end * 10_000) for end in found.hhi], round(found.top3.low, 2)
+    ([1410, 1892], 0.62)
+    """
+    listed = [round(share * GRAIN) for _, share in shares.parts if share]
+    if not listed:
+        unknown = Interval(math.nan, math.nan)
+        return Measures(0, 0.0, unknown, unknown, (None, None), math.nan, unknown)
+    known = sum(listed)
+    rest, smallest = max(0, GRAIN - known), listed[-1]
+    full = [*listed, *[smallest] * (rest // smallest), rest % smallest]
+    whole = known + rest
+    low = concentration.hhi(listed) * (known / whole) ** 2
+    hhi = Interval(low, concentration.hhi(full))
+    fewest = concentration.nakamoto(full)
+    reached = 2 * known > whole
+    return Measures(
+        listed=len(listed),
+        covered=known / whole,
+        hhi=hhi,
+        effective_number=Interval(1 / hhi.high, 1 / hhi.low),
+        nakamoto=(fewest, fewest if reached else None),
+        largest=listed[0] / whole,
+        top3=Interval(sum(listed[:3]) / whole, sum(sorted(full, reverse=True)[:3]) / whole),
+    )
+
+
+def one_series(tables: Sequence[Shares]) -> Sequence[Shares]:
+    """Return `tables` as they are if they are of one series and in order of time.
+
+    Raises
+    ------
+    ShareError
+        If they are of several series, which must never be chained, or have no dates.
+    """
+    if names := sorted({shares.series for shares in tables}):
+        if len(names) > 1:
+            raise ShareError(f"different series cannot be chained: {', '.join(names)}")
+        if any(shares.period is None for shares in tables):
+            raise ShareError("shares without dates are no series")
+    return sorted(tables, key=lambda shares: shares.period or _NEVER)
+
+
+class Point(NamedTuple):
+    """A figure at a time (year with a fraction), from its least to its greatest value."""
+
+    year: float
+    value: Interval
+
+    @property
+    def middle(self) -> float:
+        """The middle of the bounds."""
+        return (self.value.low + self.value.high) / 2
+
+
+def hhi_points(tables: Sequence[Shares]) -> list[Point]:
+    """Return HHI (ratio) over the time of one series; see `one_series`."""
+    return [
+        Point(shares.period.year, measure(shares).hhi)
+        for shares in one_series(tables)
+        if shares.period is not None and shares.parts
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How a figure moved: between its ends by bounds, and as a trend if points suffice."""
+
+    points: int
+    first: Point | None
+    last: Point | None
+    change: Change
+    direction: Literal["rising", "falling", "none", "unknown"]
+    p: float
+
+    @property
+    def upward(self) -> bool | None:
+        """True for up and False for down, by the trend test alone; None where it is silent."""
+        return {"rising": True, "falling": False}.get(self.direction)
+
+
+def movement(points: Sequence[Point], alpha: float = 0.05) -> Movement:
+    """Say how a figure moved over `points` of one series, in order of time.
+
+    `change` compares the ends: it rose if its bounds at the end are wholly above those at
+    the start. `direction` is the pre-whitened trend test of the middles, for which
+    `analyzers.trend.MINIMUM` points are the least.
+
+    Examples
+    --------
+    >>> movement([Point(2020, Interval(0.44, 0.45)), Point(2022, Interval(0.21, 0.22))]).change
+    'fell'
+    """
+    known = [point for point in points if math.isfinite(point.middle)]
+    if len(known) < 2:
+        only = known[0] if known else None
+        return Movement(len(known), only, only, "unknown", "unknown", math.nan)
+    first, last = known[0], known[-1]
+    change: Change = "within its bounds"
+    if last.value.low > first.value.high:
+        change = "rose"
+    elif last.value.high < first.value.low:
+        change = "fell"
+    tested = trend([point.middle for point in known], [point.year for point in known])
+    return Movement(len(known), first, last, change, tested.direction(alpha), tested.p)
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Whether two figures move apart, with what keeps that from being known."""
+
+    first: Movement
+    second: Movement
+    opposite: bool | None
+    unsaid: tuple[str, ...]
+
+
+def divergence(first: Sequence[Point], second: Sequence[Point], alpha: float = 0.05) -> Divergence:
+    """Test whether one figure rises while the other falls.
+
+    Both trends must be found, each at `alpha`: the chance to call two still series
+    divergent is below `alpha` then (an intersection-union test). A series too short for a
+    trend leaves the answer open, whatever its ends do.
+
+    Examples
+    --------
+    >>> short = [Point(2022, Interval(0.17, 0.18)), Point(2025, Interval(0.15, 0.16))]
+    >>> divergence(short, short).opposite is None
+    True
+    """
+    moves = movement(first, alpha), movement(second, alpha)
+    unsaid = []
+    for name, move in zip(("first", "second"), moves, strict=True):
+        if move.points < MINIMUM:
+            unsaid.append(
+                f"the {name} series has {move.points} points; a trend test needs {MINIMUM}"
+            )
+    spans = [(move.first.year, move.last.year) for move in moves if move.first and move.last]
+    if len(spans) == 2 and min(span[1] for span in spans) <= max(span[0] for span in spans):
+        unsaid.append("the two series have no time in common")
+    opposite = None
+    if not unsaid:
+        ups = [move.upward for move in moves]
+        opposite = None not in ups and ups[0] != ups[1]
+    return Divergence(*moves, opposite, tuple(unsaid))
+
+
+def growth(first: float, last: float, years: float) -> float:
+    """Return the compound growth a year (ratio) from `first` to `last`.
+
+    Raises
+    ------
+    ShareError
+        If a figure or the time between is not above zero.
+
+    Examples
+    --------
+    >>> round(growth(25, 119, 8), 4), round(119 / 25 - 1, 2)
+    (0.2153, 3.76)
+    """
+    if not (first > 0 and last > 0 and years > 0):
+        raise ShareError("growth needs two figures above zero and some time between them")
+    return float((last / first) ** (1 / years) - 1)
+
+
+class Given(NamedTuple):
+    """A table from outside: shares by date, or counts by date."""
+
+    shares: tuple[Shares, ...]
+    counts: tuple[tuple[Period | None, dict[str, int]], ...]
+
+
+def read_shares(text: str, where: str = "table") -> Given:
+    r"""Read ``entity,share`` or ``date,entity,share``: percentages, ratios, or counts.
+
+    A share may end with %. Without it, numbers that are all whole and over 100 together are
+    counts (of blocks, of customers); up to 1 together they are ratios, else percentages.
+    A first line without a number is a heading, and lines that begin with # are passed over.
+    All rows are one series.
+
+    Raises
+    ------
+    ShareError
+        If a line is no such row; the message names it.
+
+    Examples
+    --------
+    >>> given = read_shares("AWS,30%\nAzure,20%\nrest,50%")
+    >>> round(measure(given.shares[0]).largest, 2)
+    0.3
+    >>> read_shares("a,60\nb,84").counts[0][1]
+    {'a': 60, 'b': 84}
+    """
+    dated: dict[Period | None, list[tuple[str, Decimal]]] = {}
+    marked = False
+    for period, entity, number, percent in _read_rows(text, where):
+        dated.setdefault(period, []).append((entity, number))
+        marked = marked or percent
+    if not dated:
+        raise ShareError(f"{where}: no row of entity and share")
+    groups = sorted(dated.items(), key=lambda item: item[0] or _NEVER)
+    totals = [sum(number for _, number in rows) for _, rows in groups]
+    whole = all(number == int(number) for _, rows in groups for _, number in rows)
+    if whole and not marked and min(totals) > Decimal("100.5"):
+        counted = []
+        for period, rows in groups:
+            counts: dict[str, int] = {}
+            for entity, number in rows:
+                counts[entity] = counts.get(entity, 0) + int(number)
+            counted.append((period, counts))
+        return Given((), tuple(counted))
+    unit = Decimal(1) if not marked and max(totals) <= Decimal("1.005") else Decimal("0.01")
+    try:
+        found = tuple(
+            shares_of([(entity, number * unit) for entity, number in rows], where, period)
+            for period, rows in groups
+        )
+    except ShareError as error:
+        raise ShareError(f"{where}: {error}") from None
+    return Given(found, ())
+
+
+def _read_rows(text: str, where: str) -> Iterable[tuple[Period | None, str, Decimal, bool]]:
+    lines = text.splitlines()
+    if len(lines) > MAX_ROWS:
+        raise ShareError(f"{where} has more than {MAX_ROWS} lines")
+    heading = True
+    for place, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        try:
+            fields = [field.strip() for field in next(csv.reader([line]))]
+            if len(fields) not in {2, 3} or not fields[-2]:
+                raise ShareError("expected entity,share or date,entity,share")
+            number = Decimal(fields[-1].removesuffix("%").strip())
+            if not number.is_finite() or not 0 <= number < Decimal(10) ** 15:
+                raise ShareError(f"{fields[-1][:20]!r} is no share and no count")
+            period = Period.parse(fields[0]) if len(fields) == 3 else None
+        except (ShareError, TableError, InvalidOperation, csv.Error, StopIteration) as error:
+            if heading and isinstance(error, InvalidOperation):
+                heading = False
+                continue
+            said = "the last field is no number" if isinstance(error, InvalidOperation) else error
+            raise ShareError(f"{where}, line {place}: {said}") from None
+        heading = False
+        yield period, fields[-2], number, fields[-1].endswith("%")
