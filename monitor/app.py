@@ -179,6 +179,7 @@ class Agent:
         self._analysis.load(store.stale_blocks(RECENT))
         self.metrics = AgentMetrics()
         self.board = Board(self._analysis.snapshot(self._totals, time.time()))
+        self._exporter = Exporter(self.board, self.metrics)
         tip, first = store.tip(), store.first_height()
         self.ingest = Ingest(
             choice.sources,
@@ -200,7 +201,7 @@ class Agent:
         """Return what the web server reads; `reading` is a store connection of its own."""
         return WebContext(
             self.board,
-            Exporter(self.board, self.metrics),
+            self._exporter,
             self._missing,
             store=reading,
             metrics=self.metrics,
@@ -221,4 +222,5 @@ class Agent:
             self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
         self._analysis.apply(step)
         self.board.publish(self._analysis.snapshot(self._totals, time.time()))
+        self._exporter.refresh()
         self._progress(len(step.append), left)

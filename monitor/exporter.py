@@ -8,8 +8,9 @@ coinbase text ever becomes a label; pools are slugs of the registry.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, TypeAlias
 
 from prometheus_client import (
     CollectorRegistry,
@@ -36,6 +37,11 @@ UNKNOWN: Final = "unknown"
 
 DEPTHS: Final = {1: "1", 2: "2", 3: "3-5", 6: "6+"}
 """Least depth of a reorg, and the label value from there on."""
+
+_FORMATS: Final = 2
+"""Formats that are rendered ahead: Prometheus asks for one, a browser or curl for another."""
+
+Encode: TypeAlias = Callable[[Collector], bytes]
 
 _EOF: Final = b"# EOF\n"
 _THRESHOLD_NAMES: Final = {
@@ -107,7 +113,7 @@ class Exporter:
     def __init__(self, board: Board, agent: AgentMetrics) -> None:
         self._board = board
         self._agent = agent
-        self._rendered: dict[str, tuple[Snapshot, bytes]] = {}
+        self._rendered: dict[str, _Rendered] = {}
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return body and content type for a scrape with this Accept header."""
@@ -115,15 +121,28 @@ class Exporter:
         live = encode(self._agent.registry)
         return self._state(encode, content_type).removesuffix(_EOF) + live, content_type
 
-    def _state(self, encode: Callable[[Collector], bytes], content_type: str) -> bytes:
-        snapshot, body = self._rendered.get(content_type, (None, b""))
-        if snapshot is not self._board.snapshot:
-            snapshot = self._board.snapshot
+    def refresh(self) -> None:
+        """Render the latest snapshot for the formats last asked for, ahead of the next scrape."""
+        for content_type, kept in list(self._rendered.items()):
+            self._state(kept.encode, content_type)
+
+    def _state(self, encode: Encode, content_type: str) -> bytes:
+        snapshot = self._board.snapshot
+        kept = self._rendered.get(content_type)
+        if kept is None or kept.snapshot is not snapshot:
             body = encode(_Collected(list(state_metrics(snapshot))))
-            self._rendered = {content_type: (snapshot, body)} | {
-                kind: kept for kind, kept in self._rendered.items() if kept[0] is snapshot
-            }
-        return body
+            kept = _Rendered(encode, snapshot, body)
+            # Accept headers come from outside: keep the few formats that are really in use.
+            rest = {k: v for k, v in self._rendered.items() if k != content_type}
+            self._rendered = {content_type: kept} | dict(list(rest.items())[: _FORMATS - 1])
+        return kept.body
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    encode: Encode
+    snapshot: Snapshot
+    body: bytes
 
 
 class _Collected(Collector):
