@@ -33,6 +33,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "risk": ("monitor.commands.risk", "Show what the largest miner could do."),
     "report": ("monitor.commands.report", "Write a report with plots, tables and methods (HTML)."),
     "export": ("monitor.commands.export", "Write the stored blocks as Parquet, CSV or JSON lines."),
+    "hashrate": ("monitor.commands.hashrate", "Measure how fast this machine hashes."),
+    "verify-headers": (
+        "monitor.commands.verify_headers",
+        "Check a file of raw headers by all rules of consensus.",
+    ),
     "config": ("monitor.commands.config", "Show the effective settings, secrets hidden."),
 }
 

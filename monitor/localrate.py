@@ -45,7 +45,7 @@ async def measure_local_rate(seconds: float) -> LocalRate:
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "monitor", "hashrate", "--json", "--threads", "1"),
-        *("--seconds", str(seconds)),
+        *("--kernel", "best", "--seconds", str(seconds)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -61,18 +61,25 @@ def is_above(numbers: Any, i: Any, target: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def is_after_median(words: Any, i: Any, known: Any) -> Any:
-    """Say whether the time of header `i` is above the median of the eleven before.
+def after_median(words: Any, low: Any, high: Any, start: Any) -> Any:
+    """Say of each header in ``[low, high)`` whether its time is above the median time past.
 
-    `known` of them are there; those before the first count as earlier than all.
+    It is when more than half of the eleven headers before are earlier. Those before the first
+    one, where the first one's height `start` says that there are any, count as earlier.
     """
-    earlier = 0
-    first = max(0, i - MEDIAN_TIME_SPAN)
-    for j in range(first, i):
-        if words[j, TIME] < words[i, TIME]:
-            earlier += 1
-    span = min(MEDIAN_TIME_SPAN, known)
-    return earlier + span - (i - first) > span // 2
+    first = max(0, low - MEDIAN_TIME_SPAN)
+    times, earlier = np.empty(high - first, np.uint32), np.zeros(high - first, np.int32)
+    for i in range(first, high):
+        times[i - first] = words[i, TIME]
+    for back in range(1, MEDIAN_TIME_SPAN + 1):
+        # Over all headers at once, so that LLVM makes vectors of it.
+        for i in range(back, len(times)):
+            earlier[i] += np.int32(times[i - back] < times[i])
+    for i in range(low, min(high, MEDIAN_TIME_SPAN)):
+        span = min(MEDIAN_TIME_SPAN, start + i)
+        missing = (span - i) + (MEDIAN_TIME_SPAN // 2 - span // 2)
+        earlier[i - first] += np.int32(missing)
+    return earlier[low - first :] > MEDIAN_TIME_SPAN // 2
 
 
 @njit(nogil=True, cache=True)
@@ -139,11 +146,10 @@ def first_bad(  # noqa: PLR0917
     target, limit = np.zeros((1, 8), np.uint32), np.zeros((1, 8), np.uint32)
     decode_into(np.uint32(rules.pow_limit), limit)
     valid, run, known = False, -1, np.uint32(0)
-    ordinary = last_ordinary(words, low - 1, rules)
+    exceptions = rules.min_difficulty_after >= 0 and not rules.no_retarget
+    ordinary = last_ordinary(words, low - 1, rules) if exceptions else np.int64(-1)
+    in_time = after_median(words, low, high, rules.start)
     periods_before = rules.start // RETARGET_INTERVAL + 1
-    latest = np.uint32(0)
-    for j in range(max(0, low - MEDIAN_TIME_SPAN), low):
-        latest = max(latest, words[j, TIME])
     for i in range(low, high):
         height, nbits, time = rules.start + i, words[i, NBITS], words[i, TIME]
         starts_period = height % RETARGET_INTERVAL == 0
@@ -164,12 +170,11 @@ def first_bad(  # noqa: PLR0917
                 good &= late or not rules.timewarp
             else:
                 good &= keeps_nbits(words, i, ordinary, rules)
-            good &= time > latest or is_after_median(words, i, height)
+            good &= in_time[i - low]
             good &= has_good_version(np.int32(words[i, 0]), height, rules)
         if not good:
             return i, run + 1
-        if nbits != rules.pow_limit or starts_period:
+        if exceptions and (nbits != rules.pow_limit or starts_period):
             ordinary = np.int64(nbits)
-        latest = max(latest, time)
         runs[run, 1] += 1
     return -1, run + 1

@@ -1,0 +1,195 @@
+"""``poolscope hashrate``: how fast this machine hashes, and what that means."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.commands.options import settings_options
+from monitor.config import Settings
+from monitor.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from hashing.hashrate import Rate
+
+_HASHLIB_PART = 0.25
+"""Part of a measurement's time that the loop over hashlib gets."""
+_YEAR = 365.25 * 86_400
+
+
+@click.command("hashrate")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.05, 600),
+    default=1.0,
+    show_default=True,
+    help="Time of each measurement.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    multiple=True,
+    help="Number of threads; may be repeated. Default: 1, and as many as there are cores.",
+)
+@click.option(
+    "--kernel",
+    "kernels",
+    multiple=True,
+    help="A kernel's name, `best`, or `all` (the default); may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@settings_options
+def command(
+    settings: Settings,
+    seconds: float,
+    threads: tuple[int, ...],
+    kernels: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Measure double SHA-256 hashes per second, per kernel and number of threads.
+
+    The kernels that this processor runs are compared with a Python loop over hashlib, in
+    the same run. With a store, the rate is put beside the difficulty of its newest block.
+    Other work on the machine lowers the figures: look at the spread.
+
+    \b
+    Examples:
+      poolscope hashrate
+      poolscope hashrate --kernel best --threads 1 --seconds 5
+      poolscope hashrate --kernel sha-ni --kernel portable --json
+    """  # noqa: D301 - click wants the character itself
+    from hashing import choice
+    from hashing.hashrate import measure, measure_hashlib
+
+    counts = threads or tuple(sorted({1, _cores()}))
+    with _saying("compiling kernels for this processor (once) and choosing the best"):
+        best = choice.best("scan")
+    names = _resolve(kernels or ("all",), best)
+    results = []
+    hashlib_rate = measure_hashlib(seconds * _HASHLIB_PART)
+    for name in names:
+        for count in counts:
+            with _saying(f"measuring {name}, {count} thread{'s' * (count > 1)}"):
+                results.append((name, count, measure(name, count, seconds)))
+    report = {
+        "processor": _processor(),
+        "cores": _cores(),
+        "features": sorted(choice.features()),
+        "best_kernel": best,
+        "hashlib": dataclasses.asdict(hashlib_rate),
+        "results": [
+            {
+                "kernel": name,
+                "threads": count,
+                "hashes_per_second": dataclasses.asdict(rate),
+                "hashlib_ratio": rate.median / hashlib_rate.median,
+            }
+            for name, count, rate in results
+        ],
+        "alone": _alone(settings, max(rate.median for _, _, rate in results)),
+    }
+    click.echo(json.dumps(report, indent=2) if as_json else _text(report, results, hashlib_rate))
+
+
+def _resolve(wanted: tuple[str, ...], best: str) -> list[str]:
+    from hashing import choice
+    from hashing.errors import HashingError
+
+    names: dict[str, None] = {}
+    for one in wanted:
+        if one == "all":
+            names.update(dict.fromkeys(choice.runnable()))
+            continue
+        try:
+            names[best if one == "best" else choice.checked(one, "scan")] = None
+        except HashingError as error:
+            raise ConfigError(f"--kernel: {error}") from None
+    return list(names)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            names = (line.partition(":")[2].strip() for line in lines if line[:10] == "model name")
+            return next(names, platform.machine())
+    except OSError:
+        return platform.processor() or platform.machine()
+
+
+def _alone(settings: Settings, rate: float) -> dict[str, Any] | None:
+    """Return the expected time to find a block alone at `rate`, None without a live store."""
+    from hashing.header import BlockHeader
+    from hashing.target import HASHES_PER_DIFFICULTY, decode_nbits, difficulty
+    from monitor.commands.reading import reading_store
+
+    try:
+        with reading_store(settings) as store:
+            tip = store.tip()
+            block = store.block(tip.height) if tip else None
+            if block is None or store.synthetic:
+                return None
+    except StoreError:
+        return None
+    value = difficulty(decode_nbits(BlockHeader.parse(block.header).nbits))
+    return {
+        "network": settings.network,
+        "height": block.ref.height,
+        "difficulty": value,
+        "expected_seconds_per_block": value * HASHES_PER_DIFFICULTY / rate,
+    }
+
+
+def _text(report: dict[str, Any], results: list[tuple[str, int, Rate]], loop: Rate) -> str:
+    lines = [
+        f"{report['processor']}, {report['cores']} cores",
+        "SHA and vector features: " + (_features(report["features"]) or "none"),
+        "",
+        f"{'kernel':<16}{'threads':>7}  {'MH/s':>8}  {'lowest':>8}  {'highest':>8}  x hashlib",
+    ]
+    rows = [("hashlib loop", 1, loop), *results]
+    for name, count, rate in rows:
+        megahashes = (f"{value / 1e6:8.2f}" for value in (rate.median, rate.min, rate.max))
+        lines.append(
+            f"{name:<16}{count:>7}  {'  '.join(megahashes)}  {rate.median / loop.median:9.1f}"
+        )
+    lines += ["", f"Fastest here: {report['best_kernel']}. " + _meaning(report["alone"])]
+    return "\n".join(lines)
+
+
+def _features(names: list[str]) -> str:
+    return ", ".join(name for name in names if name.startswith(("sha", "avx", "sse4", "neon")))
+
+
+def _meaning(alone: dict[str, Any] | None) -> str:
+    if alone is None:
+        return "With a store, the time to find a block alone is shown here."
+    years = alone["expected_seconds_per_block"] / _YEAR
+    return (
+        f"Alone, at difficulty {alone['difficulty']:.4g} (height {alone['height']}, "
+        f"{alone['network']}), it would find a block every {years:,.3g} years on average."
+    )
+
+
+@contextmanager
+def _saying(what: str) -> Iterator[None]:
+    """Show what is being done on stderr while it lasts, if somebody is there to see it."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
