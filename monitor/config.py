@@ -30,7 +30,7 @@ from pydantic_settings import (
 from hashing.params import NETWORKS
 from monitor.errors import ConfigError
 
-SourceName = Literal["auto", "bitcoind", "esplora", "sample", "rehearsal"]
+SourceName = Literal["auto", "bitcoind", "blkfiles", "esplora", "sample", "rehearsal"]
 
 
 HIDDEN = str(SecretStr("anything"))
@@ -73,6 +73,14 @@ class NodeSettings(_Section):
         if value and urlsplit(value).scheme not in {"http", "https"}:
             raise ValueError("must begin with http:// or https://")
         return value
+
+
+class BlkFilesSettings(_Section):
+    """The block files of a bitcoind, read without asking it."""
+
+    dir: Path | None = Field(
+        None, description="The blocks folder: the one with blk00000.dat or later ones in it."
+    )
 
 
 class EsploraSettings(_Section):
@@ -146,6 +154,7 @@ class Settings(BaseSettings):
     bitcoind: tuple[NodeSettings, ...] = Field(
         (), description="bitcoind nodes; the next one takes over when one fails."
     )
+    blkfiles: BlkFilesSettings = Field(BlkFilesSettings(), description="A node's block files.")
     esplora: EsploraSettings = Field(EsploraSettings(), description="Public APIs.")
     sample: SampleSettings = Field(SampleSettings(), description="The built-in sample.")
     rehearsal: RehearsalSettings = Field(RehearsalSettings(), description="The rehearsal chain.")

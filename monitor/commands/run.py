@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from pathlib import Path
 from typing import Final
 
 import click
@@ -22,7 +23,7 @@ SHOW_AFTER: Final = 2.0
 @setting_option(
     "--source",
     setting="source",
-    type=click.Choice(["auto", "bitcoind", "esplora", "sample", "rehearsal"]),
+    type=click.Choice(["auto", "bitcoind", "blkfiles", "esplora", "sample", "rehearsal"]),
     help="Where blocks come from (default auto: the first that answers).",
 )
 @setting_option("--offline", setting="offline", value=True, help="Never ask a public API.")
@@ -32,6 +33,12 @@ SHOW_AFTER: Final = 2.0
     multiple=True,
     metavar="URL",
     help="A node: http://USER:PASSWORD@HOST:PORT; give it again for failover.",
+)
+@setting_option(
+    "--blocks-dir",
+    setting="blkfiles.dir",
+    type=click.Path(path_type=Path),
+    help="The blocks folder of a bitcoind, for --source blkfiles.",
 )
 @setting_option(
     "--esplora",
@@ -61,6 +68,7 @@ def command(settings: Settings) -> None:
       poolscope run
       poolscope run --offline
       poolscope run --bitcoind http://alice:secret@127.0.0.1:8332
+      poolscope run --source blkfiles --blocks-dir ~/.bitcoin/blocks
       poolscope run --source sample --set sample.speed=2
       poolscope run --source rehearsal --port 9999
     """  # noqa: D301

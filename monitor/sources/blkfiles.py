@@ -19,7 +19,7 @@ from hashing.build import push_height
 from hashing.errors import WireError
 from hashing.header import HEADER_SIZE, hash_to_hex
 from hashing.params import NETWORKS, RETARGET_INTERVAL
-from hashing.wire import parse_block
+from hashing.wire import merkle_root, parse_block
 from monitor.errors import BadReply, NotFound, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
 from monitor.sources.blkfiles_records import BlkFolder, Record
@@ -205,11 +205,14 @@ def _proved(folder: BlkFolder, node: Node) -> SourceBlock:
 
 
 def _height(folder: BlkFolder, record: Record) -> int | None:
-    """Return the height that a block's coinbase begins with (BIP34)."""
+    """Return the height that a block's coinbase begins with (BIP34), if the header proves it."""
     try:
-        script = folder.prefix(record).coinbase.script_sig
-    except (BadReply, NotFound):
+        prefix, txids = parse_block(folder.body(record))
+        proved = merkle_root(txids) == prefix.header.merkle_root
+    except (BadReply, NotFound, WireError):
         return None
+    script = prefix.coinbase.script_sig
     size = script[0] if script else 0
     height = size - 0x50 if size > 0x50 else int.from_bytes(script[1 : 1 + size], "little")
-    return height if 0 < height < 1 << 31 and script.startswith(push_height(height)) else None
+    fits = 0 < height < 1 << 31 and script.startswith(push_height(height))
+    return height if proved and fits else None

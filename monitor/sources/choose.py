@@ -55,6 +55,14 @@ async def choose_sources(
                     "one with --bitcoind http://USER:PASSWORD@HOST:PORT"
                 )
             return Choice(nodes)
+        case "blkfiles":
+            from monitor.sources.blkfiles import BlkFilesSource
+
+            if settings.blkfiles.dir is None:
+                raise ConfigError(
+                    "source blkfiles needs the blocks folder of a bitcoind: give --blocks-dir"
+                )
+            return Choice([BlkFilesSource(settings.blkfiles.dir.expanduser(), settings.network)])
         case "esplora":
             if settings.offline:
                 raise ConfigError("source esplora asks public APIs, and --offline forbids that")

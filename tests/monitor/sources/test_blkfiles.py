@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from hashing.header import sha256d
 from hashing.params import MAINNET, REGTEST, SIGNET
 from hashing.wire import TxOut, parse_coinbase
-from monitor.errors import BadReply, NotFound, SourceRefused, SourceUnavailable
+from monitor.config import load_settings
+from monitor.errors import BadReply, ConfigError, NotFound, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Want
 from monitor.sources.blkfiles import BlkFilesSource
+from monitor.sources.choose import choose_sources
 from tests.monitor.sources.contract import SourceContract, World
 from tests.support.blocks import Mined, extend, genesis
 from tests.support.node import RegtestNode
@@ -252,7 +254,7 @@ async def test_a_key_that_is_none_is_refused(folder: Path) -> None:
 
 async def test_a_lost_key_is_named(folder: Path) -> None:
     (folder / "xor.dat").unlink()
-    with pytest.raises(SourceRefused, match="begins with [0-9a-f]{8}: a wrong"):
+    with pytest.raises(SourceRefused, match="a wrong xor"):
         await BlkFilesSource(folder, "regtest").open()
 
 
@@ -263,6 +265,19 @@ async def test_no_folder_and_no_files_may_come_later(tmp_path: Path) -> None:
     write(tmp_path, 0, bytes(4096))
     with pytest.raises(SourceUnavailable, match="no block of regtest"):
         await BlkFilesSource(tmp_path, "regtest").open()
+
+
+async def test_settings_name_the_folder(cores: Path) -> None:
+    chosen = load_settings(
+        None, {"source": "blkfiles", "network": "regtest", "blkfiles": {"dir": str(cores)}}
+    )
+    (source,) = (await choose_sources(chosen, live_store=False, reached={})).sources
+    await source.open()
+    assert (await source.tips()).best.height == HEIGHT
+    await source.close()
+    nameless = load_settings(None, {"source": "blkfiles"})
+    with pytest.raises(ConfigError, match="--blocks-dir"):
+        await choose_sources(nameless, live_store=False, reached={})
 
 
 @settings(max_examples=40, deadline=None)
