@@ -1,0 +1,156 @@
+"""The claims that mining moves from the United States southward, and so spreads out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from analyzers import geography, tables
+from analyzers.assumptions import Assumptions
+from analyzers.claims.values import (
+    ARTICLE,
+    NO_NUMBER,
+    Case,
+    Finding,
+    Quantity,
+    Verdict,
+)
+from analyzers.compare import Change, Movement
+from analyzers.intervals import UNKNOWN, Interval
+
+POINTS: Final = 10_000
+FROM: Final = "United States"
+TO: Final = ("Paraguay", "Ethiopia")
+MIGRATION_SERIES: Final = "Hashrate Index"
+"""The one series that lists where miners are said to go at more than one date."""
+
+CHAIN_SILENT: Final = "No block tells where it was mined; every series is somebody's estimate."
+
+
+def together(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that all share, else that it cannot be said.
+
+    Examples
+    --------
+    >>> together(["holds", "holds"]), together(["holds", "does not hold"])
+    ('holds', 'cannot be said')
+    """
+    distinct = set(verdicts)
+    return distinct.pop() if len(distinct) == 1 else "cannot be said"
+
+
+def spread_verdict(change: Change) -> Verdict:
+    """Return the verdict on a claim that concentration fell."""
+    return {"fell": "holds", "rose": "does not hold"}.get(change, "cannot be said")  # type: ignore[return-value]
+
+
+def ends(move: Movement) -> tuple[Quantity, Interval]:
+    """Return how far HHI moved in points, between the middles and by the bounds."""
+    if move.first is None or move.last is None or move.points < 2:
+        return Quantity(math.nan, "HHI points", "one date"), UNKNOWN
+    first, last = move.first, move.last
+    return (
+        Quantity(POINTS * (last.middle - first.middle), "HHI points"),
+        Interval(
+            POINTS * (last.value.low - first.value.high),
+            POINTS * (last.value.high - first.value.low),
+        ),
+    )
+
+
+def _sources(series: Iterable[str]) -> tuple[str, ...]:
+    chosen = set(series)
+    rows = (row for row in tables.load("countries") if row.series in chosen)
+    return tuple(dict.fromkeys(row.source for row in rows))
+
+
+def _limits(series: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{name}: {geography.LIMITS[name]}." for name in series)
+
+
+def geography_spreads(assumptions: Assumptions) -> Finding:
+    """Judge: hash rate spreads over countries."""
+    names = (assumptions.series,) if assumptions.series else geography.series_names()
+    cases = []
+    for name in names:
+        listed = geography.lists(name)
+        move = geography.movement_of(name)
+        found, interval = ends(move)
+        dates = f"{listed[0].period} to {listed[-1].period}" if listed else "no full list"
+        cases.append(Case(name, found, interval, spread_verdict(move.change), dates))
+    measured = [case for case in cases if math.isfinite(case.found.value)]
+    verdict = together(case.verdict for case in measured)
+    longest = max(measured, key=lambda case: abs(case.found.value), default=None)
+    told = "; ".join(
+        f"{case.label} {case.found.value:+.0f} points from {case.note}" for case in measured
+    )
+    return Finding(
+        slug="geography",
+        claim="The places of mining spread out over more countries.",
+        said_by=ARTICLE,
+        claimed=NO_NUMBER,
+        found=longest.found if longest else Quantity(math.nan, "HHI points", "no two dates"),
+        interval=longest.interval if longest else UNKNOWN,
+        verdict=verdict,
+        because=f"HHI over countries within each series: {told or 'no series has two full lists'}. "
+        "Series are never chained.",
+        turns="It holds for the fall of China's part until 2022 (--series 'CBECI map'), and not "
+        "for 2025 (--series 'Hashrate Index'). One series with one method over both would settle "
+        "it.",
+        cases=tuple(cases),
+        sources=_sources(names),
+        unsaid=(CHAIN_SILENT, *_limits(names)),
+    )
+
+
+def migration(assumptions: Assumptions) -> Finding:
+    """Judge: cost drives hash rate from the United States to Paraguay and Ethiopia."""
+    series = assumptions.series or MIGRATION_SERIES
+    changes = {name: geography.country_change(series, name) for name in (FROM, *TO)}
+    cases = []
+    for name, change in changes.items():
+        if change is None:
+            cases.append(Case(name, Quantity(math.nan, "%", "listed once at most"), UNKNOWN, _OPEN))
+            continue
+        span = Interval(
+            100 * (change.difference - change.rounding), 100 * (change.difference + change.rounding)
+        )
+        moved = span.high < 0 if name == FROM else span.low > 0
+        stayed = span.low > 0 if name == FROM else span.high < 0
+        verdict: Verdict = "holds" if moved else "does not hold" if stayed else _OPEN
+        note = (
+            f"{change.first[1]:.2%} in {change.first[0]}, {change.last[1]:.2%} in {change.last[0]}"
+        )
+        cases.append(Case(name, Quantity(100 * change.difference, "% points"), span, verdict, note))
+    leaving, *arriving = cases
+    overall: Verdict = _OPEN
+    if leaving.verdict == "does not hold":
+        overall = "does not hold"
+    elif leaving.verdict == "holds" and any(case.verdict == "holds" for case in arriving):
+        overall = "holds"
+    told = "; ".join(f"{case.label} {case.note or case.found.text}" for case in cases)
+    return Finding(
+        slug="migration",
+        claim="High cost moves hash rate from the United States to Paraguay and Ethiopia.",
+        said_by=ARTICLE,
+        claimed=NO_NUMBER,
+        found=leaving.found,
+        interval=leaving.interval,
+        verdict=overall,
+        because=f"In {series}: {told}. The share of the United States would have to fall.",
+        turns="It would hold if, within one series, the share of the United States fell by more "
+        "than rounding while that of Paraguay or Ethiopia rose.",
+        cases=tuple(cases),
+        sources=_sources((series,)),
+        unsaid=(
+            CHAIN_SILENT,
+            "A few quarters are no trend. That shares move does not show that cost moved them.",
+            "Ethiopia's utility ended its flat rate of 0.0314 USD/kWh on 2025-12-01; the rates "
+            "since then are higher.",
+            *_limits((series,)),
+        ),
+    )
+
+
+_OPEN: Final[Verdict] = "cannot be said"

@@ -1,0 +1,141 @@
+"""The claims that control over mining becomes more concentrated, and did so with hardware."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from analyzers.claims.places import POINTS
+from analyzers.claims.values import (
+    ARTICLE,
+    NO_NUMBER,
+    Case,
+    Finding,
+    Quantity,
+    Verdict,
+)
+from analyzers.compare import Point
+from analyzers.eras import YEAR, by_division, change
+from analyzers.intervals import UNKNOWN, Interval
+from analyzers.series import series
+from analyzers.trend import Trend, trend
+from analyzers.windows import CountTable
+
+BORN: Final = 1970.0
+SLOPE: Final = "HHI points a year"
+
+POOLS_ARE_NOT_ALL: Final = (
+    "A pool is who builds templates and pays, not who owns machines. Shared templates and "
+    "owners are another lens (--lens), and no lens is proved by the chain."
+)
+
+
+def hhi_of_pools(table: CountTable) -> list[Point]:
+    """Return HHI (ratio) of each window with its interval, at the year it begins."""
+    found = series(table)
+    return [
+        Point(BORN + start / YEAR, Interval(low, high))
+        for start, low, high in zip(
+            table.start_time.tolist(), found.hhi_low.tolist(), found.hhi_high.tolist(), strict=True
+        )
+        if math.isfinite(low)
+    ]
+
+
+def _upward(found: Trend) -> Verdict:
+    direction = found.direction()
+    if direction == "rising":
+        return "holds"
+    return "does not hold" if direction == "falling" else "cannot be said"
+
+
+def _case(label: str, found: Trend) -> Case:
+    low, high = found.slope.interval
+    note = f"{found.n} windows, {found.direction()}"
+    if math.isfinite(found.p):
+        note += f", p {found.p:.3g}"
+    slope = Quantity(POINTS * found.slope.value, SLOPE)
+    return Case(label, slope, Interval(POINTS * low, POINTS * high), _upward(found), note)
+
+
+def control(table: CountTable, source: str) -> Finding:
+    """Judge: pools' shares of blocks become more concentrated.
+
+    `table` has windows that do not overlap; `source` says whose labels they are.
+    """
+    hhi = series(table).hhi
+    whole = _case("all windows", trend(hhi, table.start_time / YEAR))
+    eras = by_division(table, "subsidy")
+    cases = [_case(f"subsidy {found.era.name}", found.trend) for found in eras]
+    turns = "It turns with the span looked at (--from, --to): " + "; ".join(
+        f"{case.label} {case.note}, {case.found.value:+.0f} points a year"
+        for case in cases
+        if math.isfinite(case.found.value)
+    )
+    return Finding(
+        slug="control",
+        claim="Control over mining becomes more concentrated.",
+        said_by=ARTICLE,
+        claimed=NO_NUMBER,
+        found=whole.found,
+        interval=whole.interval,
+        verdict=whole.verdict,
+        because=f"HHI of pools over {whole.note}; pre-whitened Mann-Kendall test, Theil-Sen slope.",
+        turns=f"{turns}.",
+        cases=(whole, *cases),
+        sources=(source,),
+        unsaid=(
+            POOLS_ARE_NOT_ALL,
+            "A slope over years hides turns: see the spans below.",
+        ),
+    )
+
+
+def hardware(table: CountTable, source: str) -> Finding:
+    """Judge: mining became more concentrated from personal computers to ASICs."""
+    eras = by_division(table, "hardware")
+    cases = [
+        Case(
+            found.era.name,
+            Quantity(POINTS * found.hhi, "HHI points"),
+            Interval(POINTS * found.bounds.low, POINTS * found.bounds.high),
+            "cannot be said",
+            f"{found.windows} windows, {found.unattributed:.1%} of blocks of nobody known",
+        )
+        for found in eras
+    ]
+    found, interval = Quantity(math.nan, "HHI points", "one era only"), UNKNOWN
+    verdict: Verdict = "cannot be said"
+    names = ", ".join(era.era.name for era in eras) or "none"
+    because = f"The blocks at hand lie in these eras: {names}. One era compares with nothing."
+    if len(eras) > 1:
+        moved = change(eras[0], eras[-1])
+        found = Quantity(POINTS * moved.difference, "HHI points")
+        interval = Interval(POINTS * moved.bounds.low, POINTS * moved.bounds.high)
+        if interval.low > 0:
+            verdict = "holds"
+        elif interval.high < 0:
+            verdict = "does not hold"
+        because = (
+            f"From {moved.earlier} to {moved.later} mean HHI moved by {found.value:+.0f} points; "
+            f"with anybody behind unknown blocks, by {interval.low:+.0f} to {interval.high:+.0f}."
+        )
+    return Finding(
+        slug="hardware",
+        claim="Mining was spread out on personal computers and centralised with ASICs.",
+        said_by="Alex Thorn (Galaxy), 2026-04-12, read in igcurrencynews.com",
+        claimed=NO_NUMBER,
+        found=found,
+        interval=interval,
+        verdict=verdict,
+        because=because,
+        turns="It needs blocks of two hardware eras with names in most of them: a store that "
+        "begins at the genesis block. Before November 2010 no coinbase names a pool, so even "
+        "then the bounds of the first era stay wide.",
+        cases=tuple(cases),
+        sources=(source, "eras: table eras, by first product"),
+        unsaid=(
+            "How many people mined alone on their computers. Blocks do not say.",
+            "That one thing came after another does not show that hardware did it.",
+        ),
+    )
