@@ -100,7 +100,7 @@ async def _choose(settings: Settings) -> Choice:
                 )
             ) as store:
                 if tip := store.tip():
-                    reached[synthetic] = tip.height
+                    reached[synthetic] = tip
         except StoreError:
             continue  # none yet; opening it to write says what else is wrong
     return await choose_sources(settings, live_store="" in reached, reached=reached)

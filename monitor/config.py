@@ -99,12 +99,21 @@ class SampleSettings(_Section):
     speed: float = Field(0.2, gt=0, description="Blocks per second that the replay advances.")
 
 
+class SilenceSettings(_Section):
+    """A silence of the rehearsal: nobody finds a block for a while."""
+
+    height: int = Field(ge=1, description="Height of the block that comes late.")
+    seconds: float = Field(gt=0, description="Seconds of chain time before it.")
+
+
 class RehearsalSettings(_Section):
     """The local chain that is mined while you watch."""
 
     seed: int = Field(1, description="Same seed, same chain.")
     speed: float = Field(0.5, gt=0, description="Blocks per second.")
     fork_probability: float = Field(0.01, ge=0, le=1, description="Chance of a fork at a block.")
+    fork_depth: int = Field(1, ge=1, le=100, description="Most blocks that a fork replaces.")
+    silences: tuple[SilenceSettings, ...] = Field((), description="Silences on request.")
 
 
 class HashrateSettings(_Section):

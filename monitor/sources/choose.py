@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from monitor.config import Settings, public_url
 from monitor.errors import ConfigError, SourceError
-from monitor.sources.base import BlockSource
+from monitor.sources.base import BlockRef, BlockSource
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Choice:
 
 
 async def choose_sources(
-    settings: Settings, *, live_store: bool, reached: Mapping[str, int]
+    settings: Settings, *, live_store: bool, reached: Mapping[str, BlockRef]
 ) -> Choice:
     """Return the sources to follow by the settings.
 
@@ -39,7 +39,7 @@ async def choose_sources(
     live_store:
         Whether the store of the live chain holds blocks already.
     reached:
-        Height that the store of a synthetic chain has reached, by its name.
+        Tip of the store of a synthetic chain, by its name.
 
     Raises
     ------
@@ -71,12 +71,17 @@ async def choose_sources(
             return _sample(settings, reached)
         case "rehearsal":
             from monitor.sources.rehearsal import RehearsalSource
+            from monitor.sources.rehearsal_chain import Silence
 
+            tip = reached.get("rehearsal")
             rehearsal = RehearsalSource(
                 settings.rehearsal.seed,
                 settings.rehearsal.speed,
                 fork_probability=settings.rehearsal.fork_probability,
-                resume_height=reached.get("rehearsal"),
+                fork_depth=settings.rehearsal.fork_depth,
+                silences=[Silence(s.height, s.seconds) for s in settings.rehearsal.silences],
+                resume_height=tip.height if tip else None,
+                resume_hash=tip.hash if tip else None,
             )
             return Choice([rehearsal], "rehearsal")
         case "auto":
@@ -84,7 +89,7 @@ async def choose_sources(
 
 
 async def _first_that_answers(
-    settings: Settings, *, live_store: bool, reached: Mapping[str, int]
+    settings: Settings, *, live_store: bool, reached: Mapping[str, BlockRef]
 ) -> Choice:
     nodes = node_sources(settings)
     if await _one_answers(nodes):
@@ -107,7 +112,7 @@ async def _first_that_answers(
     return _sample(settings, reached)
 
 
-def _sample(settings: Settings, reached: Mapping[str, int]) -> Choice:
+def _sample(settings: Settings, reached: Mapping[str, BlockRef]) -> Choice:
     from monitor.sources.sample import SampleSource
 
     if settings.network != SampleSource.network:
@@ -115,7 +120,8 @@ def _sample(settings: Settings, reached: Mapping[str, int]) -> Choice:
             f"no source for {settings.network}: the sample is of mainnet; name a node with "
             "--bitcoind, or take --source rehearsal"
         )
-    return Choice([SampleSource(settings.sample.speed, reached.get("sample"))], "sample")
+    tip = reached.get("sample")
+    return Choice([SampleSource(settings.sample.speed, tip.height if tip else None)], "sample")
 
 
 def node_sources(settings: Settings) -> list[BlockSource]:
