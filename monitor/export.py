@@ -85,7 +85,7 @@ def _write_text(tables: Iterable[pa.Table], form: Format, out: BinaryIO) -> int:
     blocks = 0
     if form == "csv":
         out.write((",".join(COLUMNS) + "\n").encode())
-    options = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
+    options = pa.csv.WriteOptions(include_header=False, quoting_style="none")
     for table in tables:
         plain = _with_times_as_text(table)
         if form == "csv":

@@ -12,17 +12,18 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from hashing.build import push_height
 from hashing.errors import WireError
-from hashing.header import HEADER_SIZE, hash_to_hex
+from hashing.header import hash_to_hex
 from hashing.params import NETWORKS, RETARGET_INTERVAL
-from hashing.wire import merkle_root, parse_block
+from hashing.wire import merkle_root
 from monitor.errors import BadReply, NotFound, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
-from monitor.sources.blkfiles_records import BlkFolder, Record
+from monitor.sources.blkfiles_records import BlkFile, BlkFolder, Record
 from monitor.sources.blkfiles_tree import BlockTree, Node
 
 POLL_INTERVAL: Final = 0.5
@@ -120,9 +121,7 @@ class BlkFilesSource:
         if not len(tree):
             tree.adopt(lambda record: _height(folder, record))
         tree.settle()
-        best = tree.best
-        if best is None:
-            raise SourceUnavailable(f"no block of {self.network} in {self._blocks_dir} yet")
+        best = self._best(tree)
         first = tree.first_height
         if not self._params.no_retarget:
             first += -first % RETARGET_INTERVAL
@@ -149,9 +148,12 @@ class BlkFilesSource:
                 del self._ends[number]
                 _take(folder, tree, number, end, whole=True)
         tree.settle()
+        return Tips(self._best(tree).ref, tuple(tree.stale()))
+
+    def _best(self, tree: BlockTree) -> Node:
         if tree.best is None:
             raise SourceUnavailable(f"no block of {self.network} in {self._blocks_dir} yet")
-        return Tips(tree.best.ref, tuple(tree.stale()))
+        return tree.best
 
     def _find(self, ref: BlockRef) -> Node:
         node = self._tree.get(ref.hash)
@@ -164,7 +166,12 @@ class BlkFilesSource:
     def _read(self, nodes: Sequence[Node], want: Want) -> list[SourceBlock]:
         folder = self._opened()
         read = _proved if want is Want.PROVED else _coinbase
-        return [read(folder, node) for node in nodes]
+        in_files = sorted(nodes, key=lambda node: node.record[:2])
+        found: dict[bytes, SourceBlock] = {}
+        for number, group in groupby(in_files, key=lambda node: node.record.file):
+            with folder.opened(number) as file:
+                found.update((node.ref.hash, read(file, node)) for node in group)
+        return [found[node.ref.hash] for node in nodes]
 
 
 def _take(
@@ -177,8 +184,8 @@ def _take(
     return end
 
 
-def _coinbase(folder: BlkFolder, node: Node) -> SourceBlock:
-    prefix = folder.prefix(node.record)
+def _coinbase(file: BlkFile, node: Node) -> SourceBlock:
+    prefix = file.prefix(node.record)
     return SourceBlock(
         ref=node.ref,
         header=node.record.header,
@@ -188,26 +195,23 @@ def _coinbase(folder: BlkFolder, node: Node) -> SourceBlock:
     )
 
 
-def _proved(folder: BlkFolder, node: Node) -> SourceBlock:
-    body = folder.body(node.record)
-    try:
-        prefix, txids = parse_block(body)
-    except WireError as error:
-        raise BadReply(f"block {hash_to_hex(node.ref.hash)} in the blk files: {error}") from None
+def _proved(file: BlkFile, node: Node) -> SourceBlock:
+    prefix, txids = file.body(node.record)
     return SourceBlock(
         ref=node.ref,
-        header=body[:HEADER_SIZE],
+        header=node.record.header,
         coinbase_tx=prefix.coinbase.raw,
         txids=txids,
         tx_count=prefix.tx_count,
-        size=len(body),
+        size=node.record.size,
     )
 
 
 def _height(folder: BlkFolder, record: Record) -> int | None:
     """Return the height that a block's coinbase begins with (BIP34), if the header proves it."""
     try:
-        prefix, txids = parse_block(folder.body(record))
+        with folder.opened(record.file) as file:
+            prefix, txids = file.body(record)
         proved = merkle_root(txids) == prefix.header.merkle_root
     except (BadReply, NotFound, WireError):
         return None

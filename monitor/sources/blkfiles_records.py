@@ -17,7 +17,7 @@ from hashing.errors import TargetError, WireError
 from hashing.header import HEADER_SIZE, hash_to_hex, sha256d
 from hashing.params import NETWORKS, NetworkParams
 from hashing.target import decode_nbits
-from hashing.wire import MAX_BLOCK_SIZE, BlockPrefix, read_block_prefix
+from hashing.wire import MAX_BLOCK_SIZE, BlockPrefix, parse_block, read_block_prefix
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
 
 _PREFIX: Final = struct.Struct("<4sI")
@@ -81,7 +81,7 @@ class BlkFolder:
         SourceRefused
             If it is another network's, or obfuscated with another key.
         """
-        with _Opened(self, number) as file:
+        with self.opened(number) as file:
             found = file.read(0, 4)
             if found == self._params.magic or not any(file.raw(0, 4)):
                 return
@@ -100,7 +100,7 @@ class BlkFolder:
         records: list[Record] = []
         at = resume = start
         try:
-            with _Opened(self, number) as file:
+            with self.opened(number) as file:
                 while True:
                     record = self._record(file, at)
                     if record is not None:
@@ -115,7 +115,7 @@ class BlkFolder:
         except NotFound:
             return [], start
 
-    def _record(self, file: _Opened, at: int) -> Record | None:
+    def _record(self, file: BlkFile, at: int) -> Record | None:
         data = file.read(at, _PREFIX.size + HEADER_SIZE)
         if len(data) < _PREFIX.size + HEADER_SIZE:
             return None
@@ -128,56 +128,18 @@ class BlkFolder:
             return None
         return Record(file.number, offset, size, header)
 
-    def prefix(self, record: Record) -> BlockPrefix:
-        """Return header, count and coinbase of a block, without its body.
-
-        Raises
-        ------
-        NotFound
-            If the file is no longer there.
-        BadReply
-            If the bytes are no block.
-        """
-        wanted = _COINBASE_READ
-        with _Opened(self, record.file) as file:
-            while True:
-                data = file.read(record.offset, min(wanted, record.size))
-                try:
-                    prefix = read_block_prefix(data)
-                except WireError as error:
-                    if wanted >= record.size:
-                        raise self._bad(record, error) from None
-                    wanted *= 8
-                    continue
-                if data[:HEADER_SIZE] != record.header:
-                    raise self._bad(record, "another block is there now")
-                return prefix
-
-    def body(self, record: Record) -> bytes:
-        """Return all bytes of a block; raises as `prefix` does."""
-        with _Opened(self, record.file) as file:
-            data = file.read(record.offset, record.size)
-        if len(data) != record.size or data[:HEADER_SIZE] != record.header:
-            raise self._bad(record, "another block is there now")
-        return data
-
-    def _bad(self, record: Record, why: object) -> BadReply:
-        name = hash_to_hex(sha256d(record.header))
-        return BadReply(f"{self.path(record.file)}, offset {record.offset}, block {name}: {why}")
-
-    @property
-    def key(self) -> bytes:
-        """The obfuscation key; eight zeros where there is none."""
-        return self._key
+    def opened(self, number: int) -> BlkFile:
+        """Open a file; `NotFound` if it is no longer there."""
+        return BlkFile(self.path(number), number, self._key)
 
 
-class _Opened:
+class BlkFile:
     """An open blk file, read at any offset, in the clear."""
 
-    def __init__(self, folder: BlkFolder, number: int) -> None:
+    def __init__(self, path: Path, number: int, key: bytes) -> None:
         self.number = number
-        self._key = folder.key
-        path = folder.path(number)
+        self._path = path
+        self._key = key
         try:
             self._descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
@@ -186,22 +148,58 @@ class _Opened:
             raise _unreadable(path, error) from None
         self.size = os.fstat(self._descriptor).st_size
 
-    def __enter__(self) -> _Opened:
+    def __enter__(self) -> BlkFile:
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
     def raw(self, offset: int, count: int) -> bytes:
+        """Return up to `count` bytes as they are on disk."""
         return os.pread(self._descriptor, count, offset)
 
     def read(self, offset: int, count: int) -> bytes:
+        """Return up to `count` bytes in the clear; fewer at the end of the file."""
         data = self.raw(offset, count)
         shift = offset % 8
         key = self._key[shift:] + self._key[:shift]
         mask = (key * (len(data) // 8 + 1))[: len(data)]
         clear = int.from_bytes(data, "little") ^ int.from_bytes(mask, "little")
         return clear.to_bytes(len(data), "little")
+
+    def prefix(self, record: Record) -> BlockPrefix:
+        """Return header, count and coinbase of a block, without its body.
+
+        Raises
+        ------
+        BadReply
+            If the bytes are no block, or another one.
+        """
+        wanted = _COINBASE_READ
+        while True:
+            data = self.read(record.offset, min(wanted, record.size))
+            if data[:HEADER_SIZE] != record.header:
+                raise self._bad(record, "another block is there now")
+            try:
+                return read_block_prefix(data)
+            except WireError as error:
+                if wanted >= record.size:
+                    raise self._bad(record, error) from None
+                wanted *= 8
+
+    def body(self, record: Record) -> tuple[BlockPrefix, tuple[bytes, ...]]:
+        """Read a whole block; return its prefix and its txids. Raises as `prefix` does."""
+        data = self.read(record.offset, record.size)
+        if data[:HEADER_SIZE] != record.header:
+            raise self._bad(record, "another block is there now")
+        try:
+            return parse_block(data)
+        except WireError as error:
+            raise self._bad(record, error) from None
+
+    def _bad(self, record: Record, why: object) -> BadReply:
+        name = hash_to_hex(sha256d(record.header))
+        return BadReply(f"{self._path}, offset {record.offset}, block {name}: {why}")
 
     def find(self, wanted: bytes, start: int) -> int | None:
         """Return the offset of `wanted` at or after `start`."""

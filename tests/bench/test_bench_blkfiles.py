@@ -1,0 +1,98 @@
+"""Reading coinbases from blk files with blocks of mainnet's size, beside reading whole blocks.
+
+The bodies are holes in sparse files: headers, counts and coinbases are all that is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from hashing.header import sha256d
+from hashing.params import REGTEST
+from hashing.wire import read_block_prefix
+from monitor.sources.base import BlockRef, SourceBlock, Want
+from monitor.sources.blkfiles import BlkFilesSource
+from tests.support.blocks import extend, genesis
+
+BLOCKS = 20_000
+BODY = 1_500_000
+PER_FILE = 134_217_728 // BODY
+WHOLE = 200
+"""Blocks that the peer reads."""
+GENESIS = REGTEST.genesis_header
+KEY = bytes.fromhex("1ed82663d54de682")
+
+
+def obfuscated(data: bytes, offset: int) -> bytes:
+    return bytes(byte ^ KEY[(offset + i) % 8] for i, byte in enumerate(data))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("blocks")
+    (folder / "xor.dat").write_bytes(KEY)
+    chain = [b.raw for b in extend(genesis(), BLOCKS, tag=b"/Foundry USA Pool/" + bytes(60))]
+    heads = [GENESIS + b"\x01" + chain[0][81:], *(r[:80] + b"\xfd\xc4\x09" + r[81:] for r in chain)]
+    for start in range(0, len(heads), PER_FILE):
+        with (folder / f"blk{start // PER_FILE:05}.dat").open("wb") as file:
+            for place, head in enumerate(heads[start : start + PER_FILE]):
+                offset = place * (BODY + 8)
+                data = REGTEST.magic + BODY.to_bytes(4, "little") + head
+                file.seek(offset)
+                file.write(obfuscated(data, offset))
+                file.truncate(offset + 8 + BODY)
+    return folder
+
+
+async def read_all(folder: Path) -> list[SourceBlock]:
+    source = BlkFilesSource(folder, "regtest")
+    await source.open()
+    headers = await source.headers(0, BLOCKS + 1)
+    refs = [BlockRef(height, sha256d(header)) for height, header in enumerate(headers)]
+    batch = source.capabilities.batch
+    found = [
+        block
+        for start in range(0, len(refs), batch)
+        for block in await source.blocks(refs[start : start + batch], Want.COINBASE)
+    ]
+    await source.close()
+    return found
+
+
+def read_whole(folder: Path) -> None:
+    """Read whole blocks, as block parsers do that have no index."""
+    left = WHOLE
+    mask = int.from_bytes(KEY * (BODY // 8 + 8), "little")
+    for path in sorted(folder.glob("blk*.dat")):
+        with path.open("rb") as file:
+            while left and (data := file.read(BODY + 8)):
+                shift = (file.tell() - len(data)) % 8
+                clear = int.from_bytes(data, "little") ^ (mask >> 8 * shift)
+                raw = (clear & ((1 << 8 * len(data)) - 1)).to_bytes(len(data), "little")
+                read_block_prefix(raw[8:])
+                left -= 1
+
+
+def test_from_files_to_coinbases(benchmark: BenchmarkFixture, folder: Path) -> None:
+    started = time.perf_counter()
+    read_whole(folder)
+    peer = (time.perf_counter() - started) / WHOLE
+
+    found = benchmark.pedantic(  # type: ignore[no-untyped-call]
+        lambda: asyncio.run(read_all(folder)), rounds=2
+    )
+
+    assert len(found) == BLOCKS + 1
+    assert benchmark.stats is not None
+    seconds = benchmark.stats.stats.min
+    benchmark.extra_info["blocks_per_second"] = round(BLOCKS / seconds)
+    benchmark.extra_info["times_as_fast_as_whole_blocks"] = round(peer * BLOCKS / seconds, 1)
+    benchmark.extra_info["peak_memory_mb"] = (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    )
