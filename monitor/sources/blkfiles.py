@@ -80,7 +80,7 @@ class BlkFilesSource:
         """Return headers of the chain that `tips` told last."""
         async with self._lock:
             self._opened()
-            return [node.record.header for node in self._tree.active(start, count)]
+            return [node.header for node in self._tree.active(start, count)]
 
     async def blocks(self, refs: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
         """Return coinbases by a short read each, or whole blocks' txids to prove them."""
@@ -125,10 +125,10 @@ class BlkFilesSource:
         first = tree.first_height
         if not self._params.no_retarget:
             first += -first % RETARGET_INTERVAL
-        if first > best.ref.height:
+        if first > best.height:
             raise SourceRefused(
                 f"{self._blocks_dir} is pruned: it begins at {tree.first_height}, and no "
-                f"difficulty period begins before its end at {best.ref.height}; follow the "
+                f"difficulty period begins before its end at {best.height}; follow the "
                 "node with --bitcoind"
             )
         self.capabilities = Capabilities(batch=_BATCH, stale_tips=True, first_height=first)
@@ -170,8 +170,8 @@ class BlkFilesSource:
         found: dict[bytes, SourceBlock] = {}
         for number, group in groupby(in_files, key=lambda node: node.record.file):
             with folder.opened(number) as file:
-                found.update((node.ref.hash, read(file, node)) for node in group)
-        return [found[node.ref.hash] for node in nodes]
+                found.update((node.hash, read(file, node)) for node in group)
+        return [found[node.hash] for node in nodes]
 
 
 def _take(
@@ -188,7 +188,7 @@ def _coinbase(file: BlkFile, node: Node) -> SourceBlock:
     prefix = file.prefix(node.record)
     return SourceBlock(
         ref=node.ref,
-        header=node.record.header,
+        header=node.header,
         coinbase_tx=prefix.coinbase.raw,
         tx_count=prefix.tx_count,
         size=node.record.size,
@@ -199,7 +199,7 @@ def _proved(file: BlkFile, node: Node) -> SourceBlock:
     prefix, txids = file.body(node.record)
     return SourceBlock(
         ref=node.ref,
-        header=node.record.header,
+        header=node.header,
         coinbase_tx=prefix.coinbase.raw,
         txids=txids,
         tx_count=prefix.tx_count,

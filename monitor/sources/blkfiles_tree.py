@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -16,15 +15,37 @@ from monitor.sources.blkfiles_records import Record
 _GENESIS_PARENT: Final = bytes(32)
 
 
-@dataclass(slots=True, eq=False)
 class Node:
-    """A block in the tree; `work` counts from `root`, its oldest ancestor here."""
+    """A block in the tree; `work` counts from `root`, its oldest ancestor here.
 
-    ref: BlockRef
-    record: Record
-    work: int
-    parent: Node | None
-    root: Node | None
+    Flat, because there is one for each of a million blocks.
+    """
+
+    __slots__ = ("_file", "_offset", "_size", "hash", "header", "height", "parent", "root", "work")
+
+    def __init__(self, height: int, digest: bytes, record: Record, parent: Node | None) -> None:
+        work = _work(int.from_bytes(record.header[72:76], "little"))
+        self.height = height
+        self.hash = digest
+        self.header = record.header
+        self.parent = parent
+        self.root: Node = self if parent is None else parent.root
+        self.work: int = work if parent is None else parent.work + work
+        self.put(record)
+
+    def put(self, record: Record) -> None:
+        """Take note of where the block lies."""
+        self._file, self._offset, self._size, _ = record
+
+    @property
+    def ref(self) -> BlockRef:
+        """The block by height and hash."""
+        return BlockRef(self.height, self.hash)
+
+    @property
+    def record(self) -> Record:
+        """Where the block lies."""
+        return Record(self._file, self._offset, self._size, self.header)
 
 
 class BlockTree:
@@ -54,11 +75,11 @@ class BlockTree:
         digest = sha256d(record.header)
         known = self._nodes.get(digest)
         if known is not None:
-            known.record = record
+            known.put(record)
             return
         parent = self._nodes.get(record.header[4:36])
         if parent is not None:
-            self._link(digest, record, parent.ref.height + 1, parent)
+            self._link(digest, record, parent.height + 1, parent)
         elif digest == self._genesis:
             self._link(digest, record, 0, None)
         else:
@@ -87,13 +108,9 @@ class BlockTree:
         todo = [(digest, record, height, parent)]
         while todo:
             digest, record, height, parent = todo.pop()
-            work = _work(int.from_bytes(record.header[72:76], "little"))
-            if parent is None:
-                node = Node(BlockRef(height, digest), record, work, None, None)
-            else:
-                root = parent.root or parent
-                node = Node(BlockRef(height, digest), record, parent.work + work, parent, root)
-                self._ends.pop(parent.ref.hash, None)
+            node = Node(height, digest, record, parent)
+            if parent is not None:
+                self._ends.pop(parent.hash, None)
             self._nodes[digest] = self._ends[digest] = node
             if self._best is None or node.work > self._best.work:
                 self._best = node
@@ -106,18 +123,18 @@ class BlockTree:
         node = self._best
         first = self.first_height
         while node is not None:
-            place = node.ref.height - first
+            place = node.height - first
             if 0 <= place < len(self._active) and self._active[place] is node:
                 break
             path.append(node)
             node = node.parent
-        keep = 0 if node is None else node.ref.height - first + 1
+        keep = 0 if node is None else node.height - first + 1
         self._active[keep:] = reversed(path)
 
     @property
     def first_height(self) -> int:
         """Height of the oldest block of the active chain."""
-        return self._active[0].ref.height if self._active else 0
+        return self._active[0].height if self._active else 0
 
     @property
     def best(self) -> Node | None:
@@ -130,8 +147,7 @@ class BlockTree:
         if best is None:
             return []
         ends = (node for node in self._ends.values() if node is not best)
-        root = best.root or best
-        return [node.ref for node in ends if (node.root or node) is root]
+        return [node.ref for node in ends if node.root is best.root]
 
     def active(self, start: int, count: int) -> list[Node]:
         """Return up to `count` blocks of the active chain from height `start` on."""
