@@ -27,7 +27,7 @@ Shape = Literal["scan", "headers", "nodes"]
 SIZES: Final = {"headers": 80, "nodes": 64}
 """Bytes of a message, for the shapes that hash messages."""
 _TRIED: Final = 3
-_ROUNDS: Final = 40
+_ROUNDS: Final = 200
 _MESSAGES: Final = 1 << 12
 _NONCES: Final = 1 << 16
 

@@ -51,7 +51,7 @@ def decode_into(nbits: Any, target: Any) -> Any:
     return True
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def is_above(numbers: Any, i: Any, target: Any) -> Any:
     """Say whether number `i`, eight words from the lowest, is above `target`."""
     for j in range(7, -1, -1):
@@ -68,17 +68,17 @@ def after_median(words: Any, low: Any, high: Any, start: Any) -> Any:
     one, where the first one's height `start` says that there are any, count as earlier.
     """
     first = max(0, low - MEDIAN_TIME_SPAN)
-    times, earlier = np.empty(high - first, np.uint32), np.zeros(high - first, np.int32)
-    for i in range(first, high):
-        times[i - first] = words[i, TIME]
+    times = words[first:high, TIME].copy()
+    earlier = np.zeros(high - first, np.int32)
     for back in range(1, MEDIAN_TIME_SPAN + 1):
         # Over all headers at once, so that LLVM makes vectors of it.
-        for i in range(back, len(times)):
-            earlier[i] += np.int32(times[i - back] < times[i])
+        before, now, counts = times[:-back], times[back:], earlier[back:]
+        for i in range(len(now)):
+            counts[i] += before[i] < now[i]
     for i in range(low, min(high, MEDIAN_TIME_SPAN)):
         span = min(MEDIAN_TIME_SPAN, start + i)
-        missing = (span - i) + (MEDIAN_TIME_SPAN // 2 - span // 2)
-        earlier[i - first] += np.int32(missing)
+        unknown = span - i if times[i - first] > 0 else 0
+        earlier[i - first] += np.int32(unknown + MEDIAN_TIME_SPAN // 2 - span // 2)
     return earlier[low - first :] > MEDIAN_TIME_SPAN // 2
 
 
@@ -94,7 +94,7 @@ def last_ordinary(words: Any, i: Any, rules: Any) -> Any:
     return np.int64(-1)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def is_child(words: Any, i: Any, hashes: Any, parent: Any) -> Any:
     """Say whether header `i` names hash number `parent`, eight words."""
     different = np.uint32(0)
@@ -103,17 +103,17 @@ def is_child(words: Any, i: Any, hashes: Any, parent: Any) -> Any:
     return different == 0
 
 
-@njit(nogil=True, cache=True)
-def keeps_nbits(words: Any, i: Any, ordinary: Any, rules: Any) -> Any:
+@njit(nogil=True, cache=True, forceinline=True)
+def keeps_nbits(words: Any, i: Any, above: Any, ordinary: Any, rules: Any) -> Any:
     """Say whether the nBits of header `i` follow the rule within a difficulty period."""
     if rules.min_difficulty_after < 0 or rules.no_retarget:
-        return words[i, NBITS] == words[i - 1, NBITS]
-    if np.int64(words[i, TIME]) - np.int64(words[i - 1, TIME]) > rules.min_difficulty_after:
+        return words[i, NBITS] == words[above, NBITS]
+    if np.int64(words[i, TIME]) - np.int64(words[above, TIME]) > rules.min_difficulty_after:
         return words[i, NBITS] == rules.pow_limit
     return ordinary < 0 or words[i, NBITS] == ordinary
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def has_good_version(version: Any, height: Any, rules: Any) -> Any:
     """Say whether `version` (signed) is still allowed at `height`."""
     if version >= 4:
@@ -150,28 +150,31 @@ def first_bad(  # noqa: PLR0917
     ordinary = last_ordinary(words, low - 1, rules) if exceptions else np.int64(-1)
     in_time = after_median(words, low, high, rules.start)
     periods_before = rules.start // RETARGET_INTERVAL + 1
-    for i in range(low, high):
-        height, nbits, time = rules.start + i, words[i, NBITS], words[i, TIME]
+    for k in range(high - low):
+        i = low + k
+        # Numba lets unsigned indices pass without a look at negative ones.
+        at, near = np.uint64(i), np.uint64(k)
+        height, nbits, time = rules.start + i, words[at, NBITS], words[at, TIME]
         starts_period = height % RETARGET_INTERVAL == 0
         if run < 0 or nbits != known:
             known, run = nbits, run + 1
             valid = decode_into(nbits, target) and not is_above(target, 0, limit)
             runs[run, 0], runs[run, 1] = nbits, 0
-        good = valid and not is_above(digests, i - low, target)
+        good = valid and not is_above(digests, near, target)
         if good and i > 0:
-            good = (
-                is_child(words, i, digests, i - low - 1)
-                if i > low
-                else is_child(words, i, parent, 0)
-            )
+            above = at - np.uint64(1)
+            if k > 0:
+                good = is_child(words, at, digests, near - np.uint64(1))
+            else:
+                good = is_child(words, at, parent, 0)
             if starts_period and not rules.no_retarget:
                 good &= nbits == retargets[height // RETARGET_INTERVAL - periods_before]
-                late = np.int64(time) >= np.int64(words[i - 1, TIME]) - MAX_TIMEWARP
+                late = np.int64(time) >= np.int64(words[above, TIME]) - MAX_TIMEWARP
                 good &= late or not rules.timewarp
             else:
-                good &= keeps_nbits(words, i, ordinary, rules)
-            good &= in_time[i - low]
-            good &= has_good_version(np.int32(words[i, 0]), height, rules)
+                good &= keeps_nbits(words, at, above, ordinary, rules)
+            good &= in_time[near]
+            good &= has_good_version(np.int32(words[at, 0]), height, rules)
         if not good:
             return i, run + 1
         if exceptions and (nbits != rules.pow_limit or starts_period):
