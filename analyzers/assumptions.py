@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -18,6 +19,9 @@ from analyzers.tables import Row
 
 BY_READER: Final = "given by the reader"
 """The source of an input that somebody changed."""
+
+UNDATED: Final = "-"
+"""The date of an input that its reader gave without one."""
 
 
 class Input(NamedTuple):
@@ -41,6 +45,9 @@ class Input(NamedTuple):
         return Spread(self.low, self.value, self.high)
 
 
+LEFT_OUT: Final = "left out of this cost"
+"""The source of an input that nobody gave and that a cost works without."""
+
 _FIELDS: Final[Mapping[str, str]] = {
     "difficulty": "difficulty",
     "fees": "fee_ratio",
@@ -53,6 +60,10 @@ _FIELDS: Final[Mapping[str, str]] = {
     "pool_fee": "pool_fee",
 }
 """Inputs of a cost, and the fields of `Terms` and `Fleet` that they set."""
+
+_FLEET: Final = frozenset(item.name for item in dataclasses.fields(Fleet))
+INPUT_OF: Final[Mapping[str, str]] = {name: key for key, name in _FIELDS.items()}
+"""The name of the input that sets a field of `Terms` or `Fleet`."""
 
 _PLAIN: Final[Mapping[str, tuple[float, str]]] = {
     "opex": (0.0, "1"),
@@ -76,14 +87,14 @@ class Assumptions:
     market: str = ""
 
     def given(
-        self, values: Mapping[str, float], source: str = BY_READER, date: str = "-"
+        self, values: Mapping[str, float], source: str = BY_READER, date: str = UNDATED
     ) -> Assumptions:
         """Return these assumptions with inputs set to values taken as known.
 
         Raises
         ------
         EconomicsError
-            If there is no such input.
+            If there is no such input, or a value is no finite number.
 
         Examples
         --------
@@ -94,6 +105,8 @@ class Assumptions:
         for name, value in values.items():
             if name not in UNITS:
                 raise EconomicsError(f"{name!r} is no input; there are {', '.join(UNITS)}")
+            if not math.isfinite(value):
+                raise EconomicsError(f"{name} must be a finite number, not {value}")
             changed[name] = Input(name, value, value, value, UNITS[name], date, source)
         return dataclasses.replace(self, changed=changed)
 
@@ -111,7 +124,7 @@ class Assumptions:
             return shipped()[name]
         if name in _PLAIN:
             value, unit = _PLAIN[name]
-            return Input(name, value, value, value, unit, "-", "left out of this cost")
+            return Input(name, value, value, value, unit, UNDATED, LEFT_OUT)
         raise EconomicsError(f"{name!r} has to be given")
 
     def has(self, name: str) -> bool:
@@ -183,13 +196,8 @@ def costed(assumptions: Assumptions, tariff: Input) -> Costed:
     spreads = {_FIELDS[item.name]: item.spread for item in inputs}
     terms = Terms(values["difficulty"], round(subsidy.value * SATOSHI), values["fee_ratio"])
     own = {name: values[name] for name in _FIELDS.values() if name in _FLEET}
-    shown = (subsidy, *(item for item in inputs if item.source != "left out of this cost"))
+    shown = (subsidy, *(item for item in inputs if item.source != LEFT_OUT))
     return Costed(terms, Fleet(**own), spreads, shown)
-
-
-_FLEET: Final = frozenset(item.name for item in dataclasses.fields(Fleet))
-INPUT_OF: Final[Mapping[str, str]] = {name: key for key, name in _FIELDS.items()}
-"""The name of the input that sets a field of `Terms` or `Fleet`."""
 
 
 def tariff_of(row: Row) -> Input:

@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 from analyzers import tables
-from analyzers.assumptions import INPUT_OF, UNITS, Assumptions, Input, costed, tariff_of
+from analyzers.assumptions import INPUT_OF, UNDATED, UNITS, Assumptions, Input, costed, tariff_of
 from analyzers.claims.values import (
     ARTICLE,
     Case,
@@ -46,12 +46,13 @@ def cost_case(assumptions: Assumptions, label: str, tariff: Input) -> Case:
     """Return what a bitcoin costs at one tariff, judged against the claim."""
     known = costed(assumptions, tariff)
     found = simulate_cost(known.terms, known.fleet, known.spreads, threshold=LIMIT)
+    as_of = "" if tariff.date == UNDATED else f" ({tariff.date})"
     return Case(
         label,
         Quantity(found.median, UNIT),
         found.interval,
         judge(found.interval, LIMIT),
-        f"at {tariff.value:.4g} USD/kWh ({tariff.date}); above {LIMIT:,.0f} in "
+        f"at {tariff.value:.4g} USD/kWh{as_of}; above {LIMIT:,.0f} in "
         f"{found.probability_above:.0%} of draws",
     )
 

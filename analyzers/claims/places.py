@@ -107,6 +107,7 @@ def geography_spreads(assumptions: Assumptions) -> Finding:
 def migration(assumptions: Assumptions) -> Finding:
     """Judge: cost drives hash rate from the United States to Paraguay and Ethiopia."""
     series = assumptions.series or MIGRATION_SERIES
+    geography.country_shares(series)
     changes = {name: geography.country_change(series, name) for name in (FROM, *TO)}
     cases = []
     for name, change in changes.items():
@@ -119,9 +120,8 @@ def migration(assumptions: Assumptions) -> Finding:
         moved = span.high < 0 if name == FROM else span.low > 0
         stayed = span.low > 0 if name == FROM else span.high < 0
         verdict: Verdict = "holds" if moved else "does not hold" if stayed else _OPEN
-        note = (
-            f"{change.first[1]:.2%} in {change.first[0]}, {change.last[1]:.2%} in {change.last[0]}"
-        )
+        (earlier, before, _), (later, after, _) = change.first, change.last
+        note = f"{100 * before:.5g} % in {earlier}, {100 * after:.5g} % in {later}"
         cases.append(Case(name, Quantity(100 * change.difference, "% points"), span, verdict, note))
     leaving, *arriving = cases
     overall: Verdict = _OPEN

@@ -22,6 +22,7 @@ from monitor import __version__
 from monitor.commands.figures import figures_of, number, plain, span
 from monitor.commands.series_output import rows_of
 from monitor.report import plots
+from monitor.report.html import grid
 
 YEAR = 365.2425 * 86_400
 
@@ -138,22 +139,8 @@ def _figure(svg: str, caption: str) -> str:
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; columns whose first cell begins with a digit are set as numbers."""
-    numeric = [bool(rows) and rows[0][i][:1].isdigit() for i in range(len(heads))]
-    kinds = [' class="number"' if flag else "" for flag in numeric]
-    head = "".join(f"<th{kind}>{escape(h)}</th>" for h, kind in zip(heads, kinds, strict=True))
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{kind}>{escape(c)}</td>" for c, kind in zip(row, kinds, strict=True))
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
 def _figures(summary: Summary) -> str:
-    return _grid(
+    return grid(
         ("figure", "value", f"{summary.level:.0%} interval", ""),
         [(f.title, number(f.value), span(f.interval), f.note) for f in figures_of(summary)],
     )
@@ -174,7 +161,7 @@ def _trends(table: CountTable) -> str:
                 f"{number(low * 1e4)} to {number(high * 1e4)}",
             )
         )
-    return _grid(("era", "windows", "HHI is", "p", "points a year", "95% interval"), rows)
+    return grid(("era", "windows", "HHI is", "p", "points a year", "95% interval"), rows)
 
 
 def _changes(found: ChangePoints) -> str:
@@ -192,7 +179,7 @@ def _changes(found: ChangePoints) -> str:
         f"Gain is log-likelihood, over a penalty of {found.penalty:.1f}. From window to window "
         f"shares vary {found.dispersion:.1f} times as much as sampling alone."
     )
-    return _grid(("from", "gain", "change in points"), rows) + f"<p class='note'>{note}</p>"
+    return grid(("from", "gain", "change in points"), rows) + f"<p class='note'>{note}</p>"
 
 
 def _data(rows: Sequence[dict[str, Any]]) -> str:
@@ -208,5 +195,5 @@ def _data(rows: Sequence[dict[str, Any]]) -> str:
     return (
         f'<p><a download="concentration.csv" href="data:text/csv;base64,{data}">All figures as '
         f"CSV</a></p><details><summary>All {len(rows)} windows</summary>"
-        f"{_grid(list(rows[0]), cells)}</details>"
+        f"{grid(list(rows[0]), cells)}</details>"
     )

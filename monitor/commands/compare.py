@@ -1,0 +1,209 @@
+"""``poolscope compare``: any market's shares under the measures of mining pools."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from analyzers import geography, tables
+from analyzers.claims.markets import markets
+from analyzers.compare import (
+    Given,
+    Measures,
+    Movement,
+    Shares,
+    from_rows,
+    hhi_points,
+    measure,
+    movement,
+    read_shares,
+)
+from analyzers.concentration import POINTS
+from analyzers.summary import Summary, summarize
+from monitor.commands.figures import number, plain, span
+
+LARGEST_FILE: Final = 10_000_000
+"""Bytes; more is no table of shares."""
+
+
+@click.command("compare")
+@click.argument("file", required=False)
+@click.option("--series", default="", help="A series that ships; --list names them.")
+@click.option("--list", "listed", is_flag=True, help="Name the series that ship.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def command(file: str | None, series: str, *, listed: bool, as_json: bool) -> None:
+    """Measure shares of any market: HHI, effective number, Nakamoto, the largest three.
+
+    FILE is a CSV of entity,share or date,entity,share (- for stdin): percentages, ratios,
+    or counts. Shares that do not add up to the whole give bounds, for all that the rest may
+    be as long as the largest are listed. Counts give intervals. With dates you also see
+    what moved; all rows are taken as one series.
+
+    \b
+    Examples:
+      poolscope compare --list
+      poolscope compare --series 'cloud infrastructure'
+      poolscope compare --series 'Hashrate Index' --json
+      poolscope compare clouds.csv
+    """  # noqa: D301 - click wants the character itself
+    if listed:
+        names = _names()
+        click.echo(json.dumps(names, indent=2) if as_json else "\n".join(names))
+        return
+    if (file is None) == (not series):
+        raise click.UsageError("give either a FILE or --series (see --list)")
+    try:
+        given = _shipped(series) if file is None else read_shares(_read(file), file)
+    except OSError as error:
+        raise click.UsageError(f"{file}: {error.strerror}") from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if given.counts:
+        _show_counts(given, as_json=as_json)
+    else:
+        _show_shares(given.shares, as_json=as_json)
+
+
+def _names() -> list[str]:
+    return [*markets(), *geography.series_names()]
+
+
+def _shipped(series: str) -> Given:
+    rows = [
+        row
+        for name in ("markets", "countries")
+        for row in tables.load(name)
+        if row.series == series
+    ]
+    if not rows:
+        raise ValueError(f"no series {series[:40]!r}; there are {', '.join(_names())}")
+    return Given(tuple(shares for shares in from_rows(rows) if shares.parts), ())
+
+
+def _read(file: str) -> str:
+    if file == "-":
+        return sys.stdin.read(LARGEST_FILE)
+    path = Path(file)
+    if path.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"{file} is larger than {LARGEST_FILE // 10**6} MB")
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} is not UTF-8 text") from None
+
+
+def _show_shares(dated: Sequence[Shares], *, as_json: bool) -> None:
+    rows = [(shares, measure(shares)) for shares in dated]
+    move = movement(hhi_points(dated)) if len(dated) > 1 else None
+    if as_json:
+        result = {
+            "tables": [_shares_json(*row) for row in rows],
+            "movement": None if move is None else _movement_json(move),
+        }
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    heads = ("date", "listed", "of whole", "HHI", "effective", "Nakamoto", "largest", "three")
+    grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
+    for shares, found in rows:
+        grid.add_row(
+            str(shares.period or "-"),
+            str(found.listed),
+            f"{found.covered:.1%}",
+            " to ".join(number(end * POINTS) for end in found.hhi),
+            span(found.effective_number),
+            " to ".join("-" if end is None else str(end) for end in dict.fromkeys(found.nakamoto)),
+            f"{found.largest:.1%}",
+            " to ".join(dict.fromkeys(f"{end:.1%}" for end in found.top3)),
+        )
+    console.print(grid)
+    if move is not None:
+        console.print(Text(_told(move)))
+    sources = dict.fromkeys(source for shares in dated for source in shares.sources)
+    for source in sources:
+        console.print(Text(f"source: {source}", style="dim"))
+    if limit := geography.LIMITS.get(dated[0].series):
+        console.print(Text(f"limits: {limit}", style="dim"))
+
+
+def _told(move: Movement) -> str:
+    told = {
+        "rose": "HHI rose from the first date to the last, beyond what the rest may be",
+        "fell": "HHI fell from the first date to the last, beyond what the rest may be",
+        "within its bounds": "from the first date to the last HHI may have moved either way",
+        "unknown": "too few dates to compare",
+    }[move.change]
+    tests = {"unknown": "too few dates for a trend test", "none": "the trend test finds none"}
+    return f"{told}; {tests.get(move.direction, f'the trend is {move.direction}')}"
+
+
+def _shares_json(shares: Shares, found: Measures) -> dict[str, Any]:
+    return {
+        "series": shares.series,
+        "date": str(shares.period) if shares.period else None,
+        "listed": found.listed,
+        "covered": found.covered,
+        "hhi": list(map(plain, found.hhi)),
+        "effective_number": list(map(plain, found.effective_number)),
+        "nakamoto_half": list(found.nakamoto),
+        "largest": plain(found.largest),
+        "largest_three": list(map(plain, found.top3)),
+        "shares": {name: float(share) for name, share in shares.parts},
+        "sources": list(shares.sources),
+    }
+
+
+def _movement_json(move: Movement) -> dict[str, Any]:
+    return {
+        "points": move.points,
+        "change": move.change,
+        "direction": move.direction,
+        "p": plain(move.p),
+    }
+
+
+def _show_counts(given: Given, *, as_json: bool) -> None:
+    rows = [(str(period or "-"), summarize(counts)) for period, counts in given.counts]
+    if as_json:
+        values = [_summary_json(date, summary) for date, summary in rows]
+        click.echo(json.dumps({"tables": values}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    heads = ("date", "counted", "entities", "HHI", "95% interval", "Nakamoto", "largest")
+    grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
+    for date, summary in rows:
+        grid.add_row(
+            date,
+            str(summary.blocks),
+            str(summary.entities),
+            number(summary.hhi * POINTS),
+            " to ".join(number(end * POINTS) for end in summary.hhi_interval),
+            str(summary.nakamoto_half.observed or "-"),
+            f"{summary.shares[0].share:.1%}" if summary.shares else "-",
+        )
+    console.print(grid)
+    console.print("intervals take what is counted as a sample; 'poolscope concentration' has more")
+
+
+def _summary_json(date: str, summary: Summary) -> dict[str, Any]:
+    return {
+        "date": None if date == "-" else date,
+        "counted": summary.blocks,
+        "entities": summary.entities,
+        "hhi": plain(summary.hhi),
+        "hhi_interval": list(map(plain, summary.hhi_interval)),
+        "nakamoto_half": summary.nakamoto_half.observed,
+        "largest": summary.shares[0].share if summary.shares else None,
+    }

@@ -1,0 +1,102 @@
+"""Options that set what a cost is computed from, and the terms of the stored chain."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from analyzers.assumptions import Assumptions, Input
+from analyzers.economics import SATOSHI
+from monitor.commands.reading import reading_store
+from monitor.config import Settings
+from monitor.errors import PoolscopeError, StoreError
+from monitor.terms import terms_at_tip
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_OPTIONS: Final = (
+    ("--tariff", "tariff", "Price of electricity, USD per kWh."),
+    ("--efficiency", "efficiency", "Energy of the machines, joules per terahash."),
+    ("--pue", "pue", "Power at the meter over power of the machines, 1 or more."),
+    ("--opex", "opex", "Other running cost over that of electricity, such as 0.23."),
+    ("--capital", "capital", "Price of machines, USD per TH/s."),
+    ("--life", "life", "Days that machines last (1460 if --capital is given)."),
+    ("--pool-fee", "pool_fee", "Part of the reward that the pool keeps, such as 0.02."),
+    ("--fees", "fees", "Transaction fees over subsidy, such as 0.0055."),
+    ("--difficulty", "difficulty", "Difficulty, such as 138.97e12."),
+    ("--subsidy", "subsidy", "Block subsidy in BTC."),
+)
+
+
+def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options of a miner and of the chain; pass it a mapping ``given``.
+
+    ``given`` has the values that the user set, by the names of `analyzers.assumptions`.
+    """
+
+    @functools.wraps(command)
+    def wrapper(**options: Any) -> None:
+        values = {name: options.pop(name) for _, name, _ in _OPTIONS}
+        given = {name: value for name, value in values.items() if value is not None}
+        command(given=given, **options)
+
+    decorated: Callable[..., None] = wrapper
+    for flag, name, text in reversed(_OPTIONS):
+        decorated = click.option(flag, name, type=click.FloatRange(min=0), help=text)(decorated)
+    return decorated
+
+
+def with_store(assumptions: Assumptions, settings: Settings) -> Assumptions:
+    """Return `assumptions` with difficulty, subsidy and fees of the store's tip.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or it cannot be used.
+    PoolscopeError
+        If its chain is not mainnet, where a cost would mean something, or is empty.
+    """
+    with reading_store(settings) as store:
+        if store.network != "mainnet":
+            raise PoolscopeError(
+                f"the store follows {store.network}, whose coins cost nothing: give --difficulty, "
+                "or --network mainnet"
+            )
+        known = terms_at_tip(store)
+        synthetic = store.synthetic
+    if known is None:
+        raise StoreError("the store has no block yet; give --difficulty or run 'poolscope run'")
+    day = datetime.fromtimestamp(known.time, UTC).strftime("%Y-%m-%d")
+    where = f"block {known.height} of the store" + (f" ({synthetic} chain)" if synthetic else "")
+    found = assumptions.given(
+        {"difficulty": known.terms.difficulty, "subsidy": known.terms.subsidy / SATOSHI},
+        where,
+        day,
+    )
+    if known.fee_blocks:
+        fees = f"coinbases of {known.fee_blocks} blocks to {where}"
+        found = found.given({"fees": known.terms.fee_ratio}, fees, day)
+    return found
+
+
+def show_inputs(console: Console, inputs: Sequence[Input]) -> None:
+    """Print inputs with what they may be, then who says so."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(
+        "input", "value", "may be", "unit", "as of", box=None, pad_edge=False, header_style="bold"
+    )
+    for item in inputs:
+        span = f"{item.low:.6g} to {item.high:.6g}" if item.low < item.high else ""
+        grid.add_row(item.name, f"{item.value:.6g}", span, item.unit, item.date)
+    console.print(grid)
+    console.print()
+    for item in inputs:
+        console.print(Text(f"{item.name}: {item.source}", style="dim"))
+    console.print()
