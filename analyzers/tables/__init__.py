@@ -80,9 +80,7 @@ class Period:
         parts = [_days(part) for part in text.split("/")]
         first, last = parts[0][0], parts[-1][1]
         if len(parts) > 2 or first > last:
-            raise TableError(
-                f"{text[:40]!r} is no date; write 2025, 2025-Q3, 2025-05 or 2025-05-31"
-            )
+            raise TableError(f"{text[:40]!r} is no span of time: {_FORMS}")
         return cls(first, last, text)
 
     @property
