@@ -262,7 +262,7 @@ def opposite(table: CountTable, assumptions: Assumptions, source: str) -> Findin
         interval=interval,
         verdict=together(verdicts),
         because=f"Both trends would have to be found. Pools: {direction} over {len(pools)} "
-        "windows. " + "; ".join(f"{case.label}: {case.note or case.verdict}" for case in cases),
+        f"windows. {'; '.join(f'{case.label}: {case.note or case.verdict}' for case in cases)}.",
         turns="It needs ten dates or more of one AI market by one source, of full lists, over "
         "the same years.",
         cases=tuple(cases),

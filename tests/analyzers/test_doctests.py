@@ -8,9 +8,19 @@ import importlib
 import pytest
 
 MODULES = (
+    "assumptions",
     "changepoints",
+    "claims",
+    "claims.markets",
+    "claims.places",
+    "claims.values",
+    "compare",
     "concentration",
+    "economics",
+    "energy",
+    "eras",
     "frames",
+    "geography",
     "history",
     "intervals",
     "network",
@@ -18,6 +28,7 @@ MODULES = (
     "series",
     "simulate",
     "summary",
+    "tables",
     "trend",
     "windows",
 )

@@ -1,0 +1,220 @@
+"""Each verdict follows from its inputs, and moves when a reader changes one of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pytest
+
+from analyzers.assumptions import BY_READER, UNITS, Assumptions, shipped
+from analyzers.claims import CLAIMS, Finding, evaluate
+from analyzers.claims.values import judge
+from analyzers.economics import EconomicsError
+from analyzers.history import SOURCE, load_history
+from analyzers.intervals import Interval
+from analyzers.windows import CountTable, table_of
+
+WEEKS = load_history().merged(7)
+VERDICTS = {
+    "cost-some-regions": "holds",
+    "cost-united-states": "cannot be said",
+    "cost-all-in": "holds",
+    "migration": "does not hold",
+    "geography": "cannot be said",
+    "control": "holds",
+    "hardware": "cannot be said",
+    "edge-forecast": "cannot be said",
+    "edge-percent": "does not hold",
+    "ai": "cannot be said",
+    "opposite": "cannot be said",
+}
+
+
+def finding(
+    slug: str,
+    table: CountTable = WEEKS,
+    *,
+    series: str = "",
+    market: str = "",
+    given: Mapping[str, float] | None = None,
+) -> Finding:
+    assumptions = Assumptions(series=series, market=market).given(given or {})
+    (found,) = evaluate(table, SOURCE, assumptions, [slug])
+    return found
+
+
+def test_the_verdicts_on_what_ships() -> None:
+    found = evaluate(WEEKS, SOURCE)
+    assert {claim.slug: claim.verdict for claim in found} == VERDICTS
+    assert list(VERDICTS) == list(CLAIMS)
+
+
+@pytest.mark.parametrize("slug", CLAIMS)
+def test_every_verdict_can_be_followed(slug: str) -> None:
+    found = finding(slug)
+    assert found.slug == slug
+    assert found.said_by
+    assert found.because.endswith(".")
+    assert found.turns
+    assert found.sources
+    assert found.unsaid
+    assert found.claimed.unit or found.claimed.text
+    assert found.found.unit
+    for item in found.inputs:
+        assert item.unit, item
+        assert item.date, item
+        assert item.source, item
+        assert item.low <= item.value <= item.high, item
+    if math.isfinite(found.interval.low):
+        assert found.interval.low <= found.found.value <= found.interval.high
+
+
+def test_an_interval_decides() -> None:
+    assert judge(Interval(2, 3), 1) == "holds"
+    assert judge(Interval(0, 1), 1) == "does not hold"
+    assert judge(Interval(0, 2), 1) == "cannot be said"
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ({"tariff": 0.05}, "does not hold"),
+        ({"tariff": 0.14}, "holds"),
+        ({"tariff": 0.0929}, "cannot be said"),
+        ({"efficiency": 15.1}, "does not hold"),
+        ({"efficiency": 28.2}, "holds"),
+        ({"difficulty": 300e12}, "holds"),
+        ({"subsidy": 1.5625}, "holds"),
+        ({"tariff": 0.05, "capital": 60.0}, "holds"),
+        ({"tariff": 0.05, "opex": 2.0}, "holds"),
+    ],
+)
+def test_the_cost_in_the_united_states_moves_with_its_inputs(
+    given: dict[str, float], verdict: str
+) -> None:
+    found = finding("cost-united-states", given=given)
+    assert found.verdict == verdict
+    by_reader = {item.name for item in found.inputs if item.source == BY_READER}
+    assert by_reader == set(given)
+
+
+def test_the_condition_at_which_the_cost_turns() -> None:
+    # 138.967 T, fees of 0.55 %, 20 J/TH and a PUE of 1.1: 1 160 823 kWh, 0.0861 USD/kWh.
+    found = finding("cost-united-states")
+    assert "0.0861 USD/kWh" in found.turns
+    known = {"efficiency": 20.0, "pue": 1.1, "fees": 0.0055}
+    assert (
+        finding("cost-united-states", given={**known, "tariff": 0.0860}).verdict == "does not hold"
+    )
+    assert finding("cost-united-states", given={**known, "tariff": 0.0863}).verdict == "holds"
+
+
+def test_some_regions_are_judged_one_by_one() -> None:
+    found = finding("cost-some-regions")
+    verdicts = {case.label: case.verdict for case in found.cases}
+    assert verdicts["Massachusetts"] == "holds"
+    assert verdicts["Texas"] == "cannot be said"
+    assert verdicts["Louisiana"] == "does not hold"
+    assert finding("cost-some-regions", given={"tariff": 0.06}).cases[0].label == "the tariff given"
+    assert finding("cost-some-regions", given={"tariff": 0.05}).verdict == "does not hold"
+    assert finding("cost-some-regions", given={"tariff": 0.0}).verdict == "does not hold"
+
+
+def test_published_costs_of_listed_miners() -> None:
+    # CoinShares: all-in 96,100 (Q2 2024), 106,000 (Q3 2024), 137,800 (Q2 2025).
+    found = finding("cost-all-in")
+    assert found.found.value == 137_800
+    verdicts = {case.label: case.verdict for case in found.cases}
+    assert verdicts["all-in, 2024-Q2"] == "does not hold"
+    assert verdicts["all-in, 2024-Q3"] == "holds"
+    assert verdicts["cash, 2025-Q4"] == "does not hold"
+
+
+@pytest.mark.parametrize(
+    ("series", "verdict"),
+    [
+        ("CBECI map", "holds"),
+        ("Hashrate Index", "does not hold"),
+        ("CCAF survey", "cannot be said"),
+        ("MinerMetrics", "cannot be said"),
+    ],
+)
+def test_geography_depends_on_the_series(series: str, verdict: str) -> None:
+    assert finding("geography", series=series).verdict == verdict
+
+
+def test_migration_within_other_series() -> None:
+    assert finding("migration", series="CBECI map").verdict == "does not hold"
+    assert finding("migration", series="CCAF survey").verdict == "cannot be said"
+
+
+def test_control_depends_on_the_span() -> None:
+    since_halving = WEEKS.between(1713571767)
+    assert finding("control", since_halving).verdict == "does not hold"
+    before = WEEKS.between(None, 1713571767)
+    assert finding("control", before).verdict == "holds"
+    assert finding("control", WEEKS.part(slice(0, 5))).verdict == "cannot be said"
+
+
+def weeks_of(early: dict[str | None, int], late: dict[str | None, int]) -> CountTable:
+    day = 86_400
+    starts = [1262304000 + i * day for i in range(12)] + [1420070400 + i * day for i in range(12)]
+    return table_of([early] * 12 + [late] * 12, [0] * 24, range(24), starts)
+
+
+def test_hardware_needs_two_eras_with_names() -> None:
+    spread: dict[str | None, int] = {str(i): 9 for i in range(16)}
+    half: dict[str | None, int] = {"a": 72, "b": 72}
+    assert finding("hardware", weeks_of(spread, half)).verdict == "holds"
+    assert finding("hardware", weeks_of(half, spread)).verdict == "does not hold"
+    assert finding("hardware", weeks_of({None: 144}, half)).verdict == "cannot be said"
+
+
+def test_the_edge_market_grows_by_376_percent() -> None:
+    found = finding("edge-percent")
+    assert found.found.value == pytest.approx(376.5, abs=0.05)
+    forecast = finding("edge-forecast")
+    assert forecast.found.value == pytest.approx(21.55, abs=0.005)
+    assert forecast.claimed.value == pytest.approx(21.53, abs=0.005)
+
+
+def test_ai_by_market() -> None:
+    cases = {case.label: case.verdict for case in finding("ai").cases}
+    assert cases["cloud infrastructure: HHI"] == "holds"
+    assert cases["enterprise LLM API: largest three"] == "does not hold"
+    assert cases["enterprise LLM API: HHI"] == "cannot be said"
+    assert cases["OpenRouter: part of tokens to open-weight models"] == "holds"
+    assert finding("ai", market="ChatGPT app share").verdict == "cannot be said"
+
+
+def test_opposite_directions_cannot_be_said_from_two_dates() -> None:
+    found = finding("opposite", market="cloud infrastructure")
+    assert found.verdict == "cannot be said"
+    assert any("2 points; a trend test needs 10" in text for text in found.unsaid)
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ValueError, match="no claim 'nope'"):
+        evaluate(WEEKS, SOURCE, only=["nope"])
+    with pytest.raises(ValueError, match="no series 'nope'"):
+        finding("migration", series="nope")
+    with pytest.raises(ValueError, match="no series 'nope'"):
+        finding("geography", series="nope")
+    with pytest.raises(ValueError, match="no market 'nope'"):
+        finding("ai", market="nope")
+    with pytest.raises(EconomicsError, match="'nope' is no input"):
+        Assumptions().given({"nope": 1.0})
+    with pytest.raises(EconomicsError, match="finite"):
+        Assumptions().given({"tariff": math.nan})
+    with pytest.raises(EconomicsError, match="'tariff' has to be given"):
+        Assumptions().input("tariff")
+
+
+def test_what_ships_is_uncertain_where_nobody_knows() -> None:
+    inputs = shipped()
+    assert set(inputs) <= set(UNITS)
+    assert inputs["efficiency"].low < inputs["efficiency"].value < inputs["efficiency"].high
+    assert inputs["difficulty"].low == inputs["difficulty"].high
+    left_out = Assumptions().input("capital")
+    assert left_out.value == 0

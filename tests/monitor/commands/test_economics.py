@@ -1,0 +1,260 @@
+"""``cost``, ``claims`` and ``compare`` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzers.claims import CLAIMS, Case, Finding, Quantity
+from analyzers.intervals import UNKNOWN, Interval
+from monitor.cli import cli
+from monitor.report.claims import as_html, as_values
+from monitor.store.base import Step
+from monitor.store.sql import open_store
+from tests.support.blocks import extend, genesis
+
+NO_STORE = ("--store", "sqlite:////nonexistent/store.sqlite")
+
+
+def run(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(cli, arguments, input=stdin)
+
+
+def as_json(*arguments: str) -> Any:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store of forty blocks that says it is mainnet; its difficulty is that of regtest."""
+    path = tmp_path_factory.mktemp("store") / "store.sqlite"
+    opened = open_store(path, "mainnet")
+    opened.apply(Step([block.stored() for block in extend(genesis(), 40)]))
+    opened.close()
+    return f"sqlite:///{path}"
+
+
+def test_cost_of_a_fleet() -> None:
+    # 950 EH/s is a difficulty of 132.713 T: 97,160.54 USD, worked by hand.
+    difficulty = 950e18 * 600 / (2**48 / 65535)
+    found = as_json(
+        "cost",
+        *("--difficulty", str(difficulty), "--fees", "0.01", "--tariff", "0.07"),
+        *("--efficiency", "20", "--pue", "1.05", "--pool-fee", "0.02", "--capital", "15"),
+    )
+    assert found["cost"]["usd_per_btc"] == pytest.approx(97_160.54, abs=0.01)
+    assert found["cost"]["interval"] == pytest.approx([97_160.54] * 2, abs=0.01)
+    assert "earnings" not in found
+
+
+def test_cost_with_a_price() -> None:
+    # Hashrate Index, 2026-01-12: 38.85 USD/PH/day by the formula.
+    found = as_json(
+        "cost",
+        *("--difficulty", "148.26e12", "--fees", "0.0055", "--price", "91132"),
+        *("--tariff", "0.07", "--efficiency", "20", "--pue", "1"),
+    )
+    assert found["earnings"]["hashprice_usd_per_ph_day"] == pytest.approx(38.85, abs=0.005)
+    assert found["earnings"]["break_even_tariff_usd_per_kwh"] == pytest.approx(0.0809, abs=5e-5)
+    assert found["cost"]["probability_above_price"] == 0
+    assert found["cbeci"]["twh_per_year"]["lower"] < found["cbeci"]["twh_per_year"]["upper"]
+
+
+def test_cost_by_region_has_a_source_for_each() -> None:
+    found = as_json("cost", "--no-store")
+    costs = [row["median"] for row in found["regions"]]
+    assert costs == sorted(costs)
+    assert all(row["source"] and row["date"] for row in found["regions"])
+    assert all(row["interval"][0] < row["median"] < row["interval"][1] for row in found["regions"])
+    text = run("cost", "--no-store").output
+    assert "Paraguay" in text
+    assert "kWh per BTC" in text
+
+
+def test_cost_in_the_terminal() -> None:
+    text = run("cost", "--no-store", "--tariff", "0.05", "--price", "73000").output
+    for word in ("USD per BTC", "TWh a year", "if only this changes", "equal to the price"):
+        assert word in text
+    cheap = run("cost", "--no-store", "--tariff", "0.05", "--price", "1").output
+    assert "no machine of the table pays" in cheap
+
+
+def test_cost_takes_its_terms_from_the_store(store: str) -> None:
+    found = as_json("cost", "--store", store, "--tariff", "0.05")
+    inputs = {item["name"]: item for item in found["inputs"]}
+    assert inputs["difficulty"]["value"] == pytest.approx(4.6565e-10, rel=1e-4)
+    assert "block 40 of the store" in inputs["difficulty"]["source"]
+    assert inputs["subsidy"]["value"] == 50
+    assert inputs["difficulty"]["date"] != "-"
+    own = as_json("cost", "--store", store, "--tariff", "0.05", "--fees", "0.5")
+    assert {i["name"]: i["value"] for i in own["inputs"]}["fees"] == 0.5
+
+
+def test_cost_without_a_store_says_so() -> None:
+    result = run("cost", *NO_STORE, "--tariff", "0.05")
+    assert result.exit_code == 0
+    assert "using the table that ships" in result.stderr
+
+
+def test_cost_of_a_chain_whose_coins_cost_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    opened = open_store(path, "regtest")
+    opened.apply(Step([block.stored() for block in extend(genesis(), 2)]))
+    opened.close()
+    result = run("cost", "--store", f"sqlite:///{path}", "--network", "regtest")
+    assert result.exit_code == 1
+    assert "regtest" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("cost", "--tariff", "nan", "--no-store"),
+        ("cost", "--tariff", "-1"),
+        ("cost", "--pue", "0.5", "--no-store"),
+        ("cost", "--pool-fee", "1", "--no-store"),
+        ("cost", "--difficulty", "0"),
+        ("cost", "--price", "0"),
+        ("claims", "--claim", "nope"),
+        ("claims", "--series", "nope"),
+        ("claims", "--market", "nope"),
+        ("claims", "--difficulty", "inf"),
+        ("claims", "--from-store", "--history"),
+        ("compare",),
+        ("compare", "--series", "nope"),
+        ("compare", "/nonexistent/file.csv"),
+    ],
+)
+def test_mistakes_are_answered_in_plain_words(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_claims_as_json() -> None:
+    found = as_json("claims")["claims"]
+    assert [claim["slug"] for claim in found] == list(CLAIMS)
+    for claim in found:
+        assert claim["verdict"] in {"holds", "does not hold", "cannot be said"}
+        assert claim["sources"]
+        assert claim["turns"]
+
+
+def test_a_reader_sees_a_verdict_move() -> None:
+    def verdict(*given: str) -> str:
+        (found,) = as_json("claims", "--claim", "cost-united-states", *given)["claims"]
+        return str(found["verdict"])
+
+    assert verdict() == "cannot be said"
+    assert verdict("--tariff", "0.05") == "does not hold"
+    assert verdict("--efficiency", "30") == "holds"
+    (found,) = as_json("claims", "--claim", "control", "--from", "2024-04-20")["claims"]
+    assert found["verdict"] == "does not hold"
+    (found,) = as_json("claims", "--claim", "geography", "--series", "CBECI map")["claims"]
+    assert found["verdict"] == "holds"
+
+
+def test_claims_from_the_store(store: str) -> None:
+    found = as_json("claims", "--from-store", "--store", store, "--window", "10")["claims"]
+    by_slug = {claim["slug"]: claim for claim in found}
+    assert by_slug["control"]["verdict"] == "cannot be said"
+    assert by_slug["control"]["sources"] == ["blocks of the store"]
+    inputs = {item["name"]: item for item in by_slug["cost-united-states"]["inputs"]}
+    assert "of the store" in inputs["difficulty"]["source"]
+
+
+def test_claims_in_the_terminal() -> None:
+    short = run("claims").output
+    assert short.count("because") == len(CLAIMS)
+    assert "cannot show" not in short
+    whole = run("claims", "--full").output
+    for word in ("cannot show", "sources:", "if only this changes", "J/TH"):
+        assert word in whole
+
+
+def test_claims_as_a_page() -> None:
+    page = run("claims", "--html").output
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.count('<section class="claim"') == len(CLAIMS)
+    assert "<script" not in page
+
+
+HOSTILE = '<script>alert("x")</script>&\'"'
+
+
+def hostile(text: str) -> Finding:
+    return Finding(
+        slug=text,
+        claim=text,
+        said_by=text,
+        claimed=Quantity(1.0, text),
+        found=Quantity(float("nan"), "", text),
+        interval=UNKNOWN,
+        verdict="cannot be said",
+        because=text,
+        turns=text,
+        cases=(Case(text, Quantity(2.0, text), Interval(1, 3), "holds", text),),
+        sources=(text,),
+        unsaid=(text,),
+    )
+
+
+def test_everything_in_the_fragment_is_escaped() -> None:
+    fragment = as_html([hostile(HOSTILE)], heading=3)
+    assert "<script" not in fragment
+    assert 'alert("x")' not in fragment
+    assert "<h3>&lt;script&gt;" in fragment
+
+
+@given(st.text(max_size=40))
+def test_no_text_breaks_out_of_the_fragment(text: str) -> None:
+    plain = as_html([hostile("x")])
+    found = as_html([hostile("x" + text)])
+    assert found.count("<") == plain.count("<")
+    assert found.count('"') == plain.count('"')
+    json.dumps(as_values(hostile(text)), allow_nan=False)
+
+
+def test_compare_what_ships() -> None:
+    found = as_json("compare", "--series", "Hashrate Index")
+    assert [round(table["hhi"][0] * 10_000) for table in found["tables"]] == [1759, 1795, 1903]
+    assert found["movement"]["change"] == "rose"
+    names = as_json("compare", "--list")
+    assert "cloud infrastructure" in names
+    for name in names:
+        result = run("compare", "--series", name)
+        assert result.exit_code == 0, result.output
+        assert "source: " in result.output
+
+
+def test_compare_a_table_of_shares(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("date,entity,share\n2024,<b>,60%\n2025,<b>,40%\n2025,c,30%\n")
+    found = as_json("compare", str(tmp_path / "t.csv"))
+    assert [table["largest"] for table in found["tables"]] == [0.6, 0.4]
+    assert found["movement"]["direction"] == "unknown"
+
+
+def test_compare_counts() -> None:
+    result = run("compare", "-", stdin="a,60\nb,84\n")
+    assert "144" in result.output
+    found = json.loads(run("compare", "-", "--json", stdin="a,60\nb,84\n").stdout)
+    (table,) = found["tables"]
+    assert table["hhi_interval"][0] < table["hhi"] < table["hhi_interval"][1]
+
+
+def test_compare_names_a_bad_line(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,1\nb,much\n")
+    result = run("compare", str(tmp_path / "t.csv"))
+    assert result.exit_code == 2
+    assert "line 2" in result.stderr
+    (tmp_path / "u.csv").write_bytes(b"\xff\xfe\x00")
+    assert "UTF-8" in run("compare", str(tmp_path / "u.csv")).stderr
