@@ -79,7 +79,9 @@ class BlkFilesSettings(_Section):
     """The block files of a bitcoind, read without asking it."""
 
     dir: Path | None = Field(
-        None, description="The blocks folder: the one with blk00000.dat or later ones in it."
+        None,
+        description="The blocks folder, with blk00000.dat or later ones in it: the source "
+        "blkfiles, or the far past of a bitcoind node.",
     )
 
 

@@ -38,7 +38,7 @@ SHOW_AFTER: Final = 2.0
     "--blocks-dir",
     setting="blkfiles.dir",
     type=click.Path(path_type=Path),
-    help="The blocks folder of a bitcoind, for --source blkfiles.",
+    help="The blocks folder of a bitcoind: for --source blkfiles, or for the node's past.",
 )
 @setting_option(
     "--esplora",

@@ -151,7 +151,18 @@ def node_sources(settings: Settings) -> list[BlockSource]:
         )
         for found in find_local_node(settings.network)
     ]
-    return _numbered(nodes)
+    return _numbered([_with_files(node, settings) for node in nodes])
+
+
+def _with_files(node: BlockSource, settings: Settings) -> BlockSource:
+    """Let a node's past come from its block files, where the settings name them."""
+    if settings.blkfiles.dir is None:
+        return node
+    from monitor.sources.blkfiles import BlkFilesSource
+    from monitor.sources.paired import NodeWithFiles
+
+    blocks_dir = settings.blkfiles.dir.expanduser()
+    return NodeWithFiles(node, BlkFilesSource(blocks_dir, settings.network))
 
 
 def api_sources(settings: Settings) -> list[BlockSource]:
