@@ -15,11 +15,21 @@ MEDIAN_TIME_SPAN: Final = 11
 
 
 @dataclass(frozen=True, slots=True)
+class Milestone:
+    """The first block of a difficulty period that is known to be in the chain."""
+
+    height: int
+    hash: bytes
+    nbits: int
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkParams:
     """What distinguishes one network's header and subsidy rules from another's.
 
     Heights are those from which a rule binds; `magic` is the 4-byte message start that
-    also precedes each record of a blk file.
+    also precedes each record of a blk file. `milestone` is no rule of consensus: it tells the
+    chain from an easy one that somebody made up.
     """
 
     name: str
@@ -38,6 +48,7 @@ class NetworkParams:
     bech32_hrp: str = "bc"
     p2pkh_prefix: int = 0x00
     p2sh_prefix: int = 0x05
+    milestone: Milestone | None = None
 
     def subsidy(self, height: int) -> int:
         """Return the scheduled block subsidy at `height` in satoshi."""
@@ -61,6 +72,12 @@ MAINNET: Final = NetworkParams(
     bip34_height=227_931,
     bip65_height=388_381,
     bip66_height=363_725,
+    # 2026-07-25, from mempool.space through deadmanoz/merge-mining-research.
+    milestone=Milestone(
+        959_616,
+        bytes.fromhex("00000000000000000000eec74314bff05daf67223b96a1a2c3452ac418424d13")[::-1],
+        0x17023AD4,
+    ),
 )
 TESTNET3: Final = NetworkParams(
     name="testnet3",

@@ -18,7 +18,7 @@ from hashing.header import BlockHeader
 from hashing.params import NetworkParams
 from hashing.wire import CoinbaseTx
 from monitor.errors import NotFound, ProofError, SourceUnavailable
-from monitor.proof import prove
+from monitor.proof import prove, prove_beginning
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips
 from monitor.store.base import Step, StoredBlock
 
@@ -144,6 +144,8 @@ class Follower:
                 f"{offer.name}: its headers do not lead to its tip {best.height}; "
                 "it may be changing chains"
             )
+        if self._stored is None:
+            self._check_beginning(chain, offer, target)
         yield from self._blocks_to(chain, offer, target)
         for ref in stale:
             try:
@@ -215,6 +217,19 @@ class Follower:
                 raise NotFound(f"the source has no header at height {start + len(headers)}")
             headers += more
         return headers[:count]
+
+    def _check_beginning(self, chain: HeaderChain, offer: Offer, target: ChainEntry) -> None:
+        """Hold a chain that nothing is stored of yet against what is known of its network."""
+        known = self._params.milestone
+        if known is None:
+            return
+        if offer.capabilities.public and target.height < known.height:
+            raise SourceUnavailable(
+                f"{offer.name}: its tip {target.height} is below block {known.height}, which is "
+                f"known to be in {self._params.name}; it is far behind, or another chain"
+            )
+        first = chain.path(None, target)[0]
+        prove_beginning(first, chain.ancestor(target, known.height), self._params, offer.name)
 
     # -- blocks
 

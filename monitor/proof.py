@@ -13,6 +13,7 @@ from hashing.chain import ChainEntry
 from hashing.errors import WireError
 from hashing.header import HEADER_SIZE, hash_to_hex
 from hashing.params import NetworkParams
+from hashing.target import decode_nbits
 from hashing.wire import MAX_BLOCK_SIZE, CoinbaseTx, merkle_root, parse_coinbase, root_from_branch
 from monitor.errors import ProofError
 from monitor.sources.base import SourceBlock
@@ -34,6 +35,10 @@ REASONS: Final = (
 """Why a block is refused: a header rule of `hashing.chain`, another block than was asked for,
 bytes that are no coinbase, a coinbase that does not belong to the header, a height in it that
 is not the block's (BIP34), or a stranger's coinbase without proof."""
+
+
+EASIEST: Final = 16
+"""How many times easier than the milestone a chain may begin above it."""
 
 
 def prove(
@@ -70,6 +75,44 @@ def prove(
     if binding and not coinbase.script_sig.startswith(push_height(entry.height)):
         raise ProofError("height", f"{name}: the coinbase does not begin with its height (BIP34)")
     return ("header" if root is None else "coinbase"), coinbase
+
+
+def prove_beginning(
+    first: ChainEntry, milestone: ChainEntry | None, params: NetworkParams, name: str
+) -> None:
+    """Check what an empty store would take on trust: that a chain is the network's own.
+
+    A chain that passes the network's milestone holds it. One that begins above has at least
+    1/16 of the milestone's difficulty: to make up a day of it takes the work of nine blocks.
+
+    Parameters
+    ----------
+    first:
+        The oldest header of the chain, the first of a difficulty period.
+    milestone:
+        The chain's header at the milestone's height, None if it does not reach down or up to it.
+
+    Raises
+    ------
+    ProofError
+        With the reason ``link`` or ``pow``.
+    """
+    known = params.milestone
+    if known is None:
+        return
+    if milestone is not None and milestone.hash != known.hash:
+        raise ProofError(
+            "link",
+            f"{name}: its block {known.height} is {hash_to_hex(milestone.hash)}, on "
+            f"{params.name} it is {hash_to_hex(known.hash)}",
+        )
+    easiest = decode_nbits(known.nbits) * EASIEST
+    if first.height > known.height and decode_nbits(first.header.nbits) > easiest:
+        raise ProofError(
+            "pow",
+            f"{name}: its block {first.height} is over {EASIEST} times easier than "
+            f"block {known.height}; this is not {params.name}",
+        )
 
 
 def _plausible(block: SourceBlock) -> bool:

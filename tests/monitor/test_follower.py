@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from analyzers.model import Attribution, Label
 from hashing.header import BlockHeader
-from hashing.params import REGTEST
+from hashing.params import REGTEST, Milestone, NetworkParams
 from hashing.wire import CoinbaseTx
 from monitor.errors import NotFound, ProofError, SourceUnavailable
 from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer
@@ -76,10 +76,10 @@ class Scripted:
         raise AssertionError(wanted)
 
 
-def make(store: SqlStore, catch_up: int = 10_000) -> Follower:
+def make(store: SqlStore, catch_up: int = 10_000, params: NetworkParams = REGTEST) -> Follower:
     tip, first = store.tip(), store.first_height()
     stored = None if tip is None or first is None else (first, tip)
-    return Follower(REGTEST, attribute, catch_up, stored, now)
+    return Follower(params, attribute, catch_up, stored, now)
 
 
 def drive(
@@ -120,6 +120,31 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 @pytest.fixture(scope="module")
 def chain() -> list[Mined]:
     return extend(genesis(), 160)
+
+
+def knowing(block: Mined) -> NetworkParams:
+    """Regtest parameters with a block that is known to be in the chain."""
+    milestone = Milestone(block.height, block.header.hash, block.header.nbits)
+    return dataclasses.replace(REGTEST, milestone=milestone)
+
+
+def test_a_made_up_chain_does_not_begin_a_store(store: SqlStore, chain: list[Mined]) -> None:
+    params = knowing(extend(chain[99], 1, tag=b"/the real one/")[0])
+    with pytest.raises(ProofError, match="its block 101") as refusal:
+        drive(make(store, params=params), Scripted(chain), store)
+    assert refusal.value.reason == "link"
+    assert store.tip() is None
+    drive(make(store, params=knowing(chain[100])), Scripted(chain), store)
+    assert store.tip() == chain[-1].ref
+
+
+def test_a_stranger_must_have_reached_what_is_known(store: SqlStore, chain: list[Mined]) -> None:
+    params = knowing(extend(chain[-1], 1)[0])
+    with pytest.raises(SourceUnavailable, match="far behind"):
+        drive(make(store, params=params), Scripted(chain), store)
+    own = Offer("node", Capabilities(batch=50, headers_batch=500))
+    drive(make(store, params=params), Scripted(chain), store, offer=own)
+    assert store.tip() == chain[-1].ref
 
 
 def test_it_catches_up_only_as_far_as_asked(store: SqlStore, chain: list[Mined]) -> None:

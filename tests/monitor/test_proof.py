@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from analyzers.model import Label
 from hashing.build import build_block, build_coinbase
-from hashing.chain import HeaderChain
+from hashing.chain import ChainEntry, HeaderChain
 from hashing.errors import WireError
 from hashing.header import BlockHeader
-from hashing.params import REGTEST
+from hashing.params import MAINNET, REGTEST
 from hashing.wire import TxOut, merkle_branch, merkle_root, parse_coinbase
 from monitor.errors import ProofError
-from monitor.proof import REASONS, prove
+from monitor.proof import REASONS, prove, prove_beginning
 from monitor.sources.base import BlockRef, SourceBlock
 from tests.support.blocks import PAYOUT, extend, genesis
 
@@ -154,3 +154,48 @@ def _txid(coinbase: bytes) -> bytes | None:
         return parse_coinbase(coinbase).txid
     except WireError:
         return None
+
+
+MILESTONE = MAINNET.milestone
+
+
+def first_of_period(height: int, nbits: int) -> ChainEntry:
+    header = dataclasses.replace(BLOCK.header, nbits=nbits)
+    return ChainEntry(height, header.hash, header, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("height", "nbits", "refused"),
+    [
+        (959_616, 0x1D00FFFF, False),  # its hash decides
+        (961_632, 0x17023AD4, False),
+        (961_632, 0x1723AD40, False),  # sixteen times easier
+        (961_632, 0x1723AD41, True),
+        (961_632, 0x1D00FFFF, True),
+        (822_528, 0x1D00FFFF, False),
+    ],
+)
+def test_a_chain_above_the_milestone_is_not_much_easier(
+    height: int, nbits: int, refused: bool
+) -> None:
+    first = first_of_period(height, nbits)
+    if not refused:
+        prove_beginning(first, None, MAINNET, "api")
+        return
+    with pytest.raises(ProofError, match="easier") as refusal:
+        prove_beginning(first, None, MAINNET, "api")
+    assert refusal.value.reason == "pow"
+
+
+def test_a_chain_that_passes_the_milestone_holds_it() -> None:
+    assert MILESTONE is not None
+    first = first_of_period(957_600, 0x1D00FFFF)
+    other = first_of_period(MILESTONE.height, MILESTONE.nbits)
+    with pytest.raises(ProofError, match="959616") as refusal:
+        prove_beginning(first, other, MAINNET, "api")
+    assert refusal.value.reason == "link"
+    prove_beginning(first, dataclasses.replace(other, hash=MILESTONE.hash), MAINNET, "api")
+
+
+def test_networks_without_a_milestone_begin_anywhere() -> None:
+    prove_beginning(first_of_period(2016, 0x207FFFFF), None, REGTEST, "api")
