@@ -24,9 +24,9 @@ from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
 from monitor.sources.bitcoind_blocks import BlockReader, RestLevel, probe_rest
 from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_find import resolve
-from monitor.sources.bitcoind_reply import Fields, as_hash, as_list, printable
 from monitor.sources.bitcoind_rpc import RpcError
 from monitor.sources.gather import gather
+from monitor.sources.reply import Fields, as_hash, as_list, printable
 from monitor.sources.zmq import (
     BlockHints,
     Publication,

@@ -13,9 +13,9 @@ from hashing.wire import MAX_BLOCK_SIZE, BlockPrefix, parse_block, read_block_pr
 from monitor.errors import BadReply, NotFound, SourceUnavailable
 from monitor.sources.base import BlockRef, SourceBlock, Want
 from monitor.sources.bitcoind_client import NodeClient
-from monitor.sources.bitcoind_reply import Fields, as_bytes, as_hash, parse_json, printable
 from monitor.sources.bitcoind_rest import RestReply
 from monitor.sources.gather import gather
+from monitor.sources.reply import Fields, as_bytes, as_hash, parse_json, printable
 
 _HEADERS_PER_REQUEST: Final = 2000
 _PART_SIZES: Final = (1_000, 20_000)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import aiohttp
 
 from monitor.errors import BadReply, SourceRefused, SourceUnavailable
-from monitor.sources.bitcoind_reply import printable
+from monitor.sources.reply import printable
 
 _ANSWERS: Final = {200, 400, 404}
 

@@ -21,7 +21,7 @@ from urllib.parse import SplitResult
 from bitcoinrpc.authproxy import AuthServiceProxy, JSONRPCException
 
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
-from monitor.sources.bitcoind_reply import printable
+from monitor.sources.reply import printable
 
 MAX_REPLY: Final = 16 << 20
 """Bytes of the largest reply that is read: a full block in hex has half of it."""

@@ -16,8 +16,8 @@ from hashing.header import BlockHeader, hash_to_hex, sha256d
 from hashing.wire import MAX_BLOCK_SIZE
 from monitor.errors import BadReply
 from monitor.sources.base import BlockRef
-from monitor.sources.bitcoind_reply import Fields, as_bytes, as_hash, as_list, parse_json, printable
 from monitor.sources.esplora_http import ApiClient
+from monitor.sources.reply import Fields, as_bytes, as_hash, as_list, parse_json, printable
 
 Dialect = Literal["esplora", "mempool"]
 PAGE: Final[dict[Dialect, int]] = {"esplora": 10, "mempool": 15}

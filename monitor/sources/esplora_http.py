@@ -14,7 +14,7 @@ from yarl import URL
 
 from monitor import __version__
 from monitor.errors import BadReply, ConfigError, NotFound, SourceRefused, SourceUnavailable
-from monitor.sources.bitcoind_reply import printable
+from monitor.sources.reply import printable
 
 IN_FLIGHT: Final = 4
 """Requests at a time."""

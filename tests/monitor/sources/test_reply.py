@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import BadReply
-from monitor.sources.bitcoind_reply import (
+from monitor.sources.reply import (
     Fields,
     as_bytes,
     as_hash,

@@ -1,4 +1,4 @@
-"""Checked access to what a node says: every field is looked at before it is used."""
+"""Checked access to what a source says: every field is looked at before it is used."""
 
 from __future__ import annotations
 
