@@ -141,24 +141,24 @@ def _check(  # noqa: PLR0917
     cuts = [len(words) * i // threads for i in range(threads)] + [len(words)]
 
     def check_part(part: tuple[int, int]) -> tuple[int, Counter[int]]:
-        parent = np.zeros((1, 8), np.uint32)
+        digests = np.zeros((_CHUNK + 1, 32), np.uint8)
+        hashes = digests.view("<u4")
         if part[0]:
-            parent[0] = np.frombuffer(_header(words, part[0] - 1).hash, "<u4")
-        digests = np.empty((_CHUNK, 32), np.uint8)
+            hashes[0] = np.frombuffer(_header(words, part[0] - 1).hash, "<u4")
         pairs = np.empty((_CHUNK, 2), np.uint32)
         runs: Counter[int] = Counter()
         for low in range(*part, _CHUNK):
             high = min(low + _CHUNK, part[1])
-            digest_into(words[low:high].view(np.uint8), digests[: high - low], kernel)
-            hashes = digests.view("<u4")
-            bad, used = first_bad(words, hashes, low, high, parent, rules, retargets, pairs)
-            for nbits, count in pairs[:used].tolist():
-                runs[nbits] += count
+            count = high - low
+            digest_into(words[low:high].view(np.uint8), digests[1 : count + 1], kernel)
+            bad, used = first_bad(words, hashes, low, high, rules, retargets, pairs)
+            for nbits, number in pairs[:used].tolist():
+                runs[nbits] += number
             if bad >= 0:
                 return bad, runs
-            parent[0] = hashes[high - low - 1]
+            hashes[0] = hashes[count]
             if on_progress:
-                on_progress(high - low)
+                on_progress(count)
         return -1, runs
 
     parts = list(itertools.pairwise(cuts))

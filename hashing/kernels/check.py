@@ -54,10 +54,10 @@ def decode_into(nbits: Any, target: Any) -> Any:
 @njit(nogil=True, cache=True, forceinline=True)
 def is_above(numbers: Any, i: Any, target: Any) -> Any:
     """Say whether number `i`, eight words from the lowest, is above `target`."""
-    for j in range(7, -1, -1):
-        if numbers[i, j] != target[0, j]:
-            return numbers[i, j] > target[0, j]
-    return False
+    j = np.uint64(7)
+    while j > 0 and numbers[i, j] == target[0, j]:
+        j -= np.uint64(1)
+    return numbers[i, j] > target[0, j]
 
 
 @njit(nogil=True, cache=True)
@@ -104,13 +104,13 @@ def is_child(words: Any, i: Any, hashes: Any, parent: Any) -> Any:
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def keeps_nbits(words: Any, i: Any, above: Any, ordinary: Any, rules: Any) -> Any:
-    """Say whether the nBits of header `i` follow the rule within a difficulty period."""
+def keeps_nbits(nbits: Any, before: Any, gap: Any, ordinary: Any, rules: Any) -> Any:
+    """Say whether `nbits` follow the rule within a period, `gap` seconds after the parent."""
     if rules.min_difficulty_after < 0 or rules.no_retarget:
-        return words[i, NBITS] == words[above, NBITS]
-    if np.int64(words[i, TIME]) - np.int64(words[above, TIME]) > rules.min_difficulty_after:
-        return words[i, NBITS] == rules.pow_limit
-    return ordinary < 0 or words[i, NBITS] == ordinary
+        return nbits == before
+    if gap > rules.min_difficulty_after:
+        return nbits == rules.pow_limit
+    return ordinary < 0 or nbits == ordinary
 
 
 @njit(nogil=True, cache=True, forceinline=True)
@@ -128,20 +128,19 @@ def has_good_version(version: Any, height: Any, rules: Any) -> Any:
 @njit(nogil=True, cache=True)
 def first_bad(  # noqa: PLR0917
     words: Any,
-    digests: Any,
+    hashes: Any,
     low: Any,
     high: Any,
-    parent: Any,
     rules: Any,
     retargets: Any,
     runs: Any,
 ) -> Any:
     """Return the index of the first header in ``[low, high)`` that breaks a rule, or -1.
 
-    `words` are all headers, ``uint32[N, 20]``; `digests` the hashes of those from `low` on,
-    ``uint32[M, 8]``; `parent` the hash of the one before, ``uint32[1, 8]``. `retargets` are
-    the nBits at each start of a difficulty period after the first header. `runs` receives
-    nBits and number of headers in a row; the second result counts these.
+    `words` are all headers, ``uint32[N, 20]``; `hashes` those of the header before `low` and
+    of all from there on, ``uint32[M, 8]``. `retargets` are the nBits at each start of a difficulty
+    period after the first header. `runs` receives nBits and number of headers in a row; the
+    second result counts these.
     """
     target, limit = np.zeros((1, 8), np.uint32), np.zeros((1, 8), np.uint32)
     decode_into(np.uint32(rules.pow_limit), limit)
@@ -154,25 +153,22 @@ def first_bad(  # noqa: PLR0917
         i = low + k
         # Numba lets unsigned indices pass without a look at negative ones.
         at, near = np.uint64(i), np.uint64(k)
-        height, nbits, time = rules.start + i, words[at, NBITS], words[at, TIME]
+        height, nbits = rules.start + i, words[at, NBITS]
         starts_period = height % RETARGET_INTERVAL == 0
         if run < 0 or nbits != known:
             known, run = nbits, run + 1
             valid = decode_into(nbits, target) and not is_above(target, 0, limit)
             runs[run, 0], runs[run, 1] = nbits, 0
-        good = valid and not is_above(digests, near, target)
+        good = valid and not is_above(hashes, near + np.uint64(1), target)
         if good and i > 0:
             above = at - np.uint64(1)
-            if k > 0:
-                good = is_child(words, at, digests, near - np.uint64(1))
-            else:
-                good = is_child(words, at, parent, 0)
+            gap = np.int64(words[at, TIME]) - np.int64(words[above, TIME])
+            good = is_child(words, at, hashes, near)
             if starts_period and not rules.no_retarget:
                 good &= nbits == retargets[height // RETARGET_INTERVAL - periods_before]
-                late = np.int64(time) >= np.int64(words[above, TIME]) - MAX_TIMEWARP
-                good &= late or not rules.timewarp
+                good &= gap >= -MAX_TIMEWARP or not rules.timewarp
             else:
-                good &= keeps_nbits(words, at, above, ordinary, rules)
+                good &= keeps_nbits(nbits, words[above, NBITS], gap, ordinary, rules)
             good &= in_time[near]
             good &= has_good_version(np.int32(words[at, 0]), height, rules)
         if not good:
