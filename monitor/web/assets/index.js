@@ -13,7 +13,7 @@ const NEWS_EVERY = 20_000;
 const MEASURES = {
   effective: {
     name: "Effective number",
-    label: "Effective number of pools over time",
+    label: "Effective number over time",
     of: (p) => p.effective,
     show: (v) => v.toFixed(1),
   },
@@ -26,7 +26,7 @@ const MEASURES = {
   },
   third: {
     name: "Chance of a third",
-    label: "Probability that one pool holds more than a third, over time",
+    label: "Probability that one holds more than a third, over time",
     of: (p) => ({ value: p.any_above_third, low: null, high: null }),
     show: (v, axis) => (axis ? percent(v, 0) : chance(v)),
   },
@@ -92,7 +92,7 @@ function showShares(shares, found) {
     + `${plural(shares.unattributed, "block")} unknown. Dashed line: a third.`);
   const more = byId("shares-more");
   more.hidden = list.length <= FIRST;
-  setText(more, state.all ? "Show fewer" : `Show all ${list.length} pools`);
+  setText(more, state.all ? "Show fewer" : `Show all ${list.length}`);
 }
 
 const posterior = (figure) => Object.entries(figure.posterior)
@@ -103,12 +103,12 @@ function showConcentration(found) {
   setText(byId("concentration-caption"), `In the same ${plural(found.blocks, "block")} as above.`);
   const top = (n) => found.ratios.find((ratio) => ratio.top === n);
   const rows = [
-    ["Effective number of pools", decimal(found.effective.value), `${decimal(found.effective.low)} to ${decimal(found.effective.high)}`],
+    ["Effective number", decimal(found.effective.value), `${decimal(found.effective.low)} to ${decimal(found.effective.high)}`],
     ["HHI", (found.hhi.value ?? 0).toFixed(3), `${(found.hhi.low ?? 0).toFixed(3)} to ${(found.hhi.high ?? 0).toFixed(3)}`],
-    ["Pools that reach half", String(found.nakamoto_half.observed ?? "–"), posterior(found.nakamoto_half)],
-    ["Pools that reach a third", String(found.nakamoto_third.observed ?? "–"), posterior(found.nakamoto_third)],
+    ["Fewest that reach half", String(found.nakamoto_half.observed ?? "–"), posterior(found.nakamoto_half)],
+    ["Fewest that reach a third", String(found.nakamoto_third.observed ?? "–"), posterior(found.nakamoto_third)],
     ["Largest three together", percent(top(3).value), range(top(3).low, top(3).high)],
-    ["One pool above a quarter", chance(found.any_above_quarter), `third: ${chance(found.any_above_third)} · half: ${chance(found.any_above_half)}`],
+    ["One above a quarter", chance(found.any_above_quarter), `third: ${chance(found.any_above_third)} · half: ${chance(found.any_above_half)}`],
   ];
   keyed(byId("concentration"), rows, ([name]) => name,
     ([name]) => el("div", {}, el("dt", {}, name), el("dd", {}), el("dd", { class: "note" })),
