@@ -69,7 +69,9 @@ def main() -> int:
         passed = _run(*pytest)
     else:
         checks = [_run(*check) for check in CHECKS]
-        passed = _run(*pytest, "--cov", "--cov-report=term:skip-covered") and all(checks)
+        passed = _run(*pytest, "--cov", "--cov-report=term:skip-covered", "--durations=25") and all(
+            checks
+        )
     for marker in left_out:
         packages = " ".join(DEBIAN_PARTS[marker][1])
         print(f"left out: the {marker} suite; it needs the Debian package {packages}")
