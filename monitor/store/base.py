@@ -39,6 +39,34 @@ class StoredBlock:
     first_seen: int | None = None
 
 
+class BlockRow(NamedTuple):
+    """A proved block as the store keeps it, of plain values: cheap to make and to send about.
+
+    Make it with `monitor.store.rows.to_row`, or of parts: `proof` is an index into
+    `monitor.store.rows.PROOFS`, `evidence` what `monitor.store.rows.evidence_json` returns.
+    Names stand for themselves: the store gives them their numbers.
+    """
+
+    height: int
+    hash: bytes
+    stale: bool
+    time: int
+    header: bytes
+    coinbase: bytes | None
+    proof: int
+    source: str
+    label: str | None
+    label_source: str | None
+    tx_count: int | None
+    size: int | None
+    first_seen: int | None
+    pool: str | None
+    rule: str
+    conflicts: int
+    evidence: str
+    registry: str
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One atomic change of the store.
@@ -103,6 +131,12 @@ class BlockStore(Protocol):
 
     def apply(self, step: Step) -> None:
         """Apply `step` in one transaction; what it holds is on disk when this returns."""
+
+    def append(self, chain: Sequence[BlockRow]) -> None:
+        """Extend the active chain by consecutive blocks in one transaction, as `apply` does.
+
+        The way for many blocks: thousands at once cost the least each.
+        """
 
     def reattribute(self, blocks: Sequence[tuple[bytes, Attribution]]) -> int:
         """Give blocks (by hash) a new attribution and keep the former; return how many changed."""

@@ -9,8 +9,9 @@ from typing import Any, Final
 from sqlalchemy.engine import Row
 
 from analyzers.model import Attribution, Evidence, Label, Where
+from hashing.header import BlockHeader
 from monitor.sources.base import BlockRef
-from monitor.store.base import ProofLevel, StoredBlock
+from monitor.store.base import BlockRow, ProofLevel, StoredBlock
 
 PROOFS: Final[tuple[ProofLevel, ...]] = ("header", "coinbase")
 """Proof levels by the number that stands for them."""
@@ -22,25 +23,55 @@ Number = Callable[[str, str], int]
 """(table, name) -> the number that stands for the name."""
 
 
-def to_row(block: StoredBlock, time: int, number: Number) -> dict[str, Any]:
-    """Return `block` as a row; `time` is that of its header."""
-    label = block.label
-    return {
-        "height": block.ref.height,
-        "hash": block.ref.hash,
-        "stale": block.stale,
-        "time": time,
-        "header": block.header,
-        "coinbase": block.coinbase_tx,
-        "proof": PROOFS.index(block.proof),
-        "source_id": number("source", block.source),
-        "label": label.pool if label else None,
-        "label_source_id": number("source", label.source) if label else None,
-        "tx_count": block.tx_count,
-        "size": block.size,
-        "first_seen": block.first_seen,
-        **attribution_row(block.attribution, number),
-    }
+STORED: Final = (
+    *("height", "hash", "stale", "time", "header", "coinbase", "proof", "source_id", "label"),
+    *("label_source_id", "tx_count", "size", "first_seen", "pool_id", "rule", "conflicts"),
+    *("evidence", "registry_id"),
+)
+"""Columns of the table ``block`` in the order of a `BlockRow`."""
+
+
+def to_row(block: StoredBlock) -> BlockRow:
+    """Return `block` as a row."""
+    label, attribution = block.label, block.attribution
+    return BlockRow(
+        block.ref.height,
+        block.ref.hash,
+        block.stale,
+        BlockHeader.parse(block.header).time,
+        block.header,
+        block.coinbase_tx,
+        PROOFS.index(block.proof),
+        block.source,
+        label.pool if label else None,
+        label.source if label else None,
+        block.tx_count,
+        block.size,
+        block.first_seen,
+        attribution.pool,
+        attribution.rule,
+        len(attribution.conflicts),
+        evidence_json(attribution),
+        attribution.registry_version,
+    )
+
+
+def numbered(row: BlockRow, number: Number) -> tuple[Any, ...]:
+    """Return the values of `row` for the columns `STORED`."""
+    source, label, label_source = row[7:10]
+    pool, rule, conflicts, evidence, registry = row[13:]
+    return (
+        *row[:7],
+        number("source", source),
+        label,
+        None if label_source is None else number("source", label_source),
+        *row[10:13],
+        None if pool is None else number("pool", pool),
+        rule,
+        conflicts,
+        evidence,
+        number("registry", registry),
+    )
 
 
 def attribution_row(attribution: Attribution, number: Number) -> dict[str, Any]:
@@ -50,15 +81,18 @@ def attribution_row(attribution: Attribution, number: Number) -> dict[str, Any]:
         "pool_id": None if pool is None else number("pool", pool),
         "rule": attribution.rule,
         "conflicts": len(attribution.conflicts),
-        "evidence": json.dumps(
-            [
-                [_evidence_row(e) for e in part]
-                for part in (attribution.evidence, attribution.conflicts)
-            ],
-            separators=(",", ":"),
-        ),
+        "evidence": evidence_json(attribution),
         "registry_id": number("registry", attribution.registry_version),
     }
+
+
+def evidence_json(attribution: Attribution) -> str:
+    """Return evidence and conflicts as the store keeps them."""
+    parts = (attribution.evidence, attribution.conflicts)
+    return _encode([[_evidence_row(entry) for entry in part] for part in parts])
+
+
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def from_row(row: Row[Any], names: Mapping[str, Mapping[int, str]]) -> StoredBlock:

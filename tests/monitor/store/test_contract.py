@@ -14,6 +14,7 @@ from monitor.errors import StoreError
 from monitor.sources.base import BlockRef
 from monitor.store import tables
 from monitor.store.base import Reorg, Step
+from monitor.store.rows import to_row
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis, refs
 
@@ -75,6 +76,41 @@ def test_more_blocks_than_one_statement_takes(store: SqlStore, chain: list[Mined
     store.apply(Step([block.stored() for block in long]))
     assert [block.ref for block in store.blocks(0, 10_000)] == refs([*chain, *long])
     assert len(store.headers(0, 10_000)) == 1112
+
+
+def test_appending_in_bulk_stores_what_a_step_does(url: str, chain: list[Mined]) -> None:
+    blocks = [block.stored() for block in chain]
+    labelled = dataclasses.replace(
+        extend(chain[-1], 1)[0].stored(pool=None), label=Label("f2pool", "a list"), first_seen=7
+    )
+    batch = [to_row(block) for block in (*blocks, labelled)]
+    with closing(open_store(url, "regtest")) as store:
+        store.append(batch[:5])
+        store.append(batch[:8])
+        store.append(batch)
+        store.append(batch)
+        store.append([])
+        assert list(store.blocks(0, 99)) == [*blocks, labelled]
+        assert store.counts() == (13, 0, 0, 0)
+
+
+def test_appending_in_bulk_makes_a_stale_block_active(
+    store: SqlStore, chain: list[Mined], branch: list[Mined]
+) -> None:
+    store.apply(Step(stale=[branch[0].stored(stale=True)]))
+    store.apply(Step(rollback_to=8))
+    store.append([to_row(block.stored()) for block in branch])
+    assert active(store) == refs(chain[:8]) + refs(branch)
+
+
+def test_bulk_that_does_not_continue_the_chain_is_refused_whole(
+    store: SqlStore, chain: list[Mined]
+) -> None:
+    longer = [to_row(block.stored()) for block in extend(chain[-1], 5)]
+    for blocks in (longer[1:], [longer[0], *longer[2:]], longer[::-1]):
+        with pytest.raises(StoreError, match="do not continue"):
+            store.append(blocks)
+    assert active(store) == refs(chain)
 
 
 def test_a_reorg_keeps_the_stale_blocks(
