@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import numba
 import numpy as np
@@ -27,6 +27,8 @@ Shape = Literal["scan", "headers", "nodes"]
 SIZES: Final = {"headers": 80, "nodes": 64}
 """Bytes of a message, for the shapes that hash messages."""
 _TRIED: Final = 3
+_KEPT: Final = 8
+"""Choices in the file: a home directory may serve several processors."""
 _ROUNDS: Final = 200
 _MESSAGES: Final = 1 << 12
 _NONCES: Final = 1 << 16
@@ -125,21 +127,26 @@ def _key() -> str:
 
 def _recall() -> dict[str, str]:
     """Return what was remembered for this processor, software and Numba; nothing if unreadable."""
+    known = _read().get(_key())
+    return known if isinstance(known, dict) else {}
+
+
+def _read() -> dict[str, Any]:
     try:
         content = json.loads(_file().read_text())
-        known = content[_key()]
-        return {shape: str(known[shape]) for shape in get_args(Shape) if shape in known}
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError):
         return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _remember(chosen: dict[str, str]) -> None:
     """Write the choice whole or not at all; where that cannot be, it is measured again."""
-    path = _file()
+    key, path = _key(), _file()
+    others = [(other, known) for other, known in _read().items() if other != key]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            json.dump({_key(): chosen}, file)
+            json.dump(dict([*others[1 - _KEPT :], (key, chosen)]), file)
         os.replace(file.name, path)
     except OSError:
         return

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
@@ -41,6 +41,13 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _http(value: str) -> str:
+    """Return a URL that is empty or of HTTP."""
+    if value and urlsplit(value).scheme not in {"http", "https"}:
+        raise ValueError("must begin with http:// or https://")
+    return value
+
+
 class WebSettings(_Section):
     """The agent's own web server."""
 
@@ -70,9 +77,7 @@ class NodeSettings(_Section):
     @field_validator("url")
     @classmethod
     def _http_url(cls, value: str) -> str:
-        if value and urlsplit(value).scheme not in {"http", "https"}:
-            raise ValueError("must begin with http:// or https://")
-        return value
+        return _http(value)
 
 
 class BlkFilesSettings(_Section):
@@ -125,7 +130,40 @@ class HashrateSettings(_Section):
     interval: float = Field(
         86_400.0, ge=60, description="Seconds between measurements; the first is at start."
     )
-    seconds: float = Field(1.0, gt=0, le=60, description="Seconds that one measurement takes.")
+    seconds: float = Field(1.0, ge=0.05, le=60, description="Seconds that one measurement takes.")
+
+
+class EconomicsSettings(_Section):
+    """What the agent's figures of cost are for; no chain tells these."""
+
+    tariffs: tuple[Annotated[float, Field(gt=0, le=100)], ...] = Field(
+        (0.05, 0.07, 0.09),
+        max_length=20,
+        description="Tariffs (USD per kWh) to export the electricity behind a bitcoin at.",
+    )
+    efficiencies: tuple[Annotated[float, Field(gt=0, le=1e9)], ...] = Field(
+        (15.0, 20.0, 30.0),
+        max_length=20,
+        description="Machines (joules per terahash) to export energy and cost for.",
+    )
+    pue: float = Field(1.1, ge=1, le=10, description="Power at the meter over the machines'.")
+    price_usd: float | None = Field(
+        None, gt=0, lt=1e12, description="USD per BTC, where no source of it is set."
+    )
+    price_url: str = Field(
+        "", description="Where to ask for the price (JSON over HTTP); empty asks nobody."
+    )
+    price_field: str = Field(
+        "USD", min_length=1, description="Where the price stands in the answer, with dots between."
+    )
+    price_interval: float = Field(
+        600.0, ge=60, description="Seconds between questions for the price."
+    )
+
+    @field_validator("price_url")
+    @classmethod
+    def _http_url(cls, value: str) -> str:
+        return _http(value)
 
 
 class Settings(BaseSettings):
@@ -170,6 +208,9 @@ class Settings(BaseSettings):
     sample: SampleSettings = Field(SampleSettings(), description="The built-in sample.")
     rehearsal: RehearsalSettings = Field(RehearsalSettings(), description="The rehearsal chain.")
     hashrate: HashrateSettings = Field(HashrateSettings(), description="Local hash rate.")
+    economics: EconomicsSettings = Field(
+        EconomicsSettings(), description="Tariffs, machines and price of the figures of cost."
+    )
 
     @field_validator("network")
     @classmethod
@@ -253,4 +294,5 @@ def public_settings(settings: Settings) -> dict[str, Any]:
     values["esplora"]["urls"] = [public_url(url) for url in values["esplora"]["urls"]]
     for node in values["bitcoind"]:
         node["url"] = public_url(node["url"])
+    values["economics"]["price_url"] = public_url(values["economics"]["price_url"])
     return values

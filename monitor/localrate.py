@@ -49,9 +49,9 @@ async def measure_local_rate(seconds: float) -> LocalRate:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        preexec_fn=lambda: os.nice(NICENESS),
     )
     try:
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         output, _ = await asyncio.wait_for(process.communicate(), TIMEOUT)
     finally:
         if process.returncode is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.commands.first_use import announce_first_use
 from monitor.commands.options import settings_options
 from monitor.config import Settings
 from monitor.errors import ConfigError, StoreError
@@ -71,8 +72,8 @@ def command(
     from hashing.hashrate import measure, measure_hashlib
 
     counts = threads or tuple(sorted({1, _cores()}))
-    with _saying("compiling kernels for this processor (once) and choosing the best"):
-        best = choice.best("scan")
+    announce_first_use("scan")
+    best = choice.best("scan")
     names = _resolve(kernels or ("all",), best)
     results = []
     hashlib_rate = measure_hashlib(seconds * _HASHLIB_PART)

@@ -16,6 +16,7 @@ import click
 
 from hashing.header import HEADER_SIZE, hash_to_hex
 from hashing.params import NETWORKS
+from monitor.commands.first_use import announce_first_use
 from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def command(
         headers = np.memmap(file, np.uint8, "r").reshape(-1, HEADER_SIZE)
     except OSError as error:
         raise PoolscopeError(f"cannot read {file}: {error.strerror}") from None
+    announce_first_use("headers")
     with _progress(len(headers)) as advance:
         report = validate_headers(
             headers,

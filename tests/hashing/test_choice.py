@@ -115,6 +115,22 @@ def test_a_spoilt_memory_is_no_memory(empty_cache: Path, content: str) -> None:
     assert not choice.is_remembered("scan")
 
 
+def test_processors_that_share_a_home_keep_their_choices(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor = choice._key()
+    for key in [f"other {i}" for i in range(20)]:
+        monkeypatch.setattr(choice, "_key", lambda key=key: key)
+        choice._remember({"scan": "portable"})
+    monkeypatch.setattr(choice, "_key", lambda: processor)
+    assert not choice.is_remembered("scan")
+    choice._remember({"scan": "portable"})
+    assert choice.is_remembered("scan")
+    known = json.loads(empty_cache.read_text())
+    assert list(known)[-2:] == ["other 19", processor]
+    assert len(known) < 20
+
+
 def test_a_place_that_cannot_be_written_is_no_failure(empty_cache: Path) -> None:
     empty_cache.parent.write_text("a file where a directory should be")
     choice._remember({"scan": "portable"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hashing.chain import ChainEntry, HeaderChain, check_in_context, check_pow, may_follow, retarget
 from hashing.errors import HeaderError, TargetError
 from hashing.header import BlockHeader, hash_to_hex
-from hashing.params import MAINNET, RETARGET_INTERVAL
+from hashing.params import MAINNET, RETARGET_INTERVAL, TARGET_TIMESPAN
 from hashing.target import decode_nbits, difficulty, encode_nbits, work_from_target
 from hashing.validate import validate_headers
 from monitor.sources.sample_data import load_sample
@@ -87,6 +88,18 @@ def test_real_runs_hold_and_end_where_the_lists_say() -> None:
     assert checked >= 5
 
 
+def end_of_period(height: int, header: BlockHeader) -> ChainEntry:
+    """Return a last header before `height` with the difficulty of its period, a fitting span."""
+    before, after = (
+        int(FACTS["epochs"].split()[height // RETARGET_INTERVAL + i], 16) for i in (-1, 0)
+    )
+    span = TARGET_TIMESPAN * decode_nbits(after) // decode_nbits(before)
+    last = BlockHeader(4, bytes(32), bytes(32), header.time - 600, before, 0)
+    first = dataclasses.replace(last, time=last.time - span)
+    start = ChainEntry(height - RETARGET_INTERVAL, first.hash, first, 0, None)
+    return ChainEntry(height - 1, header.prev_hash, last, 0, start)
+
+
 @pytest.mark.parametrize("row", ERRORS, ids=lambda row: f"{row['height']}-{row['header'][150:]}")
 def test_headers_with_full_work_of_blocks_that_break_a_rule(row: dict[str, Any]) -> None:
     header = BlockHeader.parse(bytes.fromhex(row["header"]))
@@ -98,6 +111,10 @@ def test_headers_with_full_work_of_blocks_that_break_a_rule(row: dict[str, Any])
             check_in_context(MAINNET, entry, header)
         assert refusal.value.rule == HEADER_RULES[row["rule"]]
         assert refusal.value.reject == f"bad-version({header.version & 0xFFFFFFFF:#010x})"
+    elif row["rule"] == "nbits_retarget_not_applied":
+        with pytest.raises(HeaderError) as refusal:
+            check_in_context(MAINNET, end_of_period(row["height"], header), header)
+        assert (refusal.value.rule, refusal.value.reject) == ("nbits", "bad-diffbits")
     else:
         # The rule lies in the coinbase, or in times that only the headers before show.
         check_in_context(MAINNET, entry, header)

@@ -13,7 +13,7 @@ import pytest
 from hashing.chain import HeaderChain, median_time_past
 from hashing.errors import HeaderError
 from hashing.header import BlockHeader
-from hashing.params import MAINNET, NETWORKS, REGTEST
+from hashing.params import MAINNET, NETWORKS, REGTEST, NetworkParams
 from hashing.validate import validate_headers
 from tests.support.headers import Judge, child, mined, real_runs
 
@@ -32,10 +32,10 @@ def ours(chain: HeaderChain, header: BlockHeader) -> str:
     return ""
 
 
-def in_bulk(headers: list[bytes], candidate: BlockHeader) -> str:
+def in_bulk(headers: list[bytes], candidate: BlockHeader, params: NetworkParams = REGTEST) -> str:
     """What `validate_headers` says of `candidate` at the end of `headers`."""
     rows = np.frombuffer(b"".join(headers) + candidate.serialize(), np.uint8).reshape(-1, 80)
-    report = validate_headers(rows, REGTEST)
+    report = validate_headers(rows, params)
     if report.failure is None:
         return ""
     assert report.count == len(headers)
@@ -104,10 +104,13 @@ def test_real_mainnet_headers_and_what_becomes_of_them_when_touched(tmp_path: Pa
         assert judge.verdict(raw) == "", i
         assert ours(chain, BlockHeader.parse(raw)) == ""
         if i % 4 == 0:
-            touched = bytearray(raw)
-            touched[rng.randrange(80)] ^= 1 << rng.randrange(8)
-            verdict = judge.verdict(bytes(touched))
-            assert ours(chain, BlockHeader.parse(bytes(touched))) == verdict != ""
+            changed = bytearray(raw)
+            changed[rng.randrange(80)] ^= 1 << rng.randrange(8)
+            touched = BlockHeader.parse(bytes(changed))
+            verdict = judge.verdict(touched.serialize())
+            assert ours(chain, touched) == verdict != ""
+            if i % 64 == 0:
+                assert in_bulk(headers[:i], touched, MAINNET) == verdict
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from hashing import choice
 from hashing.header import hash_to_hex, sha256d
 from monitor.cli import cli
 from monitor.errors import PoolscopeError
@@ -83,6 +84,17 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> 
     result = run("verify-headers", str(path))
     assert isinstance(result.exception, PoolscopeError)
     assert "no whole number of 80-byte headers" in str(result.exception)
+
+
+def test_the_wait_for_the_compiler_is_announced_once(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    choice.best.cache_clear()
+    first, second = (run("verify-headers", str(file), "--json") for _ in range(2))
+    assert "the first time only" in first.stderr
+    assert json.loads(first.stdout) == json.loads(second.stdout)
+    assert second.stderr == ""
 
 
 def test_the_hash_rate_as_json(tmp_path: Path) -> None:
