@@ -16,6 +16,7 @@ from hashing.params import MEDIAN_TIME_SPAN, RETARGET_INTERVAL, NetworkParams
 from hashing.target import decode_nbits, difficulty, work_from_target
 from monitor.snapshot import EpochView, HashrateView, Snapshot, WindowView
 from monitor.store.base import Step, StoredBlock
+from monitor.terms import FEE_BLOCKS, TipTerms, fees_of, terms_of
 
 WINDOWS: Final = tuple(window.blocks for window in AGENT_WINDOWS if window.blocks)
 KEPT: Final = max(WINDOWS) + MEDIAN_TIME_SPAN
@@ -103,6 +104,7 @@ class Analysis:
             windows=self._windows(),
             hashrates=self._hashrates(),
             epoch=self._epoch(),
+            terms=self._terms(),
             reorgs=totals.reorgs,
             deepest_reorg=totals.deepest_reorg,
             stale_blocks=totals.stale_blocks,
@@ -166,6 +168,14 @@ class Analysis:
                 type(left.interval)(*(tip.header.time + end for end in left.interval)),
             ),
         )
+
+    def _terms(self) -> TipTerms | None:
+        last = self._kept[-FEE_BLOCKS:]
+        if not last:
+            return None
+        params, tip = self._origin.params, last[-1]
+        paid = fees_of(((kept.mined.height, kept.block.coinbase_tx) for kept in last), params)
+        return terms_of(tip.header, tip.mined.height, paid, params)
 
 
 def _keep(block: StoredBlock) -> _Kept:

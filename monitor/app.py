@@ -179,7 +179,7 @@ class Agent:
         self._analysis.load(store.stale_blocks(RECENT))
         self.metrics = AgentMetrics()
         self.board = Board(self._analysis.snapshot(self._totals, time.time()))
-        self._exporter = Exporter(self.board, self.metrics)
+        self._exporter = Exporter(self.board, self.metrics, settings.economics)
         tip, first = store.tip(), store.first_height()
         self.ingest = Ingest(
             choice.sources,

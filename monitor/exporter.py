@@ -26,6 +26,8 @@ from prometheus_client.registry import Collector
 
 from analyzers.summary import Nakamoto, Summary
 from monitor import __version__
+from monitor.config import EconomicsSettings
+from monitor.economics_metrics import economics_metrics
 from monitor.proof import REASONS
 from monitor.snapshot import Board, Snapshot
 
@@ -110,7 +112,10 @@ class AgentMetrics:
 class Exporter:
     """Renders ``/metrics``: the state once a snapshot, the agent's counters at each scrape."""
 
-    def __init__(self, board: Board, agent: AgentMetrics) -> None:
+    def __init__(
+        self, board: Board, agent: AgentMetrics, economics: EconomicsSettings | None = None
+    ) -> None:
+        self._economics = economics or EconomicsSettings()
         self._board = board
         self._agent = agent
         self._rendered: dict[str, _Rendered] = {}
@@ -130,7 +135,9 @@ class Exporter:
         snapshot = self._board.snapshot
         kept = self._rendered.get(content_type)
         if kept is None or kept.snapshot is not snapshot:
-            body = encode(_Collected(list(state_metrics(snapshot))))
+            state = state_metrics(snapshot)
+            costs = economics_metrics(snapshot.terms, self._economics)
+            body = encode(_Collected([*state, *costs]))
             kept = _Rendered(encode, snapshot, body)
             # Accept headers come from outside: keep the few formats that are really in use.
             rest = {k: v for k, v in self._rendered.items() if k != content_type}

@@ -14,6 +14,7 @@ from analyzers.network import Estimate, Forecast
 from analyzers.summary import Summary
 from monitor.sources.base import BlockRef
 from monitor.store.base import StoredBlock
+from monitor.terms import TipTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Snapshot:
 
     `synthetic` is empty for the live chain, else the reason why it is not (``sample``,
     ``rehearsal``). `recent` holds the last blocks, newest first, stale ones among them.
+    `terms` are what the chain asks and pays at the tip, None while there is no block.
     `proved` counts the blocks of the largest window by how far they proved themselves.
     """
 
@@ -65,6 +67,7 @@ class Snapshot:
     windows: tuple[WindowView, ...]
     hashrates: tuple[HashrateView, ...]
     epoch: EpochView | None
+    terms: TipTerms | None
     reorgs: int
     deepest_reorg: int
     stale_blocks: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -45,14 +46,24 @@ def fees_of(coinbases: Iterable[tuple[int, bytes | None]], params: NetworkParams
         if raw is None:
             continue
         subsidy = params.subsidy(height)
-        fees += max(0, sum(output.value for output in parse_coinbase(raw).outputs) - subsidy)
+        fees += max(0, _claimed(raw) - subsidy)
         subsidies += subsidy
         blocks += 1
     return Fees(fees / subsidies if subsidies else 0.0, blocks)
 
 
-def terms_of(header: BlockHeader, height: int, fees: Fees, params: NetworkParams) -> TipTerms:
-    """Return the terms after the block with this header."""
+@functools.lru_cache(2 * FEE_BLOCKS)
+def _claimed(coinbase: bytes) -> int:
+    """Return what a coinbase claims (satoshi); the agent asks for the same ones each block."""
+    return sum(output.value for output in parse_coinbase(coinbase).outputs)
+
+
+def terms_of(
+    header: BlockHeader, height: int, fees: Fees, params: NetworkParams
+) -> TipTerms | None:
+    """Return the terms after the block with this header, None if there is no subsidy any more."""
+    if not params.subsidy(height):
+        return None
     terms = Terms(
         difficulty(decode_nbits(header.nbits)), params.subsidy(height), fee_ratio=fees.ratio
     )
@@ -73,6 +84,4 @@ def terms_at_tip(store: BlockStore, blocks: int = FEE_BLOCKS) -> TipTerms | None
     params = NETWORKS[store.network]
     last = list(store.blocks(max(0, tip.height - blocks + 1), tip.height + 1))
     fees = fees_of(((block.ref.height, block.coinbase_tx) for block in last), params)
-    if not params.subsidy(tip.height):
-        return None
     return terms_of(BlockHeader.parse(last[-1].header), tip.height, fees, params)
