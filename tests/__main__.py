@@ -26,6 +26,11 @@ CHECKS = (
     ("mypy",),
     ("lint-imports",),
 )
+WHOLE = (
+    # a file's tests share their fixtures, and so a process
+    *("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"),
+    *("--cov", "--cov-report=term:skip-covered", "--durations=25"),
+)
 
 
 def _present(programs: tuple[str, ...]) -> bool:
@@ -69,9 +74,7 @@ def main() -> int:
         passed = _run(*pytest)
     else:
         checks = [_run(*check) for check in CHECKS]
-        passed = _run(*pytest, "--cov", "--cov-report=term:skip-covered", "--durations=25") and all(
-            checks
-        )
+        passed = _run(*pytest, *WHOLE) and all(checks)
     for marker in left_out:
         packages = " ".join(DEBIAN_PARTS[marker][1])
         print(f"left out: the {marker} suite; it needs the Debian package {packages}")
