@@ -5,6 +5,7 @@ The format is described in ``docs/registry.md``.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import re
@@ -69,7 +70,15 @@ def parse_registry(text: str, origin: str = "registry") -> Registry:
     if not isinstance(sources, dict) or not isinstance(tables, list) or not tables:
         raise RegistryError(f"{origin}: a registry has [sources] and at least one [[pool]]")
     pools = [_Table(table, sources, origin).pool() for table in tables]
-    return make_registry(pools, sources, origin)
+    return make_registry(pools, sources, origin, date=_date(document, origin))
+
+
+def _date(document: Mapping[str, Any], origin: str) -> datetime.date | None:
+    date = document.get("date")
+    # a TOML time of day is a datetime, which is a date as well
+    if date is not None and type(date) is not datetime.date:
+        raise RegistryError(f"{origin}: date is a day, written as 2026-02-28, not {date!r}")
+    return date
 
 
 def make_registry(
@@ -78,6 +87,7 @@ def make_registry(
     origin: str = "registry",
     *,
     strict: bool = True,
+    date: datetime.date | None = None,
 ) -> Registry:
     """Return a registry of `pools`; with `strict`, no two rows may claim the same thing.
 
@@ -96,7 +106,7 @@ def make_registry(
                 )
             owners[kind, claimed] = pool.slug
     by_slug = {pool.slug: pool for pool in sorted(pools, key=lambda pool: pool.slug)}
-    return Registry(by_slug, dict(sources), _content_hash(by_slug))
+    return Registry(by_slug, dict(sources), _content_hash(by_slug), date)
 
 
 def _claims(pool: Pool) -> Iterator[tuple[str, str]]:

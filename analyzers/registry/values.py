@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -117,12 +118,14 @@ def slugify(name: str) -> str:
 class Registry:
     """All pools by slug. `version` is a hash of all that decides an attribution.
 
-    `sources` maps the short name of each source to where it is found.
+    `sources` maps the short name of each source to where it is found. `date` is when its
+    rows were last held against their sources, None where the file does not say.
     """
 
     pools: Mapping[str, Pool]
     sources: Mapping[str, str]
     version: str
+    date: datetime.date | None = None
 
     @cached_property
     def tags(self) -> tuple[Tag, ...]:

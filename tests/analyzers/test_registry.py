@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import doctest
 import hashlib
 import importlib
@@ -48,6 +49,13 @@ def test_what_ships() -> None:
                 assert row.note, (pool.slug, row)
 
 
+def test_a_registry_says_its_day() -> None:
+    assert REGISTRY.date is not None
+    assert REGISTRY.date >= datetime.date(2026, 2, 1)
+    assert parse_registry(f"date = 2026-02-28{ONE}").date == datetime.date(2026, 2, 28)
+    assert parse_registry(ONE).date is None
+
+
 def test_every_tag_can_match() -> None:
     for tag in REGISTRY.tags:
         if tag.strength == "strong" and tag.pattern is None:
@@ -90,6 +98,8 @@ def test_names() -> None:
         ("=", "not TOML"),
         ("[sources]", r"at least one \[\[pool\]\]"),
         ("pool = [1]\nsources = {}", "must be a table"),
+        (f'date = "2026-02-28"{ONE}', "date is a day"),
+        (f"date = 2026-02-28T12:00:00{ONE}", "date is a day"),
         (
             second('tags = [{ text = "/one/", sources = ["list"] }]'),
             "claimed by 'one' and by 'two'",
