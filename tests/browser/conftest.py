@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
 from monitor.config import WebSettings
 from monitor.web.server import WebServer
@@ -43,6 +43,12 @@ class Tab:
 
 
 Open = Callable[..., Awaitable[Page]]
+
+
+async def shown(page: Page) -> None:
+    """Wait until figures are there."""
+    await expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    await expect(page.locator("table tbody tr").first).to_be_visible()
 
 
 @pytest.fixture(scope="module")

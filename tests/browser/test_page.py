@@ -14,20 +14,14 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientSession
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, Open
+from tests.browser.conftest import DESKTOP, PHONE, Open, shown
 from tests.support.webagent import HOSTILE, WebAgent
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 ADDRESSES = ("/", "/blocks", "/pool/antpool", "/block/1200")
-
-
-async def shown(page: Page) -> None:
-    """Wait until figures are there."""
-    await expect(page.locator("#live")).to_have_attribute("data-state", "live")
-    await expect(page.locator("table tbody tr").first).to_be_visible()
 
 
 def summary(agent: WebAgent, window: int = 1008) -> Any:
@@ -254,26 +248,6 @@ async def test_a_hidden_page_lets_go_and_comes_back(visit: Open, agent: WebAgent
     assert await page.locator("#tip").inner_text() != f"{agent.chain[-1].height:,}"
     await page.evaluate(hide.format("false") + tell)
     await expect(page.locator("#tip")).to_have_text(f"{agent.chain[-1].height:,}")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-async def test_the_heap_stays_small_over_two_thousand_blocks(
-    visit: Open, agent: WebAgent, record_property: Any
-) -> None:
-    page = await visit("/")
-    await shown(page)
-    for start in range(0, 2000, 4):
-        for _ in range(4):
-            agent.mine([b"/F2Pool/" if start % 3 else b"Mined by AntPool"])
-            await asyncio.sleep(0.004)
-    await expect(page.locator("#tip")).to_have_text(f"{agent.chain[-1].height:,}")
-    session = await page.context.new_cdp_session(page)
-    await session.send("HeapProfiler.collectGarbage")
-    heap = await page.evaluate("performance.memory.usedJSHeapSize")
-    record_property("heap after 2,000 blocks, bytes", heap)
-    print("heap after 2,000 blocks, MB:", heap / 1e6)
-    assert heap < 60e6
 
 
 @pytest.fixture
