@@ -29,6 +29,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "monitor.commands.concentration",
         "Measure how concentrated mining is, with intervals.",
     ),
+    "network": (
+        "monitor.commands.network",
+        "Show hash rate, luck, streaks, stale and empty blocks, with intervals.",
+    ),
     "trend": ("monitor.commands.trend", "Test whether concentration rises, and when it changed."),
     "risk": ("monitor.commands.risk", "Show what the largest miner could do."),
     "cost": ("monitor.commands.cost", "Compute energy and cost per bitcoin, and hashprice."),
