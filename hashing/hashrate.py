@@ -19,6 +19,7 @@ from hashing.sha256d import scan_job
 
 REPETITIONS: Final = 9
 _FIRST_COUNT: Final = 1 << 14
+_LEAST_COUNT: Final = 1 << 11
 _LEAST_SECONDS: Final = 0.01
 
 
@@ -33,7 +34,12 @@ class Rate:
     repetitions: int
 
 
-def measure(kernel: str | None = None, threads: int = 1, seconds: float = 1.0) -> Rate:
+def measure(
+    kernel: str | None = None,
+    threads: int = 1,
+    seconds: float = 1.0,
+    repetitions: int = REPETITIONS,
+) -> Rate:
     """Return the rate of a nonce scan on `threads` threads, measured for about `seconds`.
 
     The kernel is compiled before the clock starts; None takes the fastest.
@@ -52,16 +58,16 @@ def measure(kernel: str | None = None, threads: int = 1, seconds: float = 1.0) -
 
     run(_FIRST_COUNT)
     if threads == 1:
-        return _repeat(run, seconds)
+        return _repeat(run, seconds, repetitions)
     with ThreadPoolExecutor(threads) as pool:
 
         def run_all(count: int) -> None:
             list(pool.map(run, [count // threads] * threads))
 
-        return _repeat(run_all, seconds)
+        return _repeat(run_all, seconds, repetitions)
 
 
-def measure_hashlib(seconds: float = 1.0) -> Rate:
+def measure_hashlib(seconds: float = 1.0, repetitions: int = REPETITIONS) -> Rate:
     """Return the rate of a Python loop over hashlib: what there was before."""
     header = MAINNET.genesis_header
     sha256 = hashlib.sha256
@@ -70,17 +76,17 @@ def measure_hashlib(seconds: float = 1.0) -> Rate:
         for _ in range(count):
             sha256(sha256(header).digest()).digest()
 
-    return _repeat(run, seconds)
+    return _repeat(run, seconds, repetitions)
 
 
-def _repeat(run: Callable[[int], None], seconds: float) -> Rate:
+def _repeat(run: Callable[[int], None], seconds: float, repetitions: int) -> Rate:
     count = _FIRST_COUNT
     while (taken := _timed(run, count)) < _LEAST_SECONDS:
         count *= 4
-    count = max(_FIRST_COUNT, int(count * seconds / REPETITIONS / taken))
-    rates = [count / _timed(run, count) for _ in range(REPETITIONS)]
+    count = max(_LEAST_COUNT, int(count * seconds / repetitions / taken))
+    rates = [count / _timed(run, count) for _ in range(repetitions)]
     return Rate(
-        statistics.median(rates), min(rates), max(rates), statistics.stdev(rates), REPETITIONS
+        statistics.median(rates), min(rates), max(rates), statistics.stdev(rates), repetitions
     )
 
 
