@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,77 @@ class Mined(NamedTuple):
     height: int
     time: int
     pool: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain(Sequence[Mined]):
+    """Blocks of the active chain in height order, by column: the whole chain in little room.
+
+    `pool` is an index into `pools`, -1 for nobody known.
+    """
+
+    height: NDArray[np.int64]
+    time: NDArray[np.int64]
+    pool: NDArray[np.int64]
+    pools: tuple[str, ...]
+
+    @classmethod
+    def of(cls, mined: Sequence[Mined]) -> Chain:
+        """Return `mined` by column; a chain is returned as it is."""
+        if isinstance(mined, Chain):
+            return mined
+        index: dict[str, int] = {}
+        rows = [
+            (height, time, -1 if pool is None else index.setdefault(pool, len(index)))
+            for height, time, pool in mined
+        ]
+        height, time, pool = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+        return cls(height, time, pool, tuple(index))
+
+    def __len__(self) -> int:
+        return len(self.height)
+
+    @overload
+    def __getitem__(self, place: int) -> Mined: ...
+    @overload
+    def __getitem__(self, place: slice | NDArray[np.bool_]) -> Chain: ...
+    def __getitem__(self, place: int | slice | NDArray[np.bool_]) -> Mined | Chain:
+        if isinstance(place, int):
+            pool = self.pool[place]
+            name = None if pool < 0 else self.pools[pool]
+            return Mined(int(self.height[place]), int(self.time[place]), name)
+        return Chain(self.height[place], self.time[place], self.pool[place], self.pools)
+
+    def __iter__(self) -> Iterator[Mined]:
+        names = (*self.pools, None)  # -1 is the last
+        columns = zip(self.height.tolist(), self.time.tolist(), self.pool.tolist(), strict=True)
+        return (Mined(height, time, names[pool]) for height, time, pool in columns)
+
+    def entities(self, lens: EntityOf) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Return each block's entity as an index into the names, -1 for none, and the names.
+
+        A lens with a method `steady` is asked once about the pools of which that is true.
+        """
+        if lens is by_tag:
+            return self.pool, self.pools
+        index: dict[str | None, int] = {None: -1}
+
+        def number(pool: str, height: int, time: int) -> int:
+            return index.setdefault(lens(pool, height, time), len(index) - 1)
+
+        is_steady = getattr(lens, "steady", lambda _pool: False)
+        steady = np.array([is_steady(pool) for pool in self.pools] + [True])
+        once = [number(pool, 0, 0) if steady[i] else -1 for i, pool in enumerate(self.pools)]
+        codes = np.array([*once, -1])[self.pool]
+        moving = ~steady[self.pool]
+        codes[moving] = [
+            number(self.pools[pool], height, time)
+            for height, time, pool in zip(
+                *(part[moving].tolist() for part in (self.height, self.time, self.pool)),
+                strict=True,
+            )
+        ]
+        return codes, tuple(name for name in index if name is not None)
 
 
 def by_tag(pool: str, _height: int, _time: int) -> str:
@@ -151,7 +222,7 @@ def latest(mined: Sequence[Mined], window: Window) -> Sequence[Mined]:
         return mined[-window.blocks :]
     if not mined:
         return mined
-    latest_so_far = np.maximum.accumulate([block.time for block in mined])
+    latest_so_far = np.maximum.accumulate(Chain.of(mined).time)
     start = latest_so_far[-1] - (window.seconds or 0)
     return mined[int(np.searchsorted(latest_so_far, start, side="right")) :]
 
@@ -297,26 +368,38 @@ def partition(mined: Sequence[Mined], window: Window, lens: EntityOf = by_tag) -
     >>> table.entities, table.counts.tolist(), table.first_height.tolist()
     (('a', 'b'), [[2, 1], [1, 2]], [0, 3])
     """
-    by_blocks = window.blocks is not None
+    chain = Chain.of(mined)
     size = window.blocks or window.seconds or 1
-    latest_so_far = -1
-    groups: dict[int, list[Mined]] = {}
-    for block in mined:
-        latest_so_far = max(latest_so_far, block.time)
-        key = (block.height if by_blocks else latest_so_far) // size
-        groups.setdefault(key, []).append(block)
-    keys = list(groups)
-    if by_blocks:
-        keys = [key for key in keys if len(groups[key]) == size]
-    else:
-        keys = keys[1 if not mined or mined[0].time % size else 0 : -1]
-    tallies = [tally(groups[key], lens) for key in keys]
-    return table_of(
-        [seen.counts for seen in tallies],
-        [seen.unattributed for seen in tallies],
-        [seen.first_height for seen in tallies],
-        [
-            seen.first_time if by_blocks else key * size
-            for key, seen in zip(keys, tallies, strict=True)
-        ],
+    place = chain.height if window.blocks else np.maximum.accumulate(chain.time)
+    keys, starts, which, sizes = np.unique(
+        place // size, return_index=True, return_inverse=True, return_counts=True
     )
+    codes, names = chain.entities(lens)
+    # one column more, the last, for nobody known
+    cells = which * (len(names) + 1) + codes % (len(names) + 1)
+    counts = np.bincount(cells, minlength=len(keys) * (len(names) + 1))
+    counts = counts.reshape(len(keys), len(names) + 1)
+    whole = _whole(chain, window, sizes)
+    counts, starts = counts[whole], starts[whole]
+    totals = counts[:, :-1].sum(axis=0).tolist()
+    order = sorted(
+        filter(totals.__getitem__, range(len(names))), key=lambda i: (-totals[i], names[i])
+    )
+    return CountTable(
+        tuple(names[i] for i in order),
+        counts[:, order],
+        counts[:, -1],
+        chain.height[starts],
+        chain.time[starts] if window.blocks else keys[whole] * size,
+    )
+
+
+def _whole(chain: Chain, window: Window, sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which windows, of which the chain has `sizes` blocks, its ends do not cut."""
+    whole: NDArray[np.bool_] = sizes == (window.blocks or sizes)
+    if window.blocks:
+        return whole
+    whole[-1:] = False
+    if len(chain) and window.seconds and chain.time[0] % window.seconds:
+        whole[0] = False
+    return whole

@@ -67,6 +67,13 @@ class Lens:
 
     __call__ = entity
 
+    def steady(self, pool: str) -> bool:
+        """Tell whether the same entity stands behind `pool` at every height and time."""
+        return all(
+            row.heights.open and row.since is None and row.until is None
+            for row in self.rows.get(pool, ())
+        )
+
     def name_of(self, entity: str, registry: Registry) -> str:
         """Return the name to show for an entity."""
         return self.names.get(entity) or registry.name_of(entity)

@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import click
 
 from analyzers.intervals import homogeneity
 from analyzers.windows import (
+    Chain,
     CountTable,
     EntityOf,
-    Mined,
     Window,
     latest,
     lens_from,
@@ -182,7 +182,7 @@ class Selection:
         if self.history:
             table = self._history(window)
         else:
-            table = partition(self._mined(), window, lens_named(self.lens))
+            table = partition(self._chain(), window, lens_named(self.lens))
         if not len(table):
             raise click.UsageError(
                 f"no whole window of {window} from {self.span}; try a smaller --window"
@@ -209,7 +209,7 @@ class Selection:
                 homogeneity(first, second),
             )
         lens = lens_named(self.lens)
-        mined = latest(self._mined(), window)
+        mined = latest(self._chain(), window)
         if not mined:
             raise click.UsageError(f"the store has no block from {self.span}")
         found = tally(mined, lens)
@@ -248,15 +248,13 @@ class Selection:
         seen = days.under(with_own_names(lens_named(self.lens)))
         return seen.merged(span)
 
-    def _mined(self) -> list[Mined]:
+    def _chain(self) -> Chain:
         """Return the blocks of the store in the span asked for, by header time."""
         with _store(self.settings) as store:
-            columns = store.columns(("height", "time", "pool"))
-        blocks = zip(columns["height"], columns["time"], columns["pool"], strict=True)
-        mined = (Mined(*cast("tuple[int, int, str | None]", block)) for block in blocks)
+            chain = store.chain()
         first = -math.inf if self.start is None else self.start
         end = math.inf if self.end is None else self.end
-        return [block for block in mined if first <= block.time < end]
+        return chain[(first <= chain.time) & (chain.time < end)]
 
 
 @contextmanager

@@ -6,14 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analyzers.model import Attribution, Label
+from analyzers.windows import Chain
 from monitor.sources.base import BlockRef
 
 ProofLevel = Literal["header", "coinbase"]
 """How far a block proved itself: `coinbase` includes `header`."""
 
 ColumnName = Literal[
-    "height", "time", "pool", "stale", "proof", "tx_count", "size", "first_seen", "conflicts"
+    "height", "time", "pool", "proof", "tx_count", "size", "first_seen", "conflicts"
 ]
 
 
@@ -99,6 +103,17 @@ class Counts(NamedTuple):
     deepest_reorg: int
 
 
+class Arrays(NamedTuple):
+    """Columns of the active chain as integers, in height order; -1 is what is missing.
+
+    ``columns["pool"]`` are indices into `pools`, ``columns["proof"]`` into
+    `monitor.store.rows.PROOFS`.
+    """
+
+    columns: dict[ColumnName, NDArray[np.int64]]
+    pools: tuple[str, ...]
+
+
 class BlockStore(Protocol):
     """Blocks on disk. Synchronous; one thread at a time. Every method raises `StoreError`."""
 
@@ -145,6 +160,14 @@ class BlockStore(Protocol):
         self, names: Sequence[ColumnName], start: int = 0, stop: int | None = None
     ) -> dict[ColumnName, list[object]]:
         """Return columns of the active chain, in height order, without building blocks."""
+
+    def arrays(
+        self, names: Sequence[ColumnName], start: int = 0, stop: int | None = None
+    ) -> Arrays:
+        """Return columns of the active chain as arrays: the way to read all of it."""
+
+    def chain(self, start: int = 0, stop: int | None = None) -> Chain:
+        """Return who mined the active blocks with start <= height < stop."""
 
     def reorgs(self, limit: int | None = None) -> list[Reorg]:
         """Return the reorgs seen, oldest first, the last `limit` if given."""

@@ -18,6 +18,8 @@ from monitor.store import tables
 
 BUSY_SECONDS: Final = 5
 """How long SQLite waits for another process to end its transaction."""
+CACHE_BYTES: Final = 64 << 20
+"""Pages that SQLite keeps for a writer: block hashes land all over their index."""
 
 _ADVICE: Final = (
     ("readonly", "it cannot be written; check its permissions and those of its directory"),
@@ -44,6 +46,7 @@ class Database:
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise self.error(str(error)) from None
         self._writing = self._engine.execution_options(writes=True)
+        self._driver_error = self._engine.dialect.loaded_dbapi.Error
 
     def close(self) -> None:
         """Close all connections; safe to call twice."""
@@ -57,6 +60,8 @@ class Database:
                 yield connection
         except DBAPIError as error:
             raise self.error(str(error.orig)) from None
+        except self._driver_error as error:  # from a cursor that is read without SQLAlchemy
+            raise self.error(str(error)) from None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -149,6 +154,7 @@ def _sqlite(database: str | None, *, read_only: bool) -> Engine:
         if not read_only:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA cache_size=-{CACHE_BYTES // 1024}")
         connection.execute("PRAGMA foreign_keys=ON")
 
     @sa.event.listens_for(engine, "begin")

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzers import windows as w
+from analyzers.registry.lenses import load_lenses
 
 CHAIN = [w.Mined(h, 600 * h, "abc"[h % 3] if h % 7 else None) for h in range(100)]
 
@@ -114,3 +115,84 @@ def test_a_lens_may_lose_pools_of_a_table() -> None:
     )
     assert table.entities == ("b", "c")
     assert (table.blocks == 10).all()
+
+
+def counted_one_by_one(
+    mined: list[w.Mined], window: w.Window, lens: w.EntityOf
+) -> list[tuple[dict[str, int], int, int]]:
+    """Partition as its docstring says it: (blocks by entity, unattributed, first height)."""
+    groups: dict[int, list[w.Mined]] = {}
+    latest = -1
+    for block in mined:
+        latest = max(latest, block.time)
+        groups.setdefault(
+            block.height // window.blocks if window.blocks else latest // (window.seconds or 1), []
+        ).append(block)
+    keys = list(groups)
+    if window.blocks:
+        keys = [key for key in keys if len(groups[key]) == window.blocks]
+    elif mined:
+        keys = keys[1 if mined[0].time % (window.seconds or 1) else 0 : -1]
+    tallies = [w.tally(groups[key], lens) for key in keys]
+    return [(dict(t.counts), t.unattributed, t.first_height) for t in tallies]
+
+
+@given(
+    blocks=st.lists(st.tuples(st.integers(-90, 300), st.sampled_from(["a", "b", "c", None]))),
+    first=st.integers(0, 50),
+    window=st.sampled_from(["1", "7", "20", "1h", "2h"]),
+    lens=st.sampled_from(
+        [
+            w.by_tag,
+            w.lens_from({"b": "a"}),
+            lambda pool, height, _time: None if height < 30 else pool,
+        ]
+    ),
+)
+def test_partition_counts_what_tally_does(
+    blocks: list[tuple[int, str | None]], first: int, window: str, lens: w.EntityOf
+) -> None:
+    time, mined = 10_000, []
+    for height, (step, pool) in enumerate(blocks, start=first):
+        time = max(0, time + step * 10)
+        mined.append(w.Mined(height, time, pool))
+    size = w.Window.parse(window)
+    table = w.partition(mined, size, lens)
+    found = zip(table.rows(), table.unattributed, table.first_height, strict=True)
+    assert list(found) == counted_one_by_one(mined, size, lens)
+
+
+def test_a_chain_is_its_blocks_by_column() -> None:
+    chain = w.Chain.of(CHAIN)
+    assert w.Chain.of(chain) is chain
+    assert (len(chain), chain[3], chain[-1], chain[0].pool) == (100, CHAIN[3], CHAIN[-1], None)
+    assert list(chain) == CHAIN
+    assert list(chain[10:20]) == CHAIN[10:20]
+    assert list(chain[chain.time >= 3000]) == CHAIN[5:]
+    assert list(w.latest(chain, w.Window(seconds=1800))) == CHAIN[-3:]
+    assert w.tally(chain) == w.tally(CHAIN)
+    assert len(w.Chain.of([])) == 0
+
+
+def test_a_lens_is_asked_once_about_steady_pools() -> None:
+    asked = []
+
+    class Lens:
+        def steady(self, pool: str) -> bool:
+            return pool != "c"
+
+        def __call__(self, pool: str, height: int, _time: int) -> str:
+            asked.append(pool)
+            return "late" if pool == "c" and height > 50 else pool
+
+    lens = Lens()
+    table = w.partition(CHAIN, w.Window(blocks=10), lens)
+    assert asked.count("a") == asked.count("b") == 1
+    assert list(table.rows()) == list(w.partition(CHAIN, w.Window(blocks=10), lens.__call__).rows())
+    assert "late" in table.entities
+
+
+def test_shipped_lenses_know_which_pools_are_steady() -> None:
+    owner = load_lenses()["template"]
+    assert owner.steady("viabtc")
+    assert not owner.steady("luxor")
