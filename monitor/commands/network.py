@@ -58,7 +58,9 @@ def parse_claim(text: str) -> tuple[str, Claim]:
 
     name, _, claimed = text.partition("=")
     match = re.fullmatch(
-        r"(\d+(?:\.\d+)?) ?(%|[KMGTPEZ]?H(?:/s)?)?", claimed.strip(), re.ASCII | re.IGNORECASE
+        r"(\d{1,15}(?:\.\d{1,15})?) ?(%|[KMGTPEZ]?H(?:/s)?)?",
+        claimed.strip(),
+        re.ASCII | re.IGNORECASE,
     )
     if not name.strip() or not match:
         raise ValueError(f"{text[:60]!r} is no claim: write antpool=18% or antpool=150EH")
@@ -283,14 +285,15 @@ def _print(
         f"{view.blocks} blocks{mark}, heights {ends[0]} to {ends[1]}, by {lens}; "
         f"in brackets {level:.0%} intervals"
     )
+    empty = "not known"
+    if view.empty.of_blocks:
+        part = _part(view.empty.share, 2)
+        empty = f"{view.empty.found} of {view.empty.of_blocks}, {part}"
     facts = [
         ("hash rate", _hashes(view.rate)),
         ("difficulty", f"{stretch.difficulty:.5g}"),
         ("stale blocks seen", f"{view.stale_blocks}, {_part(view.stale, 3)} of blocks, at least"),
-        (
-            "empty blocks",
-            f"{view.empty.found} of {view.empty.of_blocks}, {_part(view.empty.share, 2)}",
-        ),
+        ("empty blocks", empty),
     ]
     if stretch.forecast:
         factor = stretch.forecast.factor
@@ -325,28 +328,25 @@ def _print(
     for title, text in facts:
         grid.add_row(title, Text(text))
     console.print(grid)
-    heads = (
-        "entity",
-        "blocks",
-        "share",
-        "hash rate",
-        "longest run",
-        "P(it)",
-        "empty",
-        "seen after",
-    )
-    grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
+    heads = ["entity", "blocks", "share", "hash rate", "run", "P(run)"]
+    heads += ["empty"] * bool(view.empty.of_blocks) + ["seen after"] * bool(view.delays.blocks)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for place, head in enumerate(heads):
+        numeric = head not in {"entity", "hash rate"}
+        grid.add_column(head, justify="right" if numeric else "left", no_wrap=place > 0)
     for entity in view.entities:
-        delay = entity.delays
-        grid.add_row(
-            Text(entity.entity),
+        row = [
             str(entity.blocks),
-            _part(entity.share),
+            f"{entity.share.value:.1%}",
             _hashes(entity.rate),
             str(entity.run.length),
             number(entity.run.probability),
-            str(entity.empty.found) if entity.empty.of_blocks else "-",
-            f"{delay.median:+.0f} s" if delay.blocks else "-",
-        )
+        ]
+        if view.empty.of_blocks:
+            row.append(str(entity.empty.found) if entity.empty.of_blocks else "-")
+        if view.delays.blocks:
+            delay = entity.delays
+            row.append(f"{delay.median:+.0f} s" if delay.blocks else "-")
+        grid.add_row(Text(entity.entity), *row)
     console.print()
     console.print(grid)

@@ -24,6 +24,7 @@ MODULES = (
     "history",
     "intervals",
     "network",
+    "observed",
     "security",
     "series",
     "simulate",
