@@ -23,7 +23,7 @@ LABEL org.opencontainers.image.title="poolscope" \
       org.opencontainers.image.description="Who really mines Bitcoin: pool shares with evidence and intervals" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
-RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /var/lib/poolscope \
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/poolscope \
         --shell /usr/sbin/nologin poolscope \
     && install -d -o poolscope -g poolscope /var/lib/poolscope /var/cache/poolscope
 COPY --from=build /opt/poolscope /opt/poolscope
@@ -35,7 +35,7 @@ ENV PATH=/opt/poolscope/bin:$PATH \
     POOLSCOPE_WEB__PORT=9431 \
     NUMBA_CACHE_DIR=/var/cache/poolscope/numba \
     MPLCONFIGDIR=/var/cache/poolscope/matplotlib
-USER poolscope
+USER 10001:10001
 WORKDIR /var/lib/poolscope
 VOLUME ["/var/lib/poolscope", "/var/cache/poolscope"]
 EXPOSE 9431

@@ -26,6 +26,7 @@ from monitor.exporter import AgentMetrics, Exporter
 from monitor.follower import Follower
 from monitor.ingest import Ingest
 from monitor.localrate import watch_local_rate
+from monitor.notify import Supervisor
 from monitor.relabel import all_blocks, registry_of, relabel
 from monitor.snapshot import Board
 from monitor.sources.choose import Choice, choose_sources
@@ -82,8 +83,13 @@ async def _live(settings: Settings, progress: Progress) -> None:
             WebServer(agent.web_context(reading), settings.web)
         )
         log.info("serving %s", server.url)
+        # Catching up may take hours, so what is started is not yet what /-/ready means.
+        supervisor = Supervisor.from_environment()
+        supervisor.tell("READY=1")
+        stack.callback(supervisor.tell, "STOPPING=1", "STATUS=stopping")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(agent.ingest.run())
+            tasks.create_task(supervisor.keep_informed(agent.status))
             if settings.hashrate.enabled:
                 tasks.create_task(watch_local_rate(settings.hashrate, agent.metrics))
 
@@ -208,6 +214,12 @@ class Agent:
             registry=self._registry,
             lenses=self._lenses,
         )
+
+    def status(self) -> str:
+        """Say in a few words how the agent is."""
+        tip = self.board.snapshot.tip
+        at = f"at block {tip.height}" if tip else "no block yet"
+        return "; ".join([at, *self._missing()])
 
     def _last_blocks(self) -> Iterator[StoredBlock]:
         tip = self._store.tip()
