@@ -20,6 +20,9 @@ from analyzers.tables import Row
 BY_READER: Final = "given by the reader"
 """The source of an input that somebody changed."""
 
+LARGEST: Final = 1e24
+"""No input is larger, nor smaller by as much, so that no cost is out of the range of numbers."""
+
 UNDATED: Final = "-"
 """The date of an input that its reader gave without one."""
 
@@ -94,7 +97,7 @@ class Assumptions:
         Raises
         ------
         EconomicsError
-            If there is no such input, or a value is no finite number.
+            If there is no such input, or a value is no number that an input can have.
 
         Examples
         --------
@@ -107,6 +110,8 @@ class Assumptions:
                 raise EconomicsError(f"{name!r} is no input; there are {', '.join(UNITS)}")
             if not math.isfinite(value):
                 raise EconomicsError(f"{name} must be a finite number, not {value}")
+            if value and not 1 / LARGEST <= value <= LARGEST:
+                raise EconomicsError(f"{name} cannot be {value:g}")
             changed[name] = Input(name, value, value, value, UNITS[name], date, source)
         return dataclasses.replace(self, changed=changed)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from analyzers.economics import Terms
+from analyzers.assumptions import Assumptions
+from analyzers.economics import SATOSHI, Terms
 from hashing.header import BlockHeader
 from hashing.params import NETWORKS, NetworkParams
 from hashing.target import decode_nbits, difficulty
@@ -85,3 +87,15 @@ def terms_at_tip(store: BlockStore, blocks: int = FEE_BLOCKS) -> TipTerms | None
     last = list(store.blocks(max(0, tip.height - blocks + 1), tip.height + 1))
     fees = fees_of(((block.ref.height, block.coinbase_tx) for block in last), params)
     return terms_of(BlockHeader.parse(last[-1].header), tip.height, fees, params)
+
+
+def with_terms(assumptions: Assumptions, known: TipTerms, chain: str) -> Assumptions:
+    """Return `assumptions` with the difficulty, subsidy and fees of a tip; `chain` says whose."""
+    day = datetime.fromtimestamp(known.time, UTC).strftime("%Y-%m-%d")
+    where = f"block {known.height} of {chain}"
+    values = {"difficulty": known.terms.difficulty, "subsidy": known.terms.subsidy / SATOSHI}
+    found = assumptions.given(values, where, day)
+    if not known.fee_blocks:
+        return found
+    fees = f"coinbases of {known.fee_blocks} blocks to {where}"
+    return found.given({"fees": known.terms.fee_ratio}, fees, day)

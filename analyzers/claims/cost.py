@@ -24,7 +24,7 @@ from analyzers.economics import (
     simulate_cost,
     tariff_for_cost,
 )
-from analyzers.intervals import Interval
+from analyzers.intervals import UNKNOWN, Interval
 from analyzers.tables import Row
 
 LIMIT: Final = 100_000.0
@@ -52,8 +52,7 @@ def cost_case(assumptions: Assumptions, label: str, tariff: Input) -> Case:
         Quantity(found.median, UNIT),
         found.interval,
         judge(found.interval, LIMIT),
-        f"at {tariff.value:.4g} USD/kWh{as_of}; above {LIMIT:,.0f} in "
-        f"{found.probability_above:.0%} of draws",
+        f"at {tariff.value:.4g} USD/kWh{as_of}; above in {found.probability_above:.0%} of draws",
     )
 
 
@@ -96,7 +95,8 @@ def _energy(assumptions: Assumptions, tariff: Input) -> str:
 
 def some_regions(assumptions: Assumptions) -> Finding:
     """Judge: in some parts of the United States a bitcoin costs more than $100,000."""
-    if assumptions.has("tariff"):
+    given = assumptions.has("tariff")
+    if given:
         places = [("the tariff given", assumptions.input("tariff"))]
     else:
         rows = (row for row in tables.load("tariffs") if row.series == "US industrial")
@@ -114,22 +114,24 @@ def some_regions(assumptions: Assumptions) -> Finding:
         verdict = "holds"
     elif len(below) == len(cases):
         verdict = "does not hold"
-    because = (
-        f"{len(above)} of {len(cases)} places are above in 95 % of draws"
-        + (f" ({', '.join(above)})" if above else "")
-        + f"; {len(below)} are below"
-        + (f", {', '.join(below[-4:])} among them" if below else "")
-        + f". {_energy(assumptions, tariff)}."
-    )
+    because = f"{dearest.label}, {dearest.note}"
+    if not given:
+        because = (
+            f"{len(above)} of {len(cases)} places are above in 95 % of draws"
+            + (f" ({', '.join(above)})" if above else "")
+            + f"; {len(below)} are below"
+            + (f" ({', '.join(below)})" if below else "")
+        )
     return Finding(
         slug="cost-some-regions",
         claim="Mining one bitcoin costs more than $100,000 in some parts of the United States.",
         said_by=ARTICLE,
         claimed=CLAIMED,
         found=dearest.found,
+        measure=f"cost of one bitcoin, {dearest.label}" + ("" if given else ", the dearest place"),
         interval=dearest.interval,
         verdict=verdict,
-        because=f"In {dearest.label}: {because}",
+        because=f"{because}. {_energy(assumptions, tariff)}.",
         turns=_turns(assumptions, tariff),
         inputs=costed(assumptions, tariff).inputs,
         swings=_swings(assumptions, tariff),
@@ -166,9 +168,10 @@ def united_states(assumptions: Assumptions) -> Finding:
         said_by="how the claim is mostly repeated",
         claimed=CLAIMED,
         found=main.found,
+        measure=f"cost of one bitcoin, {main.label}",
         interval=main.interval,
         verdict=main.verdict,
-        because=f"{main.label} {main.note}. {_energy(assumptions, tariff)}.",
+        because=f"{main.label}, {main.note}. {_energy(assumptions, tariff)}.",
         turns=_turns(assumptions, tariff),
         inputs=costed(assumptions, tariff).inputs,
         swings=_swings(assumptions, tariff),
@@ -194,9 +197,9 @@ def all_in(assumptions: Assumptions) -> Finding:
 
     def published(row: Row) -> Case:
         value = row.number
-        span = Interval(value - row.rounding, value + row.rounding)
         kind = row.series.removeprefix("listed miners ")
-        return Case(f"{kind}, {row.period}", Quantity(value, UNIT), span, judge(span, LIMIT))
+        verdict = judge(Interval(value, value), LIMIT)
+        return Case(f"{kind}, {row.period}", Quantity(value, UNIT), UNKNOWN, verdict)
 
     paid = next(
         row for row in tables.load("tariffs") if row.entity == "surveyed miners, all operating cost"
@@ -210,6 +213,7 @@ def all_in(assumptions: Assumptions) -> Finding:
         said_by="a reading under which the claim is often defended",
         claimed=CLAIMED,
         found=main.found,
+        measure=f"published mean of listed miners, {main.label}",
         interval=main.interval,
         verdict=main.verdict,
         because=f"CoinShares gives {last.number:,.0f} USD for {last.period}; its cash cost "

@@ -140,6 +140,7 @@ def ai_spreads(assumptions: Assumptions) -> Finding:
         said_by=ARTICLE,
         claimed=NO_NUMBER,
         found=main.found,
+        measure=f"change of {main.label.replace(': HHI', '')}, HHI",
         interval=main.interval,
         verdict=verdict,
         because=f"Of {len(cases)} measures, {count['holds']} speak for it and "
@@ -186,6 +187,7 @@ def edge_forecast(_assumptions: Assumptions) -> Finding:
         said_by=ARTICLE,
         claimed=Quantity(100 * growth(25, 119, years), "% a year"),
         found=Quantity(100 * found, "% a year"),
+        measure="growth a year within the forecast",
         interval=Interval(
             100 * growth(first.number + first.rounding, last.number - last.rounding, years),
             100 * growth(first.number - first.rounding, last.number + last.rounding, years),
@@ -222,6 +224,7 @@ def edge_percent(_assumptions: Assumptions) -> Finding:
         said_by="press of 2026-04 on the same forecast, read in acurra.ai and coinlogic.online",
         claimed=Quantity(SAID_PERCENT, "%"),
         found=Quantity(100 * (last.number / first.number - 1), "%"),
+        measure="the later figure over the earlier, less one",
         interval=interval,
         verdict="holds" if interval.low <= SAID_PERCENT <= interval.high else "does not hold",
         because="From 25 to 119 is 4.76 times as much, which is 376 % more. The interval is that "
@@ -259,6 +262,7 @@ def opposite(table: CountTable, assumptions: Assumptions, source: str) -> Findin
         said_by=ARTICLE,
         claimed=NO_NUMBER,
         found=number,
+        measure="change of HHI of pools, first window to last",
         interval=interval,
         verdict=together(verdicts),
         because=f"Both trends would have to be found. Pools: {direction} over {len(pools)} "

@@ -91,6 +91,7 @@ def geography_spreads(assumptions: Assumptions) -> Finding:
         said_by=ARTICLE,
         claimed=NO_NUMBER,
         found=longest.found if longest else Quantity(math.nan, "HHI points", "no two dates"),
+        measure=f"change of HHI over countries, {longest.label if longest else 'no series'}",
         interval=longest.interval if longest else UNKNOWN,
         verdict=verdict,
         because=f"HHI over countries within each series: {told or 'no series has two full lists'}. "
@@ -136,6 +137,7 @@ def migration(assumptions: Assumptions) -> Finding:
         said_by=ARTICLE,
         claimed=NO_NUMBER,
         found=leaving.found,
+        measure=f"change of the part of the United States, {series}",
         interval=leaving.interval,
         verdict=overall,
         because=f"In {series}: {told}. The share of the United States would have to fall.",

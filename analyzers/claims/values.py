@@ -45,8 +45,8 @@ class Swing(NamedTuple):
 class Finding:
     """One claim, judged.
 
-    `turns` says what would have to be otherwise for another verdict; `unsaid` what the data
-    behind it cannot show at all.
+    `measure` says what the number found is of, `turns` what would have to be otherwise for
+    another verdict, and `unsaid` what the data behind it cannot show at all.
     """
 
     slug: str
@@ -54,6 +54,7 @@ class Finding:
     said_by: str
     claimed: Quantity
     found: Quantity
+    measure: str
     interval: Interval
     verdict: Verdict
     because: str

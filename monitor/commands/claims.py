@@ -19,8 +19,8 @@ from monitor.report.claims import (
     SWING_HEADS,
     as_html,
     as_values,
-    between,
     case_row,
+    found_in_words,
     quantity,
     swing_row,
 )
@@ -113,6 +113,7 @@ def _page(findings: Sequence[Finding]) -> str:
 
 def _print(findings: Sequence[Finding], *, full: bool) -> None:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
@@ -120,18 +121,17 @@ def _print(findings: Sequence[Finding], *, full: bool) -> None:
         if place:
             console.print()
         console.print(Text(found.claim, style="bold"))
-        verdict = Text(found.verdict, style=f"bold {_COLOURS[found.verdict]}")
-        console.print(Text("  ").append_text(verdict))
-        span = between(found.interval)
-        lines = [
-            f"  claimed  {quantity(found.claimed)}",
-            f"  found    {quantity(found.found)}" + (f", {span}" if span else ""),
-            f"  because  {found.because}",
-            f"  turns    {found.turns}",
-            f"  said by  {found.said_by}",
-        ]
-        for line in lines:
-            console.print(Text(line))
+        facts = Table.grid(padding=(0, 1, 0, 2))
+        facts.add_row("", Text(found.verdict, style=f"bold {_COLOURS[found.verdict]}"))
+        for name, text in (
+            ("claimed", quantity(found.claimed)),
+            ("found", found_in_words(found)),
+            ("because", found.because),
+            ("turns", found.turns),
+            ("said by", found.said_by),
+        ):
+            facts.add_row(name, Text(text))
+        console.print(facts)
         if full:
             console.print()
             _print_details(console, found)
@@ -153,6 +153,8 @@ def _print_details(console: Console, found: Finding) -> None:
     ):
         if rows:
             grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
+            for column in grid.columns:
+                column.overflow = "fold"
             for row in rows:
                 grid.add_row(*map(Text, row))
             console.print(grid)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from analyzers.assumptions import Assumptions, Input
-from analyzers.economics import SATOSHI
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
 from monitor.errors import PoolscopeError, StoreError
-from monitor.terms import terms_at_tip
+from monitor.terms import terms_at_tip, with_terms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,17 +69,8 @@ def with_store(assumptions: Assumptions, settings: Settings) -> Assumptions:
         synthetic = store.synthetic
     if known is None:
         raise StoreError("the store has no block yet; give --difficulty or run 'poolscope run'")
-    day = datetime.fromtimestamp(known.time, UTC).strftime("%Y-%m-%d")
-    where = f"block {known.height} of the store" + (f" ({synthetic} chain)" if synthetic else "")
-    found = assumptions.given(
-        {"difficulty": known.terms.difficulty, "subsidy": known.terms.subsidy / SATOSHI},
-        where,
-        day,
-    )
-    if known.fee_blocks:
-        fees = f"coinbases of {known.fee_blocks} blocks to {where}"
-        found = found.given({"fees": known.terms.fee_ratio}, fees, day)
-    return found
+    chain = "the store" + (f" ({synthetic} chain)" if synthetic else "")
+    return with_terms(assumptions, known, chain)
 
 
 def show_inputs(console: Console, inputs: Sequence[Input]) -> None:

@@ -35,6 +35,12 @@ def between(interval: Interval) -> str:
     return f"{low} to {high}" if low != high else ""
 
 
+def found_in_words(found: Finding) -> str:
+    """Return what was found: the number, its interval, and what it is of."""
+    span = between(found.interval)
+    return f"{quantity(found.found)}{f', {span}' if span else ''} ({found.measure})"
+
+
 INPUT_HEADS: Final = ("input", "value", "may be", "unit", "as of", "source")
 SWING_HEADS: Final = ("if only this changes", "from", "to", "unit", "found from", "to")
 CASE_HEADS: Final = ("case", "found", "interval", "verdict", "note")
@@ -66,6 +72,7 @@ def as_values(found: Finding) -> dict[str, Any]:
         "verdict": found.verdict,
         "claimed": _value(found.claimed),
         "found": _value(found.found),
+        "measure": found.measure,
         "interval": _ends(found.interval),
         "because": found.because,
         "turns": found.turns,
@@ -102,7 +109,12 @@ def as_html(findings: Sequence[Finding], heading: int = 2) -> str:
     ``claim-`` before it as id.
     """
     rows = [
-        (found.claim, found.verdict, quantity(found.claimed), quantity(found.found))
+        (
+            found.claim,
+            found.verdict,
+            quantity(found.claimed),
+            f"{quantity(found.found)}, {found.measure}",
+        )
         for found in findings
     ]
     overview = grid(("claim", "verdict", "claimed", "found"), rows)
@@ -110,11 +122,10 @@ def as_html(findings: Sequence[Finding], heading: int = 2) -> str:
 
 
 def _section(found: Finding, heading: int) -> str:
-    span = between(found.interval)
     facts = (
         ("Verdict", found.verdict),
         ("Claimed", quantity(found.claimed)),
-        ("Found", quantity(found.found) + (f" ({span})" if span else "")),
+        ("Found", found_in_words(found)),
         ("Because", found.because),
         ("What would turn it", found.turns),
         ("Said by", found.said_by),

@@ -12,12 +12,19 @@ from typing import Any, Final
 from hashing.header import hash_from_hex
 from monitor.snapshot import WindowView
 from monitor.store.base import BlockStore, StoredBlock
-from monitor.web import answers, overview, pools, status
+from monitor.web import answers, claims, overview, pools, status
 from monitor.web.blocks import brief, detail
 from monitor.web.context import WebContext
 from monitor.web.errors import ApiError
 from monitor.web.history import Question, history
-from monitor.web.queries import BlocksQuery, HistoryQuery, LimitQuery, Query, WindowQuery
+from monitor.web.queries import (
+    BlocksQuery,
+    ClaimsQuery,
+    HistoryQuery,
+    LimitQuery,
+    Query,
+    WindowQuery,
+)
 from monitor.web.reader import Reader
 
 PREFIX: Final = "/api/v1"
@@ -187,6 +194,11 @@ async def _reorgs(ask: Ask, query: LimitQuery) -> answers.ReorgList:
     )
 
 
+async def _claims(ask: Ask, query: ClaimsQuery) -> answers.Claims:
+    chain = claims.terms_of_chain(ask.context.board.snapshot)
+    return await ask.reader.read(query, lambda _store: claims.judged(query, chain))
+
+
 ENDPOINTS: Final = (
     Endpoint("/status", "How the agent is.", answers.Status, _status, live=True),
     Endpoint("/sources", "Sources and their health.", answers.Sources, _sources, live=True),
@@ -226,5 +238,12 @@ ENDPOINTS: Final = (
         places={"block": "[0-9a-f]{64}|[0-9]{1,8}"},
     ),
     Endpoint("/stale", "Stale blocks, newest first.", answers.StaleList, _stale, LimitQuery),
+    Endpoint(
+        "/claims",
+        "The founding claims, judged under inputs that can be changed.",
+        answers.Claims,
+        _claims,
+        ClaimsQuery,
+    ),
     Endpoint("/reorgs", "Reorgs, newest first.", answers.ReorgList, _reorgs, LimitQuery),
 )

@@ -37,6 +37,7 @@ class Shell:
 SHELLS: Final = (
     Shell("/", "index", "poolscope: who mines Bitcoin"),
     Shell("/blocks", "blocks", "Blocks · poolscope"),
+    Shell("/claims", "claims", "Claims · poolscope"),
     Shell("/pool/{slug:[a-z0-9._-]{1,64}}", "pool", "Pool · poolscope"),
     Shell("/block/{block:[0-9a-f]{64}|[0-9]{1,8}}", "block", "Block · poolscope"),
 )

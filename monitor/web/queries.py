@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -63,6 +63,43 @@ class LimitQuery(Query):
 
     limit: int = Field(25, ge=1, le=100)
     """Most entries to return."""
+
+
+Given = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
+Chosen = Annotated[str, Field(max_length=60)]
+
+
+class ClaimsQuery(Query):
+    """Which claims, under which inputs; what is not given is as it ships."""
+
+    claim: Name | None = None
+    """Only the claim of this short name."""
+    terms: Literal["shipped", "chain"] = "shipped"
+    """Difficulty, subsidy and fees: those that ship, or of this agent's chain."""
+    tariff: Given = None
+    """Price of electricity, USD per kWh."""
+    efficiency: Given = None
+    """Energy of the machines, joules per terahash."""
+    pue: Given = None
+    """Power at the meter over power of the machines, 1 or more."""
+    opex: Given = None
+    """Other running cost over that of electricity."""
+    capital: Given = None
+    """Price of machines, USD per TH/s."""
+    life: Given = None
+    """Days that machines last."""
+    pool_fee: Given = None
+    """Part of the reward that the pool keeps."""
+    fees: Given = None
+    """Transaction fees over subsidy."""
+    difficulty: Given = None
+    """Difficulty of the network."""
+    subsidy: Given = None
+    """Block subsidy in BTC."""
+    series: Chosen = ""
+    """Series of country shares; empty for all."""
+    market: Chosen = ""
+    """AI market; empty for all."""
 
 
 Asked = TypeVar("Asked", bound=Query)

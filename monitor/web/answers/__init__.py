@@ -23,6 +23,7 @@ from monitor.web.answers.blocks import (
     StaleList,
     Text,
 )
+from monitor.web.answers.claims import Claim, ClaimCase, ClaimInput, Claims, ClaimSwing, Quantity
 from monitor.web.answers.figures import (
     Concentration,
     Concentrations,
@@ -55,6 +56,11 @@ __all__ = [
     "Block",
     "BlockDetail",
     "BlockList",
+    "Claim",
+    "ClaimCase",
+    "ClaimInput",
+    "ClaimSwing",
+    "Claims",
     "Coinbase",
     "Commitment",
     "Concentration",
@@ -82,6 +88,7 @@ __all__ = [
     "PoolTag",
     "PoolWindow",
     "Problem",
+    "Quantity",
     "Reorg",
     "ReorgList",
     "Share",

@@ -198,6 +198,7 @@ def hostile(text: str) -> Finding:
         said_by=text,
         claimed=Quantity(1.0, text),
         found=Quantity(float("nan"), "", text),
+        measure=text,
         interval=UNKNOWN,
         verdict="cannot be said",
         because=text,

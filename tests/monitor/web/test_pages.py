@@ -14,7 +14,7 @@ from tests.support.webagent import WebAgent
 
 ASSETS = sorted(file.name for file in files("monitor.web").joinpath("assets").iterdir())
 SERVED = [name for name in ASSETS if not name.endswith(".html")]
-ADDRESSES = ("/", "/blocks", "/pool/antpool", "/block/7")
+ADDRESSES = ("/", "/blocks", "/claims", "/pool/antpool", "/block/7")
 
 
 def text_of(name: str) -> str:
