@@ -1,7 +1,8 @@
 """How sure the figures are: intervals and probabilities from block counts, in closed form.
 
 Blocks of a window are taken as draws from fixed shares (multinomial). Real shares drift
-inside a window, so these intervals are minimum widths; `homogeneity` checks that.
+inside a window, so these intervals are minimum widths; `analyzers.differences.homogeneity`
+checks that.
 
 A share, or the share of a group named beforehand, has its own binomial interval. Figures
 of the whole distribution use the Dirichlet posterior with Jeffreys' prior, half a block
@@ -17,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaincc, betaincinv, chdtrc, entr, ndtr, ndtri
+from scipy.special import betaincc, betaincinv, entr, ndtri
 
 from analyzers.concentration import (
     Counts,
@@ -321,96 +322,3 @@ def inverse(interval: Interval) -> Interval:
     """Return the interval of 1/x for an interval of x >= 0; infinite where x may be 0."""
     low, high = interval
     return Interval(1 / high if high else math.inf, 1 / low if low else math.inf)
-
-
-class Change(NamedTuple):
-    """Difference of a figure between two windows (later minus earlier)."""
-
-    difference: float
-    interval: Interval
-    probability_up: float
-    """Probability that the true figure rose."""
-
-
-def hhi_change(earlier: Counts, later: Counts, level: float = LEVEL) -> Change:
-    """Return how HHI (ratio) changed between two windows that share no block.
-
-    Normal approximation for the difference of the unbiased estimates.
-
-    Examples
-    --------
-    >>> hhi_change([50, 50], [90, 10]).probability_up > 0.99
-    True
-    """
-    before, after = present(earlier), present(later)
-    difference = hhi_unbiased(after) - hhi_unbiased(before)
-    sd = math.hypot(hhi_unbiased_sd(before), hhi_unbiased_sd(after))
-    if math.isnan(difference) or math.isnan(sd):
-        return Change(math.nan, UNKNOWN, math.nan)
-    reach = float(ndtri((1 + level) / 2)) * sd
-    up = float(ndtr(difference / sd)) if sd else 0.5 * (1 + math.copysign(1.0, difference))
-    if not difference:
-        up = 0.5
-    return Change(difference, Interval(difference - reach, difference + reach), up)
-
-
-def share_change(earlier: tuple[int, int], later: tuple[int, int], level: float = LEVEL) -> Change:
-    """Return how a share changed between two windows, each given as (found, total).
-
-    The interval is Newcombe's hybrid of two Wilson intervals (1998, method 10,
-    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I). The probability
-    is that of one Beta posterior to exceed the other (Jeffreys' prior).
-
-    Examples
-    --------
-    >>> change = share_change((30, 144), (50, 144))
-    >>> round(change.difference, 3), round(change.probability_up, 2)
-    (0.139, 1.0)
-    """
-    (x0, n0), (x1, n1) = earlier, later
-    if not n0 or not n1:
-        return Change(math.nan, UNKNOWN, math.nan)
-    p0, p1 = x0 / n0, x1 / n1
-    low0, high0 = share_interval(x0, n0, level, "wilson")
-    low1, high1 = share_interval(x1, n1, level, "wilson")
-    interval = Interval(
-        p1 - p0 - math.hypot(p1 - low1, high0 - p0),
-        p1 - p0 + math.hypot(high1 - p1, p0 - low0),
-    )
-    middles = (np.arange(1000) + 0.5) / 1000
-    after = betaincinv(x1 + JEFFREYS, n1 - x1 + JEFFREYS, middles)
-    up = float(np.mean(betainc(x0 + JEFFREYS, n0 - x0 + JEFFREYS, after)))
-    return Change(p1 - p0, interval, up)
-
-
-def homogeneity(first: Counts, second: Counts) -> float:
-    """Return the p-value that two parts of a window come from the same shares.
-
-    Pearson's chi-square over entities in the same order (give mappings to match by name);
-    entities with fewer than ten blocks in both parts together are pooled. A small value
-    says that shares moved, so that intervals of the whole window are too narrow. NaN where
-    fewer than two groups are left.
-
-    Examples
-    --------
-    >>> round(homogeneity({"a": 30, "b": 20}, {"a": 20, "b": 30}), 4)
-    0.0455
-    """
-    table = _aligned(first, second)
-    both = table.sum(axis=0)
-    rare = both < 10
-    kept = np.column_stack([table[:, ~rare], table[:, rare].sum(axis=1)])
-    kept = kept[:, kept.sum(axis=0) > 0]
-    rows, columns = kept.sum(axis=1), kept.sum(axis=0)
-    if kept.shape[1] < 2 or not rows.all():
-        return math.nan
-    expected = np.outer(rows, columns) / kept.sum()
-    return float(chdtrc(kept.shape[1] - 1, float(((kept - expected) ** 2 / expected).sum())))
-
-
-def _aligned(first: Counts, second: Counts) -> Floats:
-    """Return two rows of counts over the same entities."""
-    if isinstance(first, dict) and isinstance(second, dict):
-        names = list(dict.fromkeys([*first, *second]))
-        return np.array([[part.get(name, 0) for name in names] for part in (first, second)], float)
-    return np.array([list(first), list(second)], dtype=float)

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from analyzers.intervals import homogeneity
+from analyzers.differences import homogeneity
 from analyzers.windows import (
     Chain,
     CountTable,

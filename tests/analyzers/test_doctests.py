@@ -16,6 +16,7 @@ MODULES = (
     "claims.values",
     "compare",
     "concentration",
+    "differences",
     "economics",
     "energy",
     "eras",

@@ -85,8 +85,6 @@ def test_empty_and_single() -> None:
     assert math.isnan(iv.group_exceeds([], 1, 0.5))
     assert math.isnan(iv.hhi_interval([]).low)
     assert math.isnan(iv.entropy_interval([1]).low)
-    assert math.isnan(iv.hhi_change([], [1, 2]).difference)
-    assert math.isnan(iv.share_change((0, 0), (1, 2)).difference)
     low, high = iv.hhi_interval([6])
     assert 0.3 < low < 0.9 < high <= 1
     low, high = iv.entropy_interval([6])
@@ -122,37 +120,11 @@ def test_a_share_lies_in_its_interval(total: int, data: st.DataObject, level: fl
         assert found / total - 1e-9 <= high <= 1 + 1e-12
 
 
-def test_changes_between_windows() -> None:
-    rise = iv.share_change((30, 144), (50, 144))
-    assert rise.interval.low > 0
-    assert rise.probability_up > 0.99
-    same = iv.share_change((40, 144), (40, 144))
-    assert same.interval.low < 0 < same.interval.high
-    assert same.probability_up == pytest.approx(0.5, abs=1e-3)
-    assert iv.hhi_change([50, 50], [50, 50]).probability_up == 0.5
-    assert iv.hhi_change([90, 10], [50, 50]).probability_up < 0.01
-
-
 def test_smallest_visible_change_of_hhi() -> None:
     """Two windows of 1008 blocks show 263 points with 80 % power (4 % of 1.96 + 0.84 sd)."""
     counts = (pool_mix("tags") * 1008).round().astype(int).tolist()
     visible = (1.96 + 0.8416) * math.sqrt(2) * iv.hhi_unbiased_sd(counts) * c.POINTS
     assert visible == pytest.approx(263, rel=0.02)
-
-
-def test_homogeneity_sees_a_shift_and_no_more() -> None:
-    assert iv.homogeneity([30, 20], [20, 30]) == pytest.approx(0.0455, abs=1e-4)
-    assert iv.homogeneity({"a": 72, "b": 72}, {"b": 40, "a": 104}) < 1e-3
-    assert math.isnan(iv.homogeneity([5], [5]))
-    rng = np.random.default_rng(4)
-    mix = pool_mix("tags")
-    values = [
-        iv.homogeneity(first.tolist(), second.tolist())
-        for first, second in zip(
-            rng.multinomial(504, mix, 2000), rng.multinomial(504, mix, 2000), strict=True
-        )
-    ]
-    assert 0.03 < np.mean(np.array(values) < 0.05) < 0.07
 
 
 @pytest.mark.parametrize("lens", ["tags", "friends"])

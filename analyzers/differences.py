@@ -1,0 +1,192 @@
+"""What changed between two windows that share no block, and how sure that is.
+
+Each difference is later minus earlier, with its interval and the probability that the true
+figure rose. As in `analyzers.intervals`, blocks are draws from shares that hold still inside
+a window.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc, betaincinv, chdtrc, ndtr, ndtri
+
+from analyzers.concentration import Counts, hhi_unbiased, present
+from analyzers.intervals import (
+    JEFFREYS,
+    LEVEL,
+    UNKNOWN,
+    Interval,
+    hhi_unbiased_sd,
+    share_interval,
+)
+
+Floats = NDArray[np.float64]
+
+
+class Change(NamedTuple):
+    """Difference of a figure between two windows (later minus earlier)."""
+
+    difference: float
+    interval: Interval
+    probability_up: float
+    """Probability that the true figure rose."""
+
+
+def hhi_change(earlier: Counts, later: Counts, level: float = LEVEL) -> Change:
+    """Return how HHI (ratio) changed between two windows that share no block.
+
+    Normal approximation for the difference of the unbiased estimates.
+
+    Examples
+    --------
+    >>> hhi_change([50, 50], [90, 10]).probability_up > 0.99
+    True
+    """
+    before, after = present(earlier), present(later)
+    difference = hhi_unbiased(after) - hhi_unbiased(before)
+    sd = math.hypot(hhi_unbiased_sd(before), hhi_unbiased_sd(after))
+    if math.isnan(difference) or math.isnan(sd):
+        return Change(math.nan, UNKNOWN, math.nan)
+    reach = float(ndtri((1 + level) / 2)) * sd
+    up = float(ndtr(difference / sd)) if sd else 0.5 * (1 + math.copysign(1.0, difference))
+    if not difference:
+        up = 0.5
+    return Change(difference, Interval(difference - reach, difference + reach), up)
+
+
+def share_change(earlier: tuple[int, int], later: tuple[int, int], level: float = LEVEL) -> Change:
+    """Return how a share changed between two windows, each given as (found, total).
+
+    The interval is Newcombe's hybrid of two Wilson intervals (1998, method 10,
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I). The probability
+    is that of one Beta posterior to exceed the other (Jeffreys' prior).
+
+    Examples
+    --------
+    >>> change = share_change((30, 144), (50, 144))
+    >>> round(change.difference, 3), round(change.probability_up, 2)
+    (0.139, 1.0)
+    """
+    (x0, n0), (x1, n1) = earlier, later
+    if not n0 or not n1:
+        return Change(math.nan, UNKNOWN, math.nan)
+    p0, p1 = x0 / n0, x1 / n1
+    low0, high0 = share_interval(x0, n0, level, "wilson")
+    low1, high1 = share_interval(x1, n1, level, "wilson")
+    interval = Interval(
+        p1 - p0 - math.hypot(p1 - low1, high0 - p0),
+        p1 - p0 + math.hypot(high1 - p1, p0 - low0),
+    )
+    middles = (np.arange(1000) + 0.5) / 1000
+    after = betaincinv(x1 + JEFFREYS, n1 - x1 + JEFFREYS, middles)
+    up = float(np.mean(betainc(x0 + JEFFREYS, n0 - x0 + JEFFREYS, after)))
+    return Change(p1 - p0, interval, up)
+
+
+def homogeneity(first: Counts, second: Counts) -> float:
+    """Return the p-value that two parts of a window come from the same shares.
+
+    Pearson's chi-square over entities in the same order (give mappings to match by name);
+    entities with fewer than ten blocks in both parts together are pooled. A small value
+    says that shares moved, so that intervals of the whole window are too narrow. NaN where
+    fewer than two groups are left.
+
+    Examples
+    --------
+    >>> round(homogeneity({"a": 30, "b": 20}, {"a": 20, "b": 30}), 4)
+    0.0455
+    """
+    table = _aligned(first, second)
+    both = table.sum(axis=0)
+    rare = both < 10
+    kept = np.column_stack([table[:, ~rare], table[:, rare].sum(axis=1)])
+    kept = kept[:, kept.sum(axis=0) > 0]
+    rows, columns = kept.sum(axis=1), kept.sum(axis=0)
+    if kept.shape[1] < 2 or not rows.all():
+        return math.nan
+    expected = np.outer(rows, columns) / kept.sum()
+    return float(chdtrc(kept.shape[1] - 1, float(((kept - expected) ** 2 / expected).sum())))
+
+
+def _aligned(first: Counts, second: Counts) -> Floats:
+    """Return two rows of counts over the same entities.
+
+    Raises
+    ------
+    ValueError
+        If both are plain numbers of different length.
+    """
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        names = list(dict.fromkeys([*first, *second]))
+        return np.array([[part.get(name, 0) for name in names] for part in (first, second)], float)
+    rows = [list(first), list(second)]
+    if len(rows[0]) != len(rows[1]):
+        raise ValueError("counts without names must be as many in both windows")
+    return np.array(rows, dtype=float)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareMove:
+    """One entity in both windows; `change` is that of its share."""
+
+    entity: str
+    earlier: int
+    later: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two windows side by side; `blocks` counts each, `same` is `homogeneity` of both.
+
+    `shares` are ordered by how far they moved, unattributed blocks not among them.
+    """
+
+    blocks: tuple[int, int]
+    hhi: Change
+    same: float
+    shares: tuple[ShareMove, ...]
+
+
+def compare_windows(
+    earlier: Mapping[str, int],
+    later: Mapping[str, int],
+    unattributed: tuple[int, int] = (0, 0),
+    level: float = LEVEL,
+) -> Comparison:
+    """Return what changed from `earlier` to `later`, blocks per entity.
+
+    `unattributed` blocks of nobody known are miners of their own in both. Each share is
+    judged as if named beforehand: of twenty that did not move, one leaves its 95 % interval
+    by chance; `Comparison.same` judges all at once.
+
+    Examples
+    --------
+    >>> found = compare_windows({"a": 40, "b": 60}, {"a": 70, "b": 30})
+    >>> [(move.entity, round(move.change.difference, 2)) for move in found.shares]
+    [('a', 0.3), ('b', -0.3)]
+    >>> compare_windows({}, {"a": 1}).shares[0].change.difference
+    nan
+    """
+    both = (earlier, later)
+    totals = [sum(part.values()) + own for part, own in zip(both, unattributed, strict=True)]
+    everyone = [[*part.values(), *[1] * own] for part, own in zip(both, unattributed, strict=True)]
+    moves = []
+    for name in dict.fromkeys([*later, *earlier]):
+        found = earlier.get(name, 0), later.get(name, 0)
+        change = share_change((found[0], totals[0]), (found[1], totals[1]), level)
+        moves.append(ShareMove(name, *found, change))
+    moves.sort(key=lambda move: (-round(abs(move.change.difference), 12), move.entity))
+    owned = [{**part, None: own} for part, own in zip(both, unattributed, strict=True)]
+    return Comparison(
+        (totals[0], totals[1]),
+        hhi_change(everyone[0], everyone[1], level),
+        homogeneity(*owned),
+        tuple(moves),
+    )
