@@ -22,6 +22,7 @@ MIN_RUN: Final = 4
 """Shorter runs of printable bytes are chance."""
 
 _AUX_POW_SIZE: Final = 44
+_LEGACY_ROOT: Final = 20
 _RUN: Final = re.compile(
     rb"(?:[\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
     rb"|[\xf0-\xf4][\x80-\xbf]{3}){%d,}" % MIN_RUN
@@ -41,8 +42,20 @@ _MINER_FORMS: Final = tuple(
         ("f2pool", b"F2Pool", rb"F2Pool/.{0,80}?(Mined by (?:user )?([\x21-\x7e]{1,64}))"),
         ("f2pool", _FISH, _FISH + rb".{0,80}?(Mined by (?:user )?([\x21-\x7e]{1,64}))"),
         ("f2pool", "🐟".encode(), "🐟".encode() + rb".{0,80}?(Mined by ([\x21-\x7e]{1,64}))"),
-        # "Mined by AntPool bj15 ", "Mined by AntPool907"
-        ("antpool", b"Mined by AntPool", rb"Mined by AntPool( ?([a-z]{2}\d{1,3}|\d{1,4}))"),
+        # "Mined by AntPool bj15 ", "Mined by AntPool907". What follows is extranonce, clock
+        # and counter, whose bytes may be letters and digits: the shortest name that leaves
+        # a known form of these is it.
+        (
+            "antpool",
+            b"Mined by AntPool ",
+            rb"Mined by AntPool( ([a-z]{2,3}(?:\d{0,2}?(?=/| ?.{4} [T-Z])|\d{0,2}(?![a-z\d]))))",
+        ),
+        (
+            "antpool",
+            b"Mined by AntPool",
+            rb"Mined by AntPool(([a-z]|\d{1,4}?))"
+            rb"(?:/|. [YZ\[\\]|.[\x00-\x07].[\x00-\x07 ]|(?![\x20-\x7e]))",
+        ),
         # "Powered by Luxor Tech/128"
         ("luxor", b"Luxor Tech/", rb"Luxor Tech/((\d{1,4}))"),
         # "< OCEAN.XYZ >", 0x0f, then what the miner who made the template chose
@@ -65,15 +78,13 @@ _SOFTWARE: Final = (
     (b"Public-Pool", "public-pool"),
 )
 
-_OUTPUT_COMMITMENTS: Final = (
-    ("witness", b"\xaa\x21\xa9\xed"),
-    ("rsk", b"RSKBLOCK:"),
-    ("coredao", b"CORE\x01"),
-    ("hathor", b"Hath"),
-    ("exsat", b"EXSAT\x01"),
-    ("syscoin", b"sys"),
-    ("vcash", b"\xb9\xe1\x1b\x6d"),
-    ("stacks", b"X2"),
+_COMMITMENT: Final = re.compile(
+    # OP_RETURN, the size of its push (not always there), a whole script pushed by mistake
+    rb"(?:\x6a(?:\x4c.|\x4d..|[\x01-\x4b])?(?:\x6a\x24)?)?(?:"
+    rb"(?P<witness>\xaa\x21\xa9\xed)|(?P<rsk>RSKBLOCK:)|(?P<coredao>CORE)|(?P<hathor>Hath)"
+    rb"|(?P<exsat>EXSAT)|(?P<syscoin>sys)|(?P<vcash>\xb9\xe1\x1b\x6d)|(?P<stacks>X2[\[^x$p#v])"
+    rb")",
+    re.DOTALL,
 )
 
 
@@ -87,7 +98,11 @@ class TextRun:
 
 @dataclass(frozen=True, slots=True)
 class AuxPow:
-    """A merge-mining commitment (``fabe6d6d``): root of the tree, its size and nonce."""
+    """A merge-mining commitment: root of the tree, its size and nonce.
+
+    It begins with ``fabe6d6d``. Eligius and EclipseMC wrote ``MM==`` in 2011 and 2012:
+    Namecoin accepts a root without its magic in the first 20 bytes.
+    """
 
     offset: int
     root: bytes
@@ -160,6 +175,7 @@ def read_parts(script_sig: bytes, outputs: Sequence[TxOut] = ()) -> CoinbaseRead
         for start, end in gaps
         for found in _RUN.finditer(script_sig, start, end)
     ]
+    commitments = tuple(_commitments(outputs))
     miners = tuple(
         MinerName(pool, found[2], Where("script_sig", found.start(2), len(found[2])))
         for pool, found in _miner_matches(script_sig)
@@ -169,9 +185,9 @@ def read_parts(script_sig: bytes, outputs: Sequence[TxOut] = ()) -> CoinbaseRead
         height=height,
         runs=tuple(runs),
         aux_pow=aux_pow,
-        commitments=tuple(_commitments(outputs)),
+        commitments=commitments,
         miners=miners,
-        software=tuple(_software(script_sig, outputs, miners)),
+        software=tuple(_software(script_sig, commitments, miners)),
         rest=tuple(
             TextRun(start, script_sig[start:end]) for start, end in _gaps(spoken, len(script_sig))
         ),
@@ -204,6 +220,8 @@ def _bip34_height(script_sig: bytes) -> tuple[int | None, int]:
 
 def _aux_pow(script_sig: bytes) -> AuxPow | None:
     offset = script_sig.find(b"\xfa\xbemm")
+    if offset < 0:
+        offset = script_sig.find(b",MM==", 0, _LEGACY_ROOT) + 1 or -1
     body = script_sig[offset + 4 : offset + _AUX_POW_SIZE]
     if offset < 0 or len(body) < _AUX_POW_SIZE - 4:
         return None
@@ -214,26 +232,31 @@ def _aux_pow(script_sig: bytes) -> AuxPow | None:
 def _commitments(outputs: Sequence[TxOut]) -> Iterator[Commitment]:
     for place, out in enumerate(outputs):
         script = out.script
-        if script[:1] != b"\x6a":
+        found = _COMMITMENT.match(script)
+        if found is not None:
+            kind = found.lastgroup or "other"
+            start = found.start(kind)
+        elif script[:1] == b"\x6a":
+            start = 3 if script[1:2] == b"\x4c" else 2
+            # its last output: 32 bytes that commit to the share, and 8 of nonce
+            is_share = 2 < len(outputs) == place + 1 and script[:2] == b"\x6a\x28"
+            kind = "p2pool" if is_share else "other"
+        else:
             continue
-        # OP_RETURN, then one push: of up to 75 bytes, or with its size in a byte of its own
-        start = 3 if script[1:2] == b"\x4c" else 2
-        if script[start : start + 2] == b"\x6a\x24":
-            start += 2  # a whole script pushed by mistake
         data = script[start:]
-        kinds = (kind for kind, magic in _OUTPUT_COMMITMENTS if data.startswith(magic))
-        kind = next(kinds, "other")
         yield Commitment(kind, Where(f"outputs[{place}]", start, len(data)), data)
 
 
 def _software(
-    script_sig: bytes, outputs: Sequence[TxOut], miners: Sequence[MinerName]
+    script_sig: bytes, commitments: Sequence[Commitment], miners: Sequence[MinerName]
 ) -> list[str]:
     found = {name for marker, name in _SOFTWARE if marker in script_sig}
+    if script_sig.startswith(b"psj\x04"):
+        found.add("PoolServerJ")
     if any(miner.pool in ("datum", "ocean") for miner in miners):
         found.add("DATUM")
-    if len(outputs) > 2 and outputs[-1].script[:2] == b"\x6a\x28":
-        found.add("P2Pool")  # its last output: 32 bytes of share commitment, 8 of nonce
+    if any(commitment.kind == "p2pool" for commitment in commitments):
+        found.add("P2Pool")
     return sorted(found)
 
 

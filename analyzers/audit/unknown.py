@@ -16,7 +16,7 @@ from analyzers.registry.address import address_of
 from analyzers.registry.values import slugify
 
 _GENERIC: Final = re.compile(
-    rb"/?(?:P2SH|NYA|BIP\d+|NOBIP\d+|EB\d+|AD\d+|EXTBLK|SEGWIT|B\d+|BV\d+)/|MM=*|^[/.\s]*$"
+    rb"/?(?:P2SH|NYA|BIP\d+|NOBIP\d+|EB\d+|AD\d+|EXTBLK|SEGWIT|B\d+|BV\d+)/|^[/.\s]*$"
 )
 """Votes, signals and fillers that many pools write."""
 

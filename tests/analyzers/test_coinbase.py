@@ -46,6 +46,28 @@ def test_what_is_no_height(script: str) -> None:
         (b"Mined by AntPool bj15 ,E\x11", "antpool", b"bj15"),
         (b"Mined by AntPool907\xf5\x00", "antpool", b"907"),
         (b"Mined by AntPool W\x00", None, b""),
+        # 2014: clock and counter where names came later
+        (b"Mined by AntPool 99K\x17THQ\x04!\xca\xfa\xbemm", None, b""),
+        (b"Mined by AntPool \x00\x00\x00\x00S\xe8\xe1\xcc", None, b""),
+        # 2015 to 2017: the digit after bj7 and usa4 is extranonce
+        (b"Mined by AntPool bj15\x9b\xda\xb8T\xe4\xd2o\t", "antpool", b"bj15"),
+        (b"Mined by AntPool bj72U\x16\xd8 VusJ", "antpool", b"bj7"),
+        (b"Mined by AntPool usa44%\x93\x9e V\xb5\xad\x99", "antpool", b"usa4"),
+        (b"Mined by AntPool usa3 \x18\xcf\xa8\xa4 X\x119\xb2", "antpool", b"usa3"),
+        (b"Mined by AntPool dq *\xc6\xc2\x06 X_\x8d\xe6", "antpool", b"dq"),
+        (b'Mined by AntPool bj6\x03"T\xa6 V\n\xdc\x85', "antpool", b"bj6"),
+        (b"Mined by AntPool sc\x0e\xffx= T\xe5\x00K", "antpool", b"sc"),
+        (b"Mined by AntPool usa2/EB1/AD6/> X", "antpool", b"usa2"),
+        (b"Mined by AntPoolk/EB1/AD6/NYA/3 Y", "antpool", b"k"),
+        # 2018: one byte, a space, the clock
+        (b"Mined by AntPool74 [n\x8eN\xfa\xbemm", "antpool", b"7"),
+        (b"Mined by AntPool616 [h|\x94\x10\x00", "antpool", b"61"),
+        # since 2019: two numbers of 16 bits
+        (b"Mined by AntPoolf\xfc\x00\x83 \xb8\xc5|\x97", "antpool", b"f"),
+        (b"Mined by AntPool3\xab\x00y\x02 \xed\r\x14", "antpool", b"3"),
+        (b"Mined by AntPool711C\x00G\x02\x92c(\xc9", "antpool", b"711"),
+        (b"Mined by AntPool1023$\x00\xfa\x06\xcb\x98", "antpool", b"1023"),
+        (b"Mined by AntPool 0\x00 \x00\xf2j\x1b\xa4", None, b""),
         (b"/Powered by Luxor Tech/128\xfa\xbemm", "luxor", b"128"),
         (b"< OCEAN.XYZ >\x0fSome miner\x00\x01", "ocean", b"Some miner"),
         (b"OCEAN.XYZ\x0fSome miner\x0fdatum", "ocean", b"Some miner"),
@@ -77,6 +99,11 @@ def test_miner_names(script: bytes, pool: str | None, name: bytes) -> None:
         ("6a4c266a24b9e11b6d" + "66" * 32, "vcash"),
         ("6a224d696e6564", "other"),
         ("6a", "other"),
+        # two ways in which scripts lack the push, or even OP_RETURN
+        ("6a52534b424c4f434b3a" + "22" * 32, "rsk"),
+        ("52534b424c4f434b3a" + "22" * 32, "rsk"),
+        ("6a4c5058325b" + "77" * 77, "stacks"),
+        ("6a045832ffff", "other"),
     ],
 )
 def test_commitments(script: str, kind: str) -> None:
@@ -106,8 +133,18 @@ def test_merge_mining() -> None:
     assert read_parts(script[:40]).aux_pow is None
 
 
+def test_merge_mining_before_its_magic_was_settled() -> None:
+    root = bytes(range(32))
+    script = b"\x04=\xf0\x0eO\x01Q,MM==" + root + b"\x01" + bytes(7)
+    seen = read_parts(script)
+    assert seen.aux_pow is not None
+    assert (seen.aux_pow.offset, seen.aux_pow.root) == (8, root)
+    assert read_parts(bytes(20) + script).aux_pow is None
+
+
 def test_software() -> None:
     assert read_parts(b"\nckpool\x0c/solo/").software == ("ckpool",)
+    assert read_parts(b"psj\x04\xf7\x1e\x0b\x1a").software == ("PoolServerJ",)
     assert read_parts(b"OCEAN.XYZ\x0fMiner\x00").software == ("DATUM",)
     assert read_parts(b"1/stratumPool/").software == ("node-stratum-pool",)
     shares = [TxOut(5, b"\x51")] * 3 + [TxOut(0, b"\x6a\x28" + bytes(40))]
