@@ -7,19 +7,33 @@ are ratios 0..1.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from analyzers.intervals import LEVEL, share_intervals
 from analyzers.series import series
-from analyzers.windows import CountTable, Mined
+from analyzers.windows import Chain, CountTable, Mined
 
 TIME: Final = "datetime64[s, UTC]"
 
 BLOCKS: Final = {"height": "int64", "time": TIME, "pool": "category"}
 """One row a block of the active chain; `pool` is missing where nobody is known."""
+
+EXPORT: Final = {
+    **BLOCKS,
+    "proof": "category",
+    "tx_count": "Int32",
+    "size": "Int32",
+    "first_seen": TIME,
+    "conflicts": "int16",
+}
+"""One row a block of a file of ``poolscope export``; see ``docs/export.md``."""
+
+_NOTE: Final = b"poolscope."
 
 SHARES: Final = {
     "start": TIME,
@@ -64,15 +78,46 @@ def blocks_frame(mined: Iterable[Mined]) -> pd.DataFrame:
     return frame.astype(BLOCKS)
 
 
-def mined_from(frame: pd.DataFrame) -> list[Mined]:
+def read_export(path: str | Path) -> pd.DataFrame:
+    """Return the blocks of a Parquet file of ``poolscope export``, with the columns `EXPORT`.
+
+    What the file says of itself (``version``, ``schema``, ``network``, ``synthetic``,
+    ``registry``) is in ``frame.attrs``.
+
+    Raises
+    ------
+    ValueError
+        If its columns are others.
+    OSError
+        If it cannot be read.
+    """
+    table = pq.read_table(path)
+    if missing := [name for name in EXPORT if name not in table.column_names]:
+        raise ValueError(
+            f"{path} has no column {missing[0]!r}; is it of 'poolscope export --format parquet'?"
+        )
+    frame: pd.DataFrame = table.select(list(EXPORT)).to_pandas().astype(EXPORT)
+    for name, text in (table.schema.metadata or {}).items():
+        if name.startswith(_NOTE):
+            frame.attrs[name.removeprefix(_NOTE).decode()] = text.decode()
+    return frame
+
+
+def chain_from(frame: pd.DataFrame) -> Chain:
     """Return the blocks of a frame with the columns `BLOCKS`, in height order."""
     ordered = frame.sort_values("height")
-    seconds = ordered["time"].astype(TIME).astype("int64")
-    pools = ordered["pool"].astype("object")
-    return [
-        Mined(int(height), int(time), None if pd.isna(pool) else str(pool))
-        for height, time, pool in zip(ordered["height"], seconds, pools, strict=True)
-    ]
+    pools = ordered["pool"].astype("category").cat
+    return Chain(
+        ordered["height"].to_numpy().astype(np.int64),
+        ordered["time"].astype(TIME).astype("int64").to_numpy().astype(np.int64),
+        pools.codes.to_numpy().astype(np.int64),
+        tuple(map(str, pools.categories)),
+    )
+
+
+def mined_from(frame: pd.DataFrame) -> list[Mined]:
+    """Return the blocks of a frame with the columns `BLOCKS`, in height order, one by one."""
+    return list(chain_from(frame))
 
 
 def concentration_frame(table: CountTable, level: float = LEVEL) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Stored blocks as columns in files that other tools read: Parquet, CSV, JSON lines.
 
-`analyzers.frames.BLOCKS` names the first columns; ``docs/export.md`` describes all of them.
+``docs/export.md`` describes the columns, `analyzers.frames.read_export` reads them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from monitor.store.base import BlockStore, ColumnName
+from monitor.store.base import Arrays, BlockStore, ColumnName
+from monitor.store.rows import PROOFS
 
 Format = Literal["parquet", "csv", "jsonl"]
 
@@ -33,16 +34,30 @@ COLUMNS: Final[dict[ColumnName, pa.DataType]] = {
 }
 """What a file holds for each block of the active chain, in this order."""
 
+SCHEMA: Final = "1"
+"""Version of these columns; a file says it as ``poolscope.schema``."""
+
 _BATCH: Final = 100_000
 """Blocks read at a time, and rows of a Parquet row group."""
 
 
 def tables_of(store: BlockStore, first: int, last: int) -> Iterator[pa.Table]:
     """Yield the active blocks from `first` to `last`, both included, in height order."""
-    schema = pa.schema(list(COLUMNS.items()))
     for start in range(first, last + 1, _BATCH):
-        found = store.columns(tuple(COLUMNS), start, min(start + _BATCH, last + 1))
-        yield pa.table(dict(found), schema=schema)
+        yield _table(store.arrays(tuple(COLUMNS), start, min(start + _BATCH, last + 1)))
+
+
+def _table(found: Arrays) -> pa.Table:
+    names = {"pool": found.pools, "proof": PROOFS}
+    columns = []
+    for name, kind in COLUMNS.items():
+        numbers = pa.array(found.columns[name], mask=found.columns[name] < 0)
+        if kind == _NAME:
+            texts = pa.array(names[name], pa.string())
+            columns.append(pa.DictionaryArray.from_arrays(numbers.cast(pa.int32()), texts))
+        else:
+            columns.append(numbers.cast(kind))
+    return pa.table(columns, schema=pa.schema(list(COLUMNS.items())))
 
 
 def write(
@@ -87,13 +102,12 @@ def _write_text(tables: Iterable[pa.Table], form: Format, out: BinaryIO) -> int:
         out.write((",".join(COLUMNS) + "\n").encode())
     options = pa.csv.WriteOptions(include_header=False, quoting_style="none")
     for table in tables:
-        plain = _with_times_as_text(table)
         if form == "csv":
             text = pa.BufferOutputStream()  # a file of Python's would be closed
-            pa.csv.write_csv(plain, text, options)
+            pa.csv.write_csv(_with_times_as_text(table), text, options)
             out.write(text.getvalue())
         else:
-            out.write("".join(f"{json.dumps(row)}\n" for row in plain.to_pylist()).encode())
+            out.write("".join(_json_lines(table)).encode())
         blocks += len(table)
     return blocks
 
@@ -107,3 +121,21 @@ def _with_times_as_text(table: pa.Table) -> pa.Table:
         for name, kind in COLUMNS.items()
     }
     return pa.table(columns)
+
+
+def _json_lines(table: pa.Table) -> list[str]:
+    """Return each row as a JSON object and a line end."""
+    plain = _with_times_as_text(table)
+    parts: list[object] = []
+    for name in COLUMNS:
+        cells = plain[name].combine_chunks()
+        if pa.types.is_string(cells.type):
+            texts = cells.dictionary_encode()
+            quoted = pa.array(
+                [json.dumps(text) for text in texts.dictionary.to_pylist()], pa.string()
+            )
+            cells = pa.DictionaryArray.from_arrays(texts.indices, quoted)
+        cells = cells.cast(pa.string()).fill_null("null")
+        parts += [", " if parts else "{", f'"{name}": ', cells]
+    lines: list[str] = pc.binary_join_element_wise(*parts, "}\n", "").to_pylist()
+    return lines

@@ -53,11 +53,16 @@ def command(
       poolscope export --format csv --from 840000 --to 849999 --out epoch.csv
       poolscope export --format jsonl --out - | head
     """  # noqa: D301
-    from monitor.export import tables_of, write
+    from monitor.export import SCHEMA, tables_of, write
 
     with reading_store(settings) as store:
         first, last = _span(store, first, last)
-        metadata = {"version": __version__, "network": store.network, "synthetic": store.synthetic}
+        metadata = {
+            "version": __version__,
+            "schema": SCHEMA,
+            "network": store.network,
+            "synthetic": store.synthetic,
+        }
         newest = store.block(last)
         if newest is not None:
             metadata["registry"] = newest.attribution.registry_version

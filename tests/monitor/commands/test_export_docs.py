@@ -1,0 +1,93 @@
+"""The examples of docs/export.md, run as they stand on an exported file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from analyzers.frames import EXPORT, chain_from, mined_from, read_export
+from monitor.cli import cli
+from monitor.export import COLUMNS, SCHEMA
+from monitor.store.sql import open_store
+from tests.support import longchain
+
+PAGE = (Path(__file__).parents[3] / "docs" / "export.md").read_text("utf-8")
+BLOCKS = 10_000
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def asked(code: str) -> dict[str, list[Any]]:
+    """Return the answer to the last statement of `code`, by column."""
+    relation = duckdb.sql(code)
+    assert relation is not None
+    columns: dict[str, list[Any]] = relation.to_arrow_table().to_pydict()
+    return columns
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the file of the examples lies."""
+    folder = tmp_path_factory.mktemp("export")
+    store = open_store(folder / "store.sqlite", "mainnet")
+    store.append(list(longchain.rows(BLOCKS)))
+    store.close()
+    words = ["export", "--network", "mainnet", "--store", f"sqlite:///{folder / 'store.sqlite'}"]
+    result = CliRunner().invoke(cli, [*words, "--out", str(folder / "blocks.parquet")])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize("code", examples("python"))
+def test_python(code: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: dict[str, object] = {}
+    exec(code, seen)
+    assert "mainnet a former registry" in capsys.readouterr().out
+    months = seen["months"]
+    assert isinstance(months, pd.DataFrame)
+    assert months["blocks"].tolist() == [144 * 30] * 2
+
+
+def test_sql(here: Path) -> None:
+    by_month, empty, notes = (asked(code) for code in examples("sql"))
+    assert sum(by_month["blocks"]) == sum(empty["blocks"]) == BLOCKS
+    assert sum(empty["empty"]) == -(-BLOCKS // 4000)
+    said = dict(zip(notes["name"], notes["text"], strict=True))
+    assert said["poolscope.schema"] == SCHEMA
+    assert said["poolscope.registry"] == "a former registry"
+
+
+def test_the_loader_gives_each_column_its_type(here: Path) -> None:
+    frame = read_export("blocks.parquet")
+    assert list(EXPORT) == list(COLUMNS)
+    assert frame.dtypes.astype(str).to_dict() == EXPORT
+    assert frame.attrs["schema"] == SCHEMA
+    chain = chain_from(frame)
+    rows = list(longchain.rows(600))
+    assert list(chain[:600]) == [(row.height, row.time, row.pool) for row in rows]
+    assert mined_from(frame.head(600)) == list(chain[:600])
+
+
+def test_the_loader_refuses_other_files(tmp_path: Path) -> None:
+    pd.DataFrame({"height": [1]}).to_parquet(tmp_path / "other.parquet")
+    with pytest.raises(ValueError, match="has no column 'time'"):
+        read_export(tmp_path / "other.parquet")
+
+
+def test_the_page_names_every_column() -> None:
+    table = PAGE[PAGE.index("## Columns") : PAGE.index("The schema of")]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(COLUMNS)
