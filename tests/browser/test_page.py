@@ -21,7 +21,7 @@ from tests.support.webagent import HOSTILE, WebAgent
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-ADDRESSES = ("/", "/blocks", "/pool/antpool", "/block/1200")
+ADDRESSES = ("/", "/blocks", "/claims", "/pool/antpool", "/block/1200")
 
 
 def summary(agent: WebAgent, window: int = 1008) -> Any:

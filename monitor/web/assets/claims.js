@@ -61,8 +61,8 @@ function moved(claim) {
   return before && before !== claim.verdict ? el("span", { class: "muted" }, ` as shipped: ${before}`) : null;
 }
 
-function table(heads, rows) {
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heads[0] }, el("table", {},
+function table(name, heads, rows) {
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name }, el("table", {},
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
     el("tbody", {}, rows.map((row) => el("tr", {},
       row.map((item, i) => (i ? cell(item) : el("th", { scope: "row" }, item))))))));
@@ -71,11 +71,11 @@ function table(heads, rows) {
 const lists = (items) => el("ul", {}, items.map((item) => el("li", {}, item)));
 
 const PARTS = [
-  ["Inputs", (claim) => claim.inputs, (inputs) => table(["Input", "Value", "May be", "Unit", "As of", "Source"],
+  ["Inputs", (claim) => claim.inputs, (inputs, name) => table(name, ["Input", "Value", "May be", "Unit", "As of", "Source"],
     inputs.map((i) => [i.name, amount(i.value), span(i.low, i.high), i.unit, i.date, i.source]))],
-  ["Sensitivity", (claim) => claim.sensitivity, (swings) => table(["If only this changes", "From", "To", "Unit", "Found from", "To"],
+  ["Sensitivity", (claim) => claim.sensitivity, (swings, name) => table(name, ["If only this changes", "From", "To", "Unit", "Found from", "To"],
     swings.map((s) => [s.name, amount(s.low), amount(s.high), s.unit, amount(s.at_low), amount(s.at_high)]))],
-  ["Cases", (claim) => claim.cases, (cases) => table(["Case", "Found", "Interval", "Verdict", "Note"],
+  ["Cases", (claim) => claim.cases, (cases, name) => table(name, ["Case", "Found", "Interval", "Verdict", "Note"],
     cases.map((c) => [c.label, quantity(c.found), between(c.interval), badge(c.verdict), c.note]))],
   ["Sources", (claim) => claim.sources, lists],
   ["What this cannot show", (claim) => claim.cannot_show, lists],
@@ -91,7 +91,7 @@ function update(section, claim) {
     el("p", {}, badge(claim.verdict), moved(claim)),
     el("dl", { class: "facts" }, facts.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)))),
     ...PARTS.filter(([, of]) => of(claim).length).map(([title, of, show]) =>
-      el("details", { class: "why", "data-part": title, open: open.has(title) }, el("summary", {}, title), show(of(claim)))));
+      el("details", { class: "why", "data-part": title, open: open.has(title) }, el("summary", {}, title), show(of(claim), `${title}: ${claim.claim}`))));
 }
 
 function draw(answer) {
