@@ -17,8 +17,10 @@ ROOT = Path(__file__).parent.parent
 DEBIAN_PARTS = {
     # marker -> (programs that show it is there, Debian packages)
     "browser": (("chromium",), ("chromium",)),
+    "image": (("buildah", "mmdebstrap"), ("buildah", "mmdebstrap")),
     "postgres": (("pg_ctlcluster",), ("postgresql",)),
     "prometheus": (("prometheus", "promtool"), ("prometheus",)),
+    "systemd": (("systemd-analyze",), ("systemd",)),
 }
 CHECKS = (
     ("ruff", "format", "--check", "."),
