@@ -47,7 +47,8 @@ def command(selection: Selection, out: Path, level: float, draws: int, seed: int
     """Write a self-contained report: no network, no script, fit for print.
 
     It shows concentration over time with intervals, the probabilities behind the Nakamoto
-    coefficient, trends by era, changes of shares, the methods, and the data as CSV.
+    coefficient, trends by era, changes of shares, the judged claims, the methods, and the
+    data as CSV.
 
     \b
     Examples:

@@ -7,8 +7,8 @@ from html import escape
 
 
 def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; columns whose first cell begins with a digit are set as numbers."""
-    numeric = [bool(rows) and rows[0][i][:1].isdigit() for i in range(len(heads))]
+    """Return a table; columns of cells that all begin like a number are set as numbers."""
+    numeric = [bool(rows) and all(_numeric(row[i]) for row in rows) for i in range(len(heads))]
     kinds = [' class="number"' if flag else "" for flag in numeric]
     head = "".join(f"<th{kind}>{escape(h)}</th>" for h, kind in zip(heads, kinds, strict=True))
     body = "".join(
@@ -18,3 +18,7 @@ def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _numeric(cell: str) -> bool:
+    return not cell or cell.lstrip("+-")[:1].isdigit() or cell == "-"

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from analyzers.changepoints import ChangePoints, change_points
+from analyzers.claims import evaluate
 from analyzers.series import series
 from analyzers.simulate import simulate
 from analyzers.summary import Summary, summarize
@@ -22,6 +23,7 @@ from monitor import __version__
 from monitor.commands.figures import figures_of, number, plain, span
 from monitor.commands.series_output import rows_of
 from monitor.report import plots
+from monitor.report.claims import as_html
 from monitor.report.html import grid
 
 YEAR = 365.2425 * 86_400
@@ -55,6 +57,13 @@ METHODS = (
         "out, with a penalty simulated for a false-positive rate of 5 %. Slow drift is cut into "
         "steps: a change point says that shares before and after differ.",
     ),
+)
+
+
+CLAIMS_NOTE = (
+    "What the press said of mining and AI in April 2026. Those of pools are judged by the windows "
+    "of this report, the others by tables that ship, each row with its source; 'poolscope claims' "
+    "judges them under other inputs."
 )
 
 
@@ -106,6 +115,9 @@ def make_report(
         _trends(table),
         "<h2>When did shares change?</h2>",
         _changes(changes),
+        "<h2>Claims, judged</h2>",
+        f"<p class='note'>{escape(CLAIMS_NOTE)}</p>",
+        as_html(evaluate(table, subject.source), heading=3),
         "<h2>Methods</h2>",
         f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in METHODS)}</dl>",
         "<h2>Data</h2>",

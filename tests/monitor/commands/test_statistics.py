@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzers.claims import CLAIMS
 from analyzers.summary import summarize
 from monitor.cli import cli
 from monitor.commands.inputs import parse_counts
@@ -230,6 +231,7 @@ def test_report(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     page = out.read_text("utf-8")
     assert page.count("<svg ") == 5
+    assert page.count('<section class="claim"') == len(CLAIMS)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "nan" not in page.split("<h2>Data</h2>")[1]
