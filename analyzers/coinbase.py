@@ -56,6 +56,8 @@ _MINER_FORMS: Final = tuple(
             rb"Mined by AntPool(([a-z]|\d{1,4}?))"
             rb"(?:/|. [YZ\[\\]|.[\x00-\x07].[\x00-\x07 ]|(?![\x20-\x7e]))",
         ),
+        # "/AntPool/sc2/8M/"
+        ("antpool", b"/AntPool/", rb"/AntPool/(([a-z]{2,3}\d{0,2}))/"),
         # "Powered by Luxor Tech/128"
         ("luxor", b"Luxor Tech/", rb"Luxor Tech/((\d{1,4}))"),
         # "< OCEAN.XYZ >", 0x0f, then what the miner who made the template chose

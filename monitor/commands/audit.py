@@ -82,18 +82,32 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
             click.echo(f"{item.kind:7} {item.first or '-':24} {item.second or '-':24} {subject}")
         click.echo(f"{len(differences)} differences", err=True)
         return
-    findings = inspect_registry(registry_of(first))
+    registry = registry_of(first)
+    findings = inspect_registry(registry)
     faults = _faults(first)
     if as_json:
         click.echo(
-            json.dumps({"findings": [dataclasses.asdict(f) for f in findings], "faults": faults})
+            json.dumps(
+                {
+                    "version": registry.version,
+                    "date": None if registry.date is None else registry.date.isoformat(),
+                    "pools": len(registry),
+                    "findings": [dataclasses.asdict(f) for f in findings],
+                    "faults": faults,
+                }
+            )
         )
         return
     for finding in findings:
         click.echo(terminal_text(_tell(finding)))
     for fault in faults:
         click.echo(f"fault      {terminal_text(fault)}")
-    click.echo(f"{len(findings) + len(faults)} findings", err=True)
+    day = "" if registry.date is None else f" of {registry.date}"
+    click.echo(
+        f"{len(findings) + len(faults)} findings in {len(registry)} pools{day}, "
+        f"version {registry.version}",
+        err=True,
+    )
 
 
 def _faults(path: Path | None) -> list[str]:

@@ -59,6 +59,7 @@ def test_what_is_no_height(script: str) -> None:
         (b"Mined by AntPool sc\x0e\xffx= T\xe5\x00K", "antpool", b"sc"),
         (b"Mined by AntPool usa2/EB1/AD6/> X", "antpool", b"usa2"),
         (b"Mined by AntPoolk/EB1/AD6/NYA/3 Y", "antpool", b"k"),
+        (b"/AntPool/sc2/8M//$\xc0\x85 U\x97\x12", "antpool", b"sc2"),
         # 2018: one byte, a space, the clock
         (b"Mined by AntPool74 [n\x8eN\xfa\xbemm", "antpool", b"7"),
         (b"Mined by AntPool616 [h|\x94\x10\x00", "antpool", b"61"),

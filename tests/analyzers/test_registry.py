@@ -56,6 +56,15 @@ def test_a_registry_says_its_day() -> None:
     assert parse_registry(ONE).date is None
 
 
+def test_its_changes_are_told_newest_first() -> None:
+    changes = Path(importlib.import_module("analyzers.registry").__path__[0], "CHANGELOG.md")
+    told = re.findall(r"(?m)^## (\S+) ([0-9a-f]{64})$", changes.read_text("utf-8"))
+    assert told[0] == (str(REGISTRY.date), REGISTRY.version)
+    days = [day for day, _ in told]
+    assert days == sorted(days, reverse=True)
+    assert len({version for _, version in told}) == len(told)
+
+
 def test_every_tag_can_match() -> None:
     for tag in REGISTRY.tags:
         if tag.strength == "strong" and tag.pattern is None:
