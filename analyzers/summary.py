@@ -8,7 +8,7 @@ the same counts and seed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -166,7 +166,7 @@ def summarize(
     hhi = measures.hhi_unbiased(everyone)
     hhi_range = intervals.hhi_interval(numbers, level, unattributed=own)
     entropy_range = intervals.entropy_interval(everyone, level)
-    half, third = _nakamoto(numbers, own, draws, seed)
+    half, third = nakamoto_at(dict(found), (HALF, THIRD), unattributed=own, draws=draws, seed=seed)
     shares = _shares(found, blocks, level)
     above = (
         [s.above_half for s in shares],
@@ -218,20 +218,49 @@ def _ratios(numbers: list[int], total: int, level: float) -> tuple[Ratio, ...]:
     )
 
 
-def _nakamoto(numbers: list[int], own: int, draws: int, seed: int) -> tuple[Nakamoto, Nakamoto]:
-    """Return the coefficients at a half and a third, from one set of posterior draws."""
-    everyone = numbers + [1] * own
-    blocks = len(everyone) and sum(everyone)
-    posteriors: list[dict[int, float]] = [{}, {}]
-    if blocks:
-        drawn = draw_shares(numbers, draws, seed, unattributed=own)
+def nakamoto_at(
+    counts: Mapping[str, int],
+    thresholds: Sequence[measures.Threshold],
+    *,
+    unattributed: int = 0,
+    strict: bool = True,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> tuple[Nakamoto, ...]:
+    """Return the Nakamoto coefficient at each of `thresholds`, from one set of draws.
+
+    With ``strict=False`` a tie reaches the threshold, as in consensus-decentralization; the
+    posterior knows no ties.
+
+    Raises
+    ------
+    CountsError
+        If a count is negative or not whole.
+    ValueError
+        If a threshold is not in 0..1.
+
+    Examples
+    --------
+    >>> tied = {"a": 2, "b": 1, "c": 1}
+    >>> [found.observed for found in nakamoto_at(tied, [0.5, 0.9])]
+    [2, 3]
+    >>> nakamoto_at(tied, [0.5], strict=False)[0].observed
+    1
+    """
+    numbers = measures.present(counts)
+    everyone = numbers + [1] * unattributed
+    limits = [measures.as_fraction(threshold) for threshold in thresholds]
+    observed = [measures.nakamoto(everyone, limit, strict=strict) for limit in limits]
+    posteriors: list[dict[int, float]] = [{} for _ in limits]
+    if everyone:
+        drawn = draw_shares(numbers, draws, seed, unattributed=unattributed)
         held = np.cumsum(np.sort(drawn[:, : len(numbers)], axis=1)[:, ::-1], axis=1)
-        posteriors = [_sizes(held, float(t), blocks) for t in (HALF, THIRD)]
-    half, third = (
-        Nakamoto(t, measures.nakamoto(everyone, t), posterior)
-        for t, posterior in zip((HALF, THIRD), posteriors, strict=True)
+        blocks = sum(everyone)
+        posteriors = [_sizes(held, float(t), blocks) if t < 1 else {} for t in limits]
+    return tuple(
+        Nakamoto(limit, size, posterior)
+        for limit, size, posterior in zip(limits, observed, posteriors, strict=True)
     )
-    return half, third
 
 
 def draw_shares(

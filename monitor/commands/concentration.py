@@ -8,20 +8,53 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 import click
 
-from analyzers.summary import Summary, summarize
-from monitor.commands.figures import Figure, figures_json, figures_of, number, plain, span
-from monitor.commands.inputs import Selection, parse_counts, parsed_by, selection_options
+from analyzers.summary import HALF, THIRD, Share, Summary, nakamoto_at, summarize
+from monitor.commands.figures import (
+    Figure,
+    figures_json,
+    figures_of,
+    nakamoto_figure,
+    number,
+    plain,
+    span,
+)
+from monitor.commands.inputs import (
+    DAY,
+    Counted,
+    Selection,
+    counted,
+    given,
+    parse_counts,
+    parsed_by,
+    selection_options,
+)
 
 DRAWS: Final = 20_000
 """Posterior draws of one window on the command line, where a few milliseconds do not matter."""
 
 DRIFT: Final = 0.01
 """P-value below which the halves of a window are said to differ."""
+
+BEFORE: Final = "before"
+"""What ``--compare`` alone means: the window before."""
+
+
+def _thresholds(
+    _ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]
+) -> tuple[Fraction, ...]:
+    try:
+        shares = tuple(Fraction(text.strip()) for text in given)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter("a threshold is a share such as 0.66 or 2/3") from None
+    if not all(0 <= share < 1 for share in shares):
+        raise click.BadParameter("a threshold is a share from 0 to below 1")
+    return shares
 
 
 @click.command("concentration")
@@ -32,6 +65,31 @@ DRIFT: Final = 0.01
     help="Measure this table instead: numbers, or a CSV of entity,count (- for stdin).",
 )
 @selection_options
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    callback=_thresholds,
+    metavar="SHARE",
+    help="The Nakamoto coefficient (tau index) at this share too: 0.66 or 2/3.",
+)
+@click.option(
+    "--ties", is_flag=True, help="Let a tie reach a threshold, as consensus-decentralization does."
+)
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="A,B,C",
+    help="The joint share of these entities, with its interval; may be repeated.",
+)
+@click.option(
+    "--compare",
+    is_flag=False,
+    flag_value=BEFORE,
+    metavar="[DAY|FILE|A,B,C]",
+    help="What changed since the window before, the one that ends at a day, or another table.",
+)
 @click.option("--each", is_flag=True, help="One row for each window instead of the last one.")
 @click.option(
     "--level",
@@ -52,7 +110,11 @@ DRIFT: Final = 0.01
 def command(
     selection: Selection,
     counts: Mapping[str, int] | None,
+    thresholds: tuple[Fraction, ...],
     *,
+    ties: bool,
+    groups: tuple[str, ...],
+    compare: str | None,
     each: bool,
     level: float,
     seed: int,
@@ -68,44 +130,54 @@ def command(
     Examples:
       poolscope concentration --history --window 30d
       poolscope concentration --history --each --window 7d --csv > weeks.csv
-      poolscope concentration --counts 43,25,20,15,9,7,4
+      poolscope concentration --history --compare --group antpool,poolin,btccom
+      poolscope concentration --counts 43,25,20,15,9,7,4 --threshold 2/3
       poolscope concentration --counts pools.csv --json
     """  # noqa: D301 - click wants the character itself
-    if counts is not None:
+    asked = _Asked(thresholds, ties, groups, level, seed)
+    if compare is not None:
+        if each:
+            raise click.UsageError("--compare is for one window, --each for all: give one of them")
+        from monitor.commands.window_change import show_change, two_windows
+
+        show_change(*two_windows(selection, counts, compare), level, form)
+    elif counts is not None:
         if each:
             raise click.UsageError("--each needs windows; --counts is only one")
-        facts = {"source": "counts given"}
-        _show(summarize(counts, level=level, draws=DRAWS, seed=seed), facts, form)
-        return
-    if each:
+        _show(given(counts), asked, form)
+    elif each:
         from monitor.commands.series_output import show_series
 
         table, window = selection.table()
         facts = {"source": selection.source, "window": str(window), "lens": selection.lens}
-        show_series(table, facts, level, form)
-        return
-    last = selection.last()
-    start = datetime.fromtimestamp(last.start_time, UTC)
-    facts = {
-        "source": selection.source,
-        "window": str(last.window),
-        "lens": selection.lens,
-        "start": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "first_height": str(last.first_height),
-    }
+        show_series(table, facts, level, form, daily=window.seconds == DAY)
+    else:
+        last = selection.last()
+        _show(counted(selection, last), asked, form, last.homogeneity)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What beside the usual figures is wanted, and how."""
+
+    thresholds: tuple[Fraction, ...]
+    ties: bool
+    groups: tuple[str, ...]
+    level: float
+    seed: int
+
+
+def _show(found: Counted, asked: _Asked, form: str | None, homogeneity: float = math.nan) -> None:
     summary = summarize(
-        last.counts, unattributed=last.unattributed, level=level, draws=DRAWS, seed=seed
+        found.counts,
+        unattributed=found.unattributed,
+        level=asked.level,
+        draws=DRAWS,
+        seed=asked.seed,
     )
-    _show(summary, facts, form, last.homogeneity)
-
-
-def _show(
-    summary: Summary,
-    facts: Mapping[str, str],
-    form: str | None,
-    homogeneity: float = math.nan,
-) -> None:
     figures = figures_of(summary)
+    if asked.thresholds or asked.ties:
+        figures = _with_thresholds(figures, found, asked)
     if not math.isnan(homogeneity):
         note = "shares moved inside the window: intervals are too narrow"
         figures.append(
@@ -116,8 +188,12 @@ def _show(
                 note=note if homogeneity < DRIFT else "",
             )
         )
+    groups = [_group(summary, text) for text in asked.groups]
     if form == "json":
-        click.echo(json.dumps(_as_json(summary, facts, figures), indent=2, ensure_ascii=False))
+        result = _as_json(summary, found.facts, figures) | {
+            "groups": list(map(_share_json, groups))
+        }
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     elif form == "csv":
         rows = csv.writer(sys.stdout, lineterminator="\n")
         rows.writerow(("figure", "value", "low", "high"))
@@ -126,11 +202,51 @@ def _show(
             for figure in figures
         )
         rows.writerows(
-            (f"share:{share.entity}", share.share, share.interval.low, share.interval.high)
-            for share in summary.shares
+            (f"{kind}:{share.entity}", share.share, share.interval.low, share.interval.high)
+            for kind, shares in (("group", groups), ("share", summary.shares))
+            for share in shares
         )
     else:
-        _print_tables(summary, facts, figures)
+        _print_tables(summary, found.facts, figures, groups)
+
+
+def _with_thresholds(figures: list[Figure], found: Counted, asked: _Asked) -> list[Figure]:
+    """Return `figures` with the Nakamoto coefficients asked for in place of the usual ones."""
+    sizes = nakamoto_at(
+        found.counts,
+        (HALF, THIRD, *asked.thresholds),
+        unattributed=found.unattributed,
+        strict=not asked.ties,
+        draws=DRAWS,
+        seed=asked.seed,
+    )
+    names = ["nakamoto_half", "nakamoto_third", *(f"nakamoto_{t}" for t in asked.thresholds)]
+    new = {name: nakamoto_figure(name, size) for name, size in zip(names, sizes, strict=True)}
+    kept = [new.pop(figure.name, figure) for figure in figures]
+    place = next(i for i, figure in enumerate(kept) if figure.name == "nakamoto_third") + 1
+    return [*kept[:place], *new.values(), *kept[place:]]
+
+
+def _group(summary: Summary, text: str) -> Share:
+    """Return the joint share of the entities that `text` names.
+
+    Raises
+    ------
+    click.BadParameter
+        If one of them found no block: a misspelt name would make the group too small.
+    """
+    names = {name.strip() for name in text.split(",")}
+    absent = sorted(name for name in names if summary.share_of(name) is None)
+    if absent:
+        raise click.BadParameter(f"{absent[0]!r} found no block here", param_hint="--group")
+    return summary.group(names)
+
+
+def _share_json(share: Share) -> dict[str, Any]:
+    return {
+        name: plain(value) if isinstance(value, float) else value
+        for name, value in dataclasses.asdict(share).items()
+    }
 
 
 def _as_json(summary: Summary, facts: Mapping[str, str], figures: list[Figure]) -> dict[str, Any]:
@@ -144,17 +260,13 @@ def _as_json(summary: Summary, facts: Mapping[str, str], figures: list[Figure]) 
         "figures": figures_json(figures),
         "nakamoto_half_posterior": summary.nakamoto_half.posterior,
         "nakamoto_third_posterior": summary.nakamoto_third.posterior,
-        "shares": [
-            {
-                name: plain(value) if isinstance(value, float) else value
-                for name, value in dataclasses.asdict(share).items()
-            }
-            for share in summary.shares
-        ],
+        "shares": list(map(_share_json, summary.shares)),
     }
 
 
-def _print_tables(summary: Summary, facts: Mapping[str, str], figures: list[Figure]) -> None:
+def _print_tables(
+    summary: Summary, facts: Mapping[str, str], figures: list[Figure], groups: list[Share]
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -168,6 +280,7 @@ def _print_tables(summary: Summary, facts: Mapping[str, str], figures: list[Figu
     head = f"{summary.level:.0%} interval"
     grid = Table("figure", "value", head, "", box=None, pad_edge=False, header_style="bold")
     grid.columns[1].justify = "right"
+    grid.columns[0].no_wrap = grid.columns[2].no_wrap = True
     for figure in figures:
         grid.add_row(figure.title, number(figure.value), span(figure.interval), figure.note)
     console.print(grid)
@@ -183,7 +296,7 @@ def _print_tables(summary: Summary, facts: Mapping[str, str], figures: list[Figu
     )
     for column in grid.columns[1:3]:
         column.justify = "right"
-    for share in summary.shares:
+    for share in (*groups, *summary.shares):
         grid.add_row(
             Text(share.entity),
             str(share.blocks),

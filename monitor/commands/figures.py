@@ -5,10 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from analyzers import concentration as measures
 from analyzers.intervals import UNKNOWN, Interval, entropy_interval
 from analyzers.summary import HALF, QUARTER, THIRD, Nakamoto, Summary
+
+_OTHER_ENTROPIES: Final[tuple[measures.EntropyEstimator, ...]] = (
+    "plug-in",
+    "miller-madow",
+    "chao-shen",
+)
+"""Beside Grassberger's, which has the interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,8 @@ def figures_of(summary: Summary) -> list[Figure]:
             summary.effective_number_entropy,
             summary.effective_number_entropy_interval,
         ),
-        _nakamoto("nakamoto_half", "Nakamoto coefficient, over 1/2", summary.nakamoto_half),
-        _nakamoto("nakamoto_third", "Nakamoto coefficient, over 1/3", summary.nakamoto_third),
+        nakamoto_figure("nakamoto_half", summary.nakamoto_half),
+        nakamoto_figure("nakamoto_third", summary.nakamoto_third),
         *(
             Figure(
                 f"cr{ratio.top}",
@@ -73,6 +81,15 @@ def figures_of(summary: Summary) -> list[Figure]:
             "Shannon entropy, bits",
             measures.shannon(counts, "grassberger") / math.log(2),
             Interval(entropy.low / math.log(2), entropy.high / math.log(2)),
+        ),
+        *(
+            Figure(
+                f"entropy_{estimator.replace('-', '_')}_bits",
+                f"Shannon entropy, bits, {estimator}",
+                measures.shannon(counts, estimator) / math.log(2),
+                note="as others publish it: biased down" if estimator == "plug-in" else "",
+            )
+            for estimator in _OTHER_ENTROPIES
         ),
         Figure("gini", "Gini coefficient", summary.gini, note="of the entities seen: biased down"),
         Figure("theil", "Theil index", measures.theil(counts)),
@@ -91,10 +108,12 @@ def figures_of(summary: Summary) -> list[Figure]:
     ]
 
 
-def _nakamoto(name: str, title: str, found: Nakamoto) -> Figure:
+def nakamoto_figure(name: str, found: Nakamoto) -> Figure:
+    """Return a Nakamoto coefficient with what is probable of the true one."""
     value = math.nan if found.observed is None else float(found.observed)
     chances = sorted(found.posterior.items(), key=lambda item: -item[1])[:3]
     note = ", ".join(f"{size}: {chance:.0%}" for size, chance in chances if chance >= 0.005)
+    title = f"Nakamoto coefficient, over {found.threshold}"
     return Figure(name, title, value, note=f"true value {note}" if note else "")
 
 

@@ -6,7 +6,7 @@ import csv
 import functools
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,6 +131,32 @@ class Last(NamedTuple):
     start_time: int
     window: Window
     homogeneity: float
+
+
+class Counted(NamedTuple):
+    """Blocks per entity and of nobody known, and in words where they come from."""
+
+    counts: Mapping[str, int]
+    unattributed: int
+    facts: dict[str, str]
+
+
+def given(counts: Mapping[str, int]) -> Counted:
+    """Return a table that the user gave."""
+    return Counted(counts, 0, {"source": "counts given"})
+
+
+def counted(selection: Selection, last: Last) -> Counted:
+    """Return the last window of a selection."""
+    start = datetime.fromtimestamp(last.start_time, UTC)
+    facts = {
+        "source": selection.source,
+        "window": str(last.window),
+        "lens": selection.lens,
+        "start": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "first_height": str(last.first_height),
+    }
+    return Counted(last.counts, last.unattributed, facts)
 
 
 @dataclass(frozen=True, slots=True)

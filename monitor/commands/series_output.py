@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from analyzers.concentration import centralisation_index
 from analyzers.series import Series, series
 from analyzers.windows import CountTable
 from monitor.commands.figures import number, plain
@@ -27,6 +28,9 @@ COLUMNS: Final = (
 )
 """Columns of ratios and numbers; the counts before them are whole."""
 
+INDEX_TOPS: Final = (2, 3, 4, 5, 6)
+"""Group sizes of 0xB10C's mining centralisation index, of days."""
+
 
 def rows_of(found: Series) -> Iterator[dict[str, Any]]:
     """Return one mapping a window; undefined figures are None, times in ISO 8601."""
@@ -42,10 +46,16 @@ def rows_of(found: Series) -> Iterator[dict[str, Any]]:
 
 
 def show_series(
-    table: CountTable, facts: Mapping[str, str], level: float, form: str | None
+    table: CountTable, facts: Mapping[str, str], level: float, form: str | None, *, daily: bool
 ) -> None:
-    """Write the figures of each window of `table`."""
+    """Write the figures of each window of `table`; 0xB10C's index too where these are `daily`."""
     rows = list(rows_of(series(table, level)))
+    if daily:
+        counts = [[*row.values(), *[1] * own] for row, own in _days(table)]
+        for top in INDEX_TOPS:
+            index = centralisation_index(counts, top)
+            for row, value in zip(rows, index, strict=True):
+                row[f"cr{top}_30d"] = plain(value)
     if form == "json":
         click.echo(json.dumps({**facts, "level": level, "windows": rows}, indent=2))
         return
@@ -62,6 +72,9 @@ def show_series(
     console.print(Text(", ".join(f"{name} {value}" for name, value in facts.items())))
     names = ("start", "blocks", "entities", "HHI", f"{level:.0%} interval", "Nakamoto", "largest")
     grid = Table(*names, box=None, pad_edge=False, header_style="bold")
+    grid.columns[4].no_wrap = True
+    if daily:
+        grid.add_column(f"CR{INDEX_TOPS[-1]}, 30 days", justify="right")
     for row in rows:
         low, high = (_points(row[name]) for name in ("hhi_low", "hhi_high"))
         grid.add_row(
@@ -71,9 +84,22 @@ def show_series(
             _points(row["hhi"]),
             f"{low} to {high}",
             str(row["nakamoto"] or "-"),
-            "-" if row["largest"] is None else f"{row['largest']:.1%}",
+            *(
+                _percent(row[name])
+                for name in ("largest", f"cr{INDEX_TOPS[-1]}_30d")
+                if name in row
+            ),
         )
     console.print(grid)
+
+
+def _days(table: CountTable) -> Iterator[tuple[dict[str, int], int]]:
+    """Return the blocks of each day, and how many of them nobody known found."""
+    return zip(table.rows(), table.unattributed.tolist(), strict=True)
+
+
+def _percent(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.1%}"
 
 
 def _points(ratio: float | None) -> str:

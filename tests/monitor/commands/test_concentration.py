@@ -1,0 +1,141 @@
+"""What ``poolscope concentration`` shows beside the usual figures, and what changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from analyzers.concentration import centralisation_index
+from analyzers.differences import share_change
+from analyzers.history import load_history
+from monitor.cli import cli
+from monitor.store.base import Step
+from monitor.store.sql import open_store
+from tests.support.blocks import extend, genesis
+
+HISTORY = ("--history", "--from", "2023-01-01", "--to", "2024-01-01")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ("concentration", *arguments))
+
+
+def as_json(*arguments: str) -> Any:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_a_nakamoto_coefficient_at_any_threshold_with_either_tie_rule() -> None:
+    strict = as_json("--counts", "4,2,2", "--threshold", "3/4", "--threshold", "0.66")["figures"]
+    assert strict["nakamoto_half"]["value"] == 2
+    assert strict["nakamoto_3/4"]["value"] == 3
+    assert strict["nakamoto_33/50"]["value"] == 2
+    tied = as_json("--counts", "4,2,2", "--threshold", "3/4", "--ties")["figures"]
+    assert tied["nakamoto_half"]["value"] == 1
+    assert tied["nakamoto_3/4"]["value"] == 2
+    assert "over 3/4" in run("--counts", "4,2,2", "--threshold", "3/4").output
+
+
+@pytest.mark.parametrize("bad", ["1", "-0.1", "x", "1/0", "nan"])
+def test_a_threshold_is_a_share(bad: str) -> None:
+    result = run("--counts", "1", f"--threshold={bad}")
+    assert result.exit_code == 2
+    assert "threshold" in result.output
+
+
+def test_groups_have_intervals_of_their_own() -> None:
+    found = as_json(*HISTORY, "--group", "antpool, poolin", "--group", "foundryusa")["groups"]
+    assert [group["entity"] for group in found] == ["antpool + poolin", "foundryusa"]
+    low, high = found[0]["interval"]
+    assert low < found[0]["share"] < high
+    assert "antpool + poolin" in run(*HISTORY, "--group", "antpool,poolin").output
+    rows = run(*HISTORY, "--group", "antpool,poolin", "--csv").output
+    assert "group:antpool + poolin" in rows
+    assert "found no block" in run(*HISTORY, "--group", "antpool,nonesuch").output
+
+
+def test_entropies_as_others_publish_them() -> None:
+    figures = as_json("--counts", "3,2,1")["figures"]
+    assert figures["entropy_plug_in_bits"]["value"] == pytest.approx(1.459, abs=5e-4)
+    assert figures["entropy_chao_shen_bits"]["value"] == pytest.approx(1.257316 / 0.6931472)
+
+
+def test_days_have_the_centralisation_index() -> None:
+    arguments = ("--history", "--each", "--window", "1d", "--from", "2026-04-01")
+    days = as_json(*arguments)["windows"]
+    table = load_history().between(int(load_history().start_time[-len(days)]))
+    rows = zip(table.rows(), table.unattributed.tolist(), strict=True)
+    counts = [[*row.values(), *[1] * own] for row, own in rows]
+    assert [day["cr6_30d"] for day in days] == pytest.approx(centralisation_index(counts, 6))
+    assert "CR6" in run(*arguments).output
+    assert "cr6_30d" not in as_json("--history", "--each", "--from", "2026-01-01")["windows"][0]
+
+
+def test_two_tables_side_by_side() -> None:
+    found = as_json("--counts", "60,40", "--compare", "40,60")
+    first, second = found["shares"]
+    expected = share_change((40, 100), (60, 100))
+    assert (first["entity"], second["entity"]) == ("#1", "#2")
+    assert first["difference"] == pytest.approx(0.2)
+    assert (first["low"], first["high"]) == pytest.approx(expected.interval)
+    assert first["probability_up"] > 0.99
+    assert found["hhi_points"]["difference"] == 0
+
+
+def test_the_window_before_and_one_that_ends_at_a_day() -> None:
+    before = as_json(*HISTORY, "--window", "30d", "--compare")
+    assert before["earlier"]["start"] == "2023-11-02T00:00:00Z"
+    assert before["later"]["start"] == "2023-12-02T00:00:00Z"
+    day = as_json(*HISTORY, "--window", "30d", "--compare", "2023-07-01")
+    assert day["earlier"]["start"] == "2023-06-01T00:00:00Z"
+    text = run(*HISTORY, "--window", "30d", "--compare").output
+    assert "P-value that no share changed" in text
+    assert " nan" not in text
+    rows = run(*HISTORY, "--compare", "--csv").output
+    assert next(csv.reader(io.StringIO(rows)))[0] == "figure"
+    assert len(before["shares"]) > 20
+    assert "moved less" in text
+
+
+def test_windows_of_the_store(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "s.sqlite", "regtest")
+    chain = extend(genesis(), 40)
+    pools = ["antpool" if i < 20 or i % 2 else "viabtc" for i in range(40)]
+    store.apply(Step([b.stored(pool=p) for b, p in zip(chain, pools, strict=True)]))
+    store.close()
+    place = ("--network", "regtest", "--store", f"sqlite:///{tmp_path / 's.sqlite'}")
+    found = as_json(*place, "--window", "20", "--compare")
+    assert (found["earlier"]["blocks"], found["later"]["blocks"]) == (20, 20)
+    assert found["earlier"]["first_height"] == "1"
+    assert found["shares"][0]["difference"] == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--counts", "1", "--compare"), "another table"),
+        (("--counts", "1", "--compare", "nonesuch"), "a day is written"),
+        (("--history", "--compare", "2030-01-01"), "overlaps"),
+        (("--history", "--compare", "2023-02-30"), "no day"),
+        (("--history", "--compare", "2020-01-02"), "no whole window"),
+        (("--history", "--compare", "--each"), "one of them"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_plainly(arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_empty_windows_have_dashes_not_errors() -> None:
+    result = run("--counts", "0", "--compare", "0")
+    assert result.exit_code == 0
+    assert "nan" not in result.output
+    assert as_json("--counts", "0", "--compare", "1")["hhi_points"]["difference"] is None
