@@ -1,0 +1,57 @@
+"""PromQL over poolscope's metrics, narrowed by the dashboards' variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+AGENT: Final = 'job="$job", instance="$instance"'
+WINDOW: Final = AGENT + ', window="$window"'
+VIEW: Final = WINDOW + ', lens="$lens"'
+"""Selectors by how much the variables narrow: one agent, one window, one window and lens."""
+
+NAMED: Final = 'pool!~"other|unknown"'
+"""Selects pools that the registry names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An expression and how its series are called; `legend` may hold ``{{label}}``."""
+
+    expr: str
+    legend: str = ""
+
+
+def metric(name: str, *selectors: str) -> str:
+    """Return the series of ``poolscope_NAME`` that all `selectors` choose; AGENT if none is given.
+
+    Examples
+    --------
+    >>> metric("tip_height")
+    'poolscope_tip_height{job="$job", instance="$instance"}'
+    """
+    return f"poolscope_{name}{{{', '.join(selectors or (AGENT,))}}}"
+
+
+def estimate(value: str, low: str, high: str, *selectors: str, name: str = "") -> list[Query]:
+    """Return a figure with the ends of its 95 % interval, as charts with a band want it.
+
+    `value`, `low` and `high` are metrics; `name` goes before the names of the three series.
+    """
+    before = f"{name} " if name else ""
+    return [
+        Query(metric(part, *selectors), before + text)
+        for part, text in zip((value, low, high), ESTIMATE, strict=True)
+    ]
+
+
+ESTIMATE: Final = ("estimate", "lower 95 %", "upper 95 %")
+"""Names of the series of an estimate; a band lies between the last two."""
+
+
+def largest(expr: str, count: int, label: str = "pool") -> str:
+    """Return the series of the `count` largest by `label` at the end of the time range.
+
+    `topk` alone would choose anew at every point and cut the lines to pieces.
+    """
+    return f"{expr} and on ({label}) topk({count}, {expr} @ end())"
