@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -122,6 +122,18 @@ class BlockStore(Protocol):
 
     def close(self) -> None:
         """Let go of the database; safe to call twice."""
+
+    def lead(self) -> bool:
+        """Try to become the one agent that writes; say whether this one is it.
+
+        Where only one agent can use a store at all, another one is a `StoreError`.
+        """
+
+    def leads(self) -> bool:
+        """Say whether this agent is still the one that writes; what is lost, `lead` takes."""
+
+    def revision(self) -> Hashable:
+        """Return a value that is another one after every change, cheaply."""
 
     def tip(self) -> BlockRef | None:
         """Return the end of the active chain, None while the store is empty."""

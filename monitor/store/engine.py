@@ -15,12 +15,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from monitor.config import public_url
 from monitor.errors import StoreError
 from monitor.store import tables
+from monitor.store.lease import SETTING_UP, FileLease, Lease, LeaseLost, SessionLease, advisory
 
 BUSY_SECONDS: Final = 5
 """How long SQLite waits for another process to end its transaction."""
 CACHE_BYTES: Final = 64 << 20
 """Pages that SQLite keeps for a writer: block hashes land all over their index."""
-
 _ADVICE: Final = (
     ("readonly", "it cannot be written; check its permissions and those of its directory"),
     ("read-only", "it cannot be written; check its permissions and those of its directory"),
@@ -42,15 +42,51 @@ class Database:
     def __init__(self, url: str | Path, *, read_only: bool) -> None:
         self.where = str(url) if isinstance(url, Path) else public_url(url)
         try:
-            self._engine = _engine(url, read_only=read_only)
+            parsed = (
+                sa.URL.create("sqlite", database=str(url))
+                if isinstance(url, Path)
+                else sa.make_url(url)
+            )
+            self._engine = _engine(parsed, read_only=read_only)
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise self.error(str(error)) from None
-        self._writing = self._engine.execution_options(writes=True)
+        writing = self._engine.execution_options(writes=True)
+        self._lease: Lease = (
+            FileLease(writing, parsed.database or "")
+            if self._engine.dialect.name == "sqlite"
+            else SessionLease(writing)
+        )
         self._driver_error = self._engine.dialect.loaded_dbapi.Error
 
     def close(self) -> None:
         """Close all connections; safe to call twice."""
+        self._lease.drop()
         self._engine.dispose()
+
+    def lead(self) -> bool:
+        """Try to become the one agent that writes; say whether this one is it.
+
+        Raises
+        ------
+        StoreError
+            If another agent has a SQLite store, which only one can use, or on any failure.
+        """
+        try:
+            leads = self._lease.take()
+        except DBAPIError as error:
+            raise self.error(str(error.orig)) from None
+        except OSError as error:
+            raise self.error(str(error)) from None
+        if not leads and self._engine.dialect.name == "sqlite":
+            raise StoreError(
+                f"store {self.where}: another agent writes to it; stop that one, or give this one "
+                "a --store of its own (several agents can share one in PostgreSQL)"
+            )
+        return leads
+
+    def leads(self) -> bool:
+        """Say whether this agent is still the one that writes."""
+        return self._lease.holds()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -67,10 +103,21 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """Give a transaction that is on disk when this ends, or was never there."""
         try:
-            with self._writing.begin() as connection:
+            with self._lease.begin() as connection:
                 yield connection
         except DBAPIError as error:
             raise self.error(str(error.orig)) from None
+        except LeaseLost as error:
+            raise self.error(str(error)) from None
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Give a transaction as `writing` does, while no other of these goes on."""
+        with self.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                lock = sa.func.pg_advisory_xact_lock(*advisory(SETTING_UP))
+                connection.execute(sa.select(lock))
+            yield connection
 
     def error(self, problem: str) -> StoreError:
         """Return the error of a problem here, with what to do about it."""
@@ -87,7 +134,7 @@ class Database:
         StoreError
             If a newer program made it.
         """
-        with self.writing() as connection:
+        with self.alone() as connection:
             version = _schema_version(connection)
             if version == tables.SCHEMA:
                 return
@@ -121,10 +168,7 @@ class Database:
             )
 
 
-def _engine(url: str | Path, *, read_only: bool) -> Engine:
-    parsed = (
-        sa.URL.create("sqlite", database=str(url)) if isinstance(url, Path) else sa.make_url(url)
-    )
+def _engine(parsed: sa.URL, *, read_only: bool) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed.database, read_only=read_only)
     options = {"options": "-c default_transaction_read_only=on"} if read_only else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, cast
@@ -101,13 +101,32 @@ class SqlStore:
 
     def _mark(self, marks: dict[str, str]) -> None:
         """Note in a new store what it is for."""
-        with self._database.writing() as connection:
+        with self._database.alone() as connection:
             if connection.execute(sa.select(tables.meta)).first() is None:
                 noted = marks | {"created": str(int(time.time()))}
                 entries = [{"name": name, "value": value} for name, value in noted.items()]
                 connection.execute(sa.insert(tables.meta), entries)
 
+    # -- one writer
+
+    def lead(self) -> bool:
+        """Try to become the one agent that writes; say whether this one is it."""
+        return self._database.lead()
+
+    def leads(self) -> bool:
+        """Say whether this agent is still the one that writes."""
+        return self._database.leads()
+
     # -- reading
+
+    def revision(self) -> Hashable:
+        """Return a value that is another one after every change, cheaply."""
+        newest = [
+            sa.select(sa.func.max(table.c.id)).scalar_subquery()
+            for table in (tables.block, tables.reorg, tables.former)
+        ]
+        with self._database.reading() as connection:
+            return tuple(connection.execute(sa.select(*newest)).one())
 
     def tip(self) -> BlockRef | None:
         """Return the end of the active chain, None while the store is empty."""
