@@ -27,6 +27,7 @@ from monitor.follower import Follower
 from monitor.ingest import Ingest
 from monitor.localrate import watch_local_rate
 from monitor.notify import Supervisor
+from monitor.price import watch_price
 from monitor.relabel import all_blocks, registry_of, relabel
 from monitor.snapshot import Board
 from monitor.sources.choose import Choice, choose_sources
@@ -92,6 +93,7 @@ async def _live(settings: Settings, progress: Progress) -> None:
             tasks.create_task(supervisor.keep_informed(agent.status))
             if settings.hashrate.enabled:
                 tasks.create_task(watch_local_rate(settings.hashrate, agent.metrics))
+            tasks.create_task(watch_price(settings, agent.metrics))
 
 
 async def _choose(settings: Settings) -> Choice:
@@ -177,7 +179,9 @@ class Agent:
         self._store = store
         self._progress = progress
         self._analysis = Analysis(
-            Origin(params, choice.synthetic, registry.version, len(registry), lenses),
+            Origin(
+                params, choice.synthetic, registry.version, len(registry), lenses, registry.date
+            ),
             self._last_blocks,
         )
         counts = store.counts()

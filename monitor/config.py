@@ -43,8 +43,11 @@ class _Section(BaseModel):
 
 def _http(value: str) -> str:
     """Return a URL that is empty or of HTTP."""
-    if value and urlsplit(value).scheme not in {"http", "https"}:
+    parts = urlsplit(value)
+    if value and parts.scheme not in {"http", "https"}:
         raise ValueError("must begin with http:// or https://")
+    if value and (not parts.hostname or parts.port == 0):
+        raise ValueError("names no host")
     return value
 
 

@@ -7,11 +7,13 @@ coinbase text ever becomes a label; pools are slugs of the registry.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, TypeAlias
 
+import numpy as np
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -24,6 +26,8 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from analyzers.attribution import RULES
+from analyzers.intervals import share_intervals
 from analyzers.summary import Nakamoto, Summary
 from monitor import __version__
 from monitor.config import EconomicsSettings
@@ -85,6 +89,10 @@ class AgentMetrics:
         self.reorgs = counter(
             "reorgs_seen", "Reorgs that this agent saw happen, by depth in blocks.", "depth"
         )
+        self.reorg_time = gauge(
+            "reorg_last_seen_timestamp_seconds",
+            "When this agent last saw a reorg happen (Unix time); 0 if it has seen none.",
+        )
         for depth in DEPTHS.values():
             self.reorgs.labels(depth)
         for reason in REASONS:
@@ -104,9 +112,17 @@ class AgentMetrics:
             "Highest minus lowest repetition of that measurement, in hashes per second.",
         )
 
+        self.price = gauge(
+            "bitcoin_price_dollars", "Price of a bitcoin, as this source says.", "source"
+        )
+        self.price_time = gauge(
+            "bitcoin_price_timestamp_seconds", "When that source last said it.", "source"
+        )
+
     def saw_reorg(self, depth: int) -> None:
-        """Count a reorg of `depth` blocks."""
+        """Count a reorg of `depth` blocks, and note the time."""
         self.reorgs.labels(DEPTHS[max(least for least in DEPTHS if least <= depth)]).inc()
+        self.reorg_time.set_to_current_time()
 
 
 class Exporter:
@@ -197,6 +213,13 @@ def _about(snapshot: Snapshot) -> Iterator[Metric]:
         ),
     ):
         yield InfoMetricFamily(f"poolscope_{name}", text, value=values)
+    if date := snapshot.registry_date:
+        midnight = datetime.datetime.combine(date, datetime.time(), datetime.UTC)
+        yield from _single(
+            "registry_updated_timestamp_seconds",
+            "Day on which the registry's rows were last held against their sources.",
+            midnight.timestamp(),
+        )
 
 
 def _chain(snapshot: Snapshot) -> Iterator[Metric]:
@@ -224,6 +247,14 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
     for level, blocks in snapshot.proved.items():
         proved.add_metric((level,), blocks)
     yield proved
+    ruled = _gauge(
+        "attributed_blocks",
+        "Blocks of the largest window by the rule that decided whose they are.",
+        ("rule",),
+    )
+    for rule in RULES:
+        ruled.add_metric((rule,), snapshot.rules.get(rule, 0))
+    yield ruled
     rate = _gauge("network_hashes_per_second", "Network hash rate over a window.", ("window",))
     low = _gauge("network_hashes_per_second_lower", "Lower 95 % bound of it.", ("window",))
     high = _gauge("network_hashes_per_second_upper", "Upper 95 % bound of it.", ("window",))
@@ -237,6 +268,11 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
         factor = epoch.forecast.factor
         for name, text, value in (
             ("epoch_blocks", "Blocks found in the running difficulty epoch.", epoch.blocks),
+            (
+                "epoch_start_timestamp_seconds",
+                "Time in the header of the epoch's first block.",
+                epoch.start_time,
+            ),
             ("epoch_change_ratio", "Expected new difficulty over old.", factor.value),
             ("epoch_change_lower_ratio", "Lower 95 % bound of it.", factor.interval.low),
             ("epoch_change_upper_ratio", "Upper 95 % bound of it.", factor.interval.high),
@@ -266,10 +302,17 @@ def _pools(snapshot: Snapshot) -> Iterator[Metric]:
             low.add_metric(key, entry.interval.low)
             high.add_metric(key, entry.interval.high)
         rest = sum(entry.blocks for entry in summary.shares[MAX_POOLS:])
-        for name, count in ((OTHER, rest), (UNKNOWN, summary.unattributed)):
-            blocks.add_metric((name, window, lens), count)
+        counts = np.array([rest, summary.unattributed])
+        ends = share_intervals(counts, summary.blocks, summary.level)
+        for name, count, least, most in zip(
+            (OTHER, UNKNOWN), counts.tolist(), *(part.tolist() for part in ends), strict=True
+        ):
+            key = (name, window, lens)
+            blocks.add_metric(key, count)
             if summary.blocks:
-                share.add_metric((name, window, lens), count / summary.blocks)
+                share.add_metric(key, count / summary.blocks)
+                low.add_metric(key, least)
+                high.add_metric(key, most)
     yield from (blocks, share, low, high, size)
 
 

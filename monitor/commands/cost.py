@@ -37,7 +37,8 @@ from monitor.commands.figures import number, plain
 from monitor.commands.fleet import fleet_options, show_inputs, with_store
 from monitor.commands.options import settings_options
 from monitor.config import Settings
-from monitor.errors import StoreError
+from monitor.errors import SourceError, StoreError
+from monitor.price import Price, find_price
 
 REGIONS: Final = ("country", "US average", "US industrial", "miners")
 """Series of the tariff table that the table of regions shows."""
@@ -67,8 +68,9 @@ def command(
 
     Difficulty, subsidy and fees come from the store where there is one. What you do not
     give is taken from sourced tables, as uncertain as it is: the interval shows it. The
-    price comes from you; without --price there is nothing about earnings in dollars.
-    Without --tariff you get the cost at the tariffs of many regions.
+    price comes from you, or from what is set (economics.price_url, economics.price_usd);
+    without one there is nothing about earnings in dollars. Without --tariff you get the
+    cost at the tariffs of many regions.
 
     \b
     Examples:
@@ -79,7 +81,7 @@ def command(
     """  # noqa: D301 - click wants the character itself
     try:
         assumptions = _assumptions(settings, given, no_store=no_store)
-        result = _result(assumptions, price, seed)
+        result = _result(assumptions, _price(settings, price), seed)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if as_json:
@@ -99,7 +101,19 @@ def _assumptions(settings: Settings, given: Mapping[str, float], *, no_store: bo
     return assumptions.given(given)
 
 
-def _result(assumptions: Assumptions, price: float | None, seed: int) -> dict[str, Any]:
+def _price(settings: Settings, given: float | None) -> Price | None:
+    """Return the price; a source that gives none costs no more than the figures about it."""
+    import asyncio
+
+    try:
+        return asyncio.run(find_price(settings, given))
+    except SourceError as error:
+        click.echo(f"poolscope: {error}; going on without a price", err=True)
+        return None
+
+
+def _result(assumptions: Assumptions, known_price: Price | None, seed: int) -> dict[str, Any]:
+    price = known_price.usd_per_btc if known_price else None
     known_tariff = assumptions.has("tariff")
     tariff = assumptions.input("tariff") if known_tariff else Input("tariff", 0, 0, 0, "", "", "")
     known = costed(assumptions, tariff)
@@ -116,7 +130,8 @@ def _result(assumptions: Assumptions, price: float | None, seed: int) -> dict[st
         * known.fleet.pue,
         "hashprice_btc_per_ph_day": hashprice(known.terms) * PETA * DAY,
     }
-    if price is not None:
+    if price is not None and known_price is not None:
+        result["price"] = known_price._asdict()
         result["earnings"] = _earnings(known, price)
         result["cbeci"] = _cbeci(known, price)
     if known_tariff:
@@ -131,7 +146,6 @@ def _earnings(known: Costed, price: float) -> dict[str, float]:
     earned = hashprice_usd(known.terms, price)
     kept = earned * (1 - fleet.pool_fee)
     return {
-        "price_usd_per_btc": price,
         "hashprice_usd_per_ph_day": earned,
         "break_even_tariff_usd_per_kwh": break_even_tariff(
             kept, fleet.joules_per_terahash, fleet.pue
@@ -253,7 +267,11 @@ def _print(result: Mapping[str, Any]) -> None:
 
 
 def _lines(result: Mapping[str, Any]) -> list[str]:
-    lines = [
+    lines = []
+    if price := result.get("price"):
+        dated = "" if price["date"] == UNDATED else f" on {price['date']}"
+        lines.append(f"price     {price['usd_per_btc']:,.0f} USD per BTC, {price['source']}{dated}")
+    lines += [
         f"energy    {result['energy_per_btc_kwh']:,.0f} kWh per BTC",
         f"network   {result['network_hash_rate'] / 1e18:,.1f} EH/s, "
         f"{result['network_power_watts'] / 1e9:,.1f} GW with these machines",

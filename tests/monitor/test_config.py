@@ -49,6 +49,11 @@ def test_a_bare_url_is_a_node() -> None:
         ({"nonsense": 1}, "nonsense"),
         ({"network": "othernet"}, "network"),
         ({"bitcoind": [{"url": "ftp://x"}]}, "bitcoind.0.url"),
+        ({"economics": {"price_url": "file:///etc/passwd"}}, "economics.price_url"),
+        ({"economics": {"price_url": "http://"}}, "economics.price_url"),
+        ({"economics": {"price_url": "http://h:99999"}}, "economics.price_url"),
+        ({"economics": {"tariffs": [0.05, -1]}}, "economics.tariffs.1"),
+        ({"economics": {"pue": 0.5}}, "economics.pue"),
     ],
 )
 def test_a_bad_setting_is_named(flags: dict[str, object], name: str) -> None:
