@@ -104,7 +104,9 @@ async def find_price(settings: Settings, given: float | None = None) -> Price | 
 
 async def watch_price(settings: Settings, metrics: AgentMetrics) -> None:
     """Keep the metric of the price: ask once an interval, or show what is set."""
-    while await note_price(settings, metrics):
+    while True:
+        if not await note_price(settings, metrics):
+            return
         await asyncio.sleep(settings.economics.price_interval)
 
 
