@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ class Origin:
     registry_version: str
     registry_pools: int
     lenses: Mapping[str, EntityOf]
+    registry_date: datetime.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Analysis:
             synthetic=self._origin.synthetic,
             registry_version=self._origin.registry_version,
             registry_pools=self._origin.registry_pools,
+            registry_date=self._origin.registry_date,
             tip=tip.block.ref if tip else None,
             tip_time=tip.header.time if tip else None,
             difficulty=difficulty(decode_nbits(tip.header.nbits)) if tip else None,
@@ -109,6 +112,7 @@ class Analysis:
             deepest_reorg=totals.deepest_reorg,
             stale_blocks=totals.stale_blocks,
             proved=Counter(kept.block.proof for kept in last),
+            rules=Counter(kept.block.attribution.rule for kept in last),
             conflicts=sum(bool(kept.block.attribution.conflicts) for kept in last),
             empty_blocks=sum(kept.block.tx_count == 1 for kept in last),
             recent=tuple(recent[:RECENT]),
@@ -161,6 +165,7 @@ class Analysis:
         left = expected.seconds_left
         return EpochView(
             start_height=tip.block.ref.height - into,
+            start_time=start,
             blocks=into + 1,
             forecast=expected,
             retarget_time=Estimate(

@@ -105,7 +105,8 @@ class AgentMetrics:
         )
         self.ready = gauge("ready", "1 when caught up with the source and the store is writable.")
         self.local_rate = gauge(
-            "local_hashes_per_second", "SHA-256d rate of this machine, one thread, last measured."
+            "local_hashes_per_second",
+            "SHA-256d rate of this machine, one thread, last measured; 0 until it is.",
         )
         self.local_rate_spread = gauge(
             "local_hashes_per_second_spread",

@@ -7,6 +7,7 @@ latest snapshot and wakes those who follow it.
 from __future__ import annotations
 
 import asyncio
+import datetime
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
@@ -38,10 +39,12 @@ class HashrateView:
 class EpochView:
     """The running difficulty epoch: its blocks so far and what its retarget will do.
 
-    `retarget_time` is the Unix time at which the epoch is expected to end.
+    `start_time` is the header time of its first block, `retarget_time` the Unix time at which
+    it is expected to end.
     """
 
     start_height: int
+    start_time: int
     blocks: int
     forecast: Forecast
     retarget_time: Estimate
@@ -54,13 +57,16 @@ class Snapshot:
     `synthetic` is empty for the live chain, else the reason why it is not (``sample``,
     ``rehearsal``). `recent` holds the last blocks, newest first, stale ones among them.
     `terms` are what the chain asks and pays at the tip, None while there is no block.
-    `proved` counts the blocks of the largest window by how far they proved themselves.
+    `proved` counts the blocks of the largest window by how far they proved themselves,
+    `rules` by the rule that attributed them. `registry_date` is when the registry's rows were
+    last held against their sources, None where it does not say.
     """
 
     network: str
     synthetic: str
     registry_version: str
     registry_pools: int
+    registry_date: datetime.date | None
     tip: BlockRef | None
     tip_time: int | None
     difficulty: float | None
@@ -72,6 +78,7 @@ class Snapshot:
     deepest_reorg: int
     stale_blocks: int
     proved: Mapping[str, int]
+    rules: Mapping[str, int]
     conflicts: int
     empty_blocks: int
     recent: tuple[StoredBlock, ...]
