@@ -2,41 +2,62 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzers import concentration as c
-from tests.analyzers.vectors import load
+from analyzers.intervals import hhi_unbiased_sd
+from tests.analyzers.vectors import load, pool_mix, read_rows
 
 counts_lists = st.lists(st.integers(0, 500), min_size=1, max_size=30)
-BTL = load("consensus_decentralization_metrics.json")["cases"]
+THEIRS = load("consensus_decentralization_metrics.json")
+BTL = THEIRS["cases"]
 
 
-def measure(name: str, counts: list[int], parameter: object) -> float | None:
-    if name == "entropy_bits":
-        return c.renyi(counts, float(str(parameter))) / math.log(2)
-    if name == "nakamoto":
-        return c.nakamoto(counts, float(str(parameter)), strict=False)
-    if name == "cr":
-        return c.concentration_ratio(counts, int(str(parameter)))
-    if name == "hhi_points":
-        return c.hhi(counts) * c.POINTS
-    return {"gini": c.gini, "theil": c.theil}[name](counts)
+MEASURES: dict[str, Callable[[list[int], float], float | None]] = {
+    "cr": lambda counts, top: c.concentration_ratio(counts, int(top)),
+    "entities": lambda counts, _: c.effective_number(counts, 0),
+    "entropy_bits": lambda counts, order: c.renyi(counts, order) / math.log(2),
+    "entropy_percent_of_largest": lambda counts, order: c.renyi(counts, order) / c.renyi(counts, 0),
+    "gini": lambda counts, _: c.gini(counts),
+    "hhi_points": lambda counts, _: c.hhi(counts) * c.POINTS,
+    "nakamoto": lambda counts, threshold: c.nakamoto(counts, threshold, strict=False),
+    "theil": lambda counts, _: c.theil(counts),
+}
+"""Their measures in their tie mode, from counts and what else they take."""
 
 
 @pytest.mark.parametrize(("name", "counts", "parameter", "expected"), BTL)
 def test_reproduces_consensus_decentralization_in_its_tie_mode(
     name: str, counts: list[int], parameter: object, expected: float | None
 ) -> None:
-    found = measure(name, counts, parameter)
+    found = MEASURES[name](counts, float(str(parameter)) if parameter is not None else math.nan)
     if expected is None:
         assert found is None or math.isnan(found)
     else:
         digits = max(len(str(expected).partition(".")[2]), 1)
         assert found == pytest.approx(expected, abs=0.5001 * 10**-digits)
+
+
+@pytest.mark.parametrize(("counts", "threshold", "theirs", "strict"), THEIRS["ties"])
+def test_strict_mode_beside_theirs(
+    counts: list[int], threshold: float, theirs: int | None, strict: int | None
+) -> None:
+    assert c.nakamoto(counts, threshold, strict=False) == theirs
+    assert c.nakamoto(counts, threshold) == strict
+
+
+def test_where_we_differ_from_consensus_decentralization_on_purpose() -> None:
+    """They say 0 where nothing is there, and shift negative counts; we do neither."""
+    assert math.isnan(c.theil([]))
+    assert math.isnan(c.concentration_ratio([], 1))
+    with pytest.raises(c.CountsError, match="negative"):
+        c.gini([11, 2, -1])
 
 
 @pytest.mark.parametrize(
@@ -202,3 +223,47 @@ def test_merging_two_entities_never_lowers_concentration(counts: list[int]) -> N
     assert before is not None
     assert after is not None
     assert after <= before
+
+
+@pytest.mark.parametrize(
+    "row", read_rows("sampling_bias.csv"), ids=lambda row: f"{row['mix']}-{row['blocks']}"
+)
+def test_measures_of_samples_are_biased_as_simulated_elsewhere(row: dict[str, str]) -> None:
+    mix, blocks, windows = pool_mix(row["mix"]), int(row["blocks"]), 1500
+    wanted = {name: float(text) for name, text in row.items() if name != "mix"}
+    drawn = np.random.default_rng(blocks).multinomial(blocks, mix, windows).tolist()
+    bits = math.log(2)
+
+    def mean(measure: Callable[[list[int]], float]) -> tuple[float, float]:
+        """Return the mean over the windows and four of its standard errors."""
+        values = np.array([measure(counts) for counts in drawn])
+        return float(values.mean()), 4 * float(values.std()) / windows**0.5 + 1e-3
+
+    true = c.hhi((mix * 1e6).round().astype(int).tolist())
+    assert true * c.POINTS == pytest.approx(wanted["hhi"], abs=0.01)
+    exact = wanted["hhi"] + (c.POINTS - wanted["hhi"]) / blocks
+    assert wanted["hhi_plug_in_mean"] == pytest.approx(exact, abs=5)
+    checks: dict[str, Callable[[list[int]], float]] = {
+        "hhi_plug_in_mean": lambda counts: c.hhi(counts) * c.POINTS,
+        "hhi_unbiased_mean": lambda counts: c.hhi_unbiased(counts) * c.POINTS,
+        "hhi_sd": lambda counts: hhi_unbiased_sd(counts) * c.POINTS,
+        "nakamoto_low": lambda counts: (c.nakamoto(counts) or 0) < wanted["nakamoto"],
+        "nakamoto_right": lambda counts: c.nakamoto(counts) == wanted["nakamoto"],
+        "largest_mean": c.max_power_ratio,
+        "largest_over_third": lambda counts: c.max_power_ratio(counts) > 1 / 3,
+        "gini_mean": lambda counts: c.gini(c.present(counts)),
+        "entities_mean": lambda counts: len(c.present(counts)),
+    }
+    for name, measure_of in checks.items():
+        found, error = mean(measure_of)
+        allowed = 0.02 * wanted[name] if name == "hhi_sd" else error
+        assert found == pytest.approx(wanted[name], abs=allowed), name
+    estimators: dict[str, c.EntropyEstimator] = {
+        "entropy_bias": "plug-in",
+        "miller_madow_bias": "miller-madow",
+        "chao_shen_bias": "chao-shen",
+        "grassberger_bias": "grassberger",
+    }
+    for name, estimator in estimators.items():
+        found, error = mean(lambda counts, e=estimator: c.shannon(counts, e) / bits)  # type: ignore[misc]
+        assert found - wanted["entropy"] == pytest.approx(wanted[name], abs=error), name

@@ -38,10 +38,15 @@ def test_share_intervals(
 
 @pytest.mark.parametrize(
     ("found", "total", "third", "half"),
-    [(43, 144, 0.188977, 4.79e-7), (302, 1008, 0.011058, 0), (605, 2016, 0.000709, 0)],
+    [
+        (43, 144, 0.188977, 4.79e-7),
+        (302, 1008, 0.011058, 0),
+        (605, 2016, 0.000709, 0),
+        (72, 144, 0.99998, 0.5),
+    ],
 )
 def test_share_exceeds(found: int, total: int, third: float, half: float) -> None:
-    assert float(iv.share_exceeds(found, total, 1 / 3)) == pytest.approx(third, abs=1e-6)
+    assert float(iv.share_exceeds(found, total, 1 / 3)) == pytest.approx(third, abs=5e-6)
     assert float(iv.share_exceeds(found, total, 0.5)) == pytest.approx(half, abs=1e-9)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from analyzers import network as net
+from analyzers.security import double_spend
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,15 @@ def test_forecast_at_the_ends_of_an_epoch() -> None:
         net.forecast(2016, 1)
 
 
+def test_a_constant_hash_rate_makes_difficulty_wander() -> None:
+    """The timespan has 2015 intervals: a factor of sd .0223, and a mean interval of 600.6 s."""
+    timespans = np.random.default_rng(9).gamma(2015, 600, 20_000)
+    factors = np.array([net.forecast(2015, float(t)).factor.value for t in timespans])
+    assert factors.std() == pytest.approx(0.0223, abs=4e-4)
+    assert np.quantile(factors, (0.025, 0.975)) == pytest.approx((0.9582, 1.0457), abs=2e-3)
+    assert 600 * factors.mean() == pytest.approx(1_209_600 / 2014, abs=0.4)
+
+
 def test_forecast_covers() -> None:
     rng = np.random.default_rng(3)
     hits = 0
@@ -104,6 +114,12 @@ def test_forecast_covers() -> None:
 def test_streaks(blocks: int, run: int, share: float, chance: float) -> None:
     assert net.streak_probability(blocks, run, share) == pytest.approx(chance, abs=6e-7)
     assert net.any_streak_probability(blocks, run, [share]) == pytest.approx(chance, rel=0.16)
+
+
+def test_six_in_a_row_are_not_a_double_spend_at_six_confirmations() -> None:
+    assert net.streak_probability(6, 6, 0.4) == pytest.approx(0.0041, abs=5e-5)
+    assert double_spend(0.4, 6) == pytest.approx(0.4930, abs=5e-5)
+    assert double_spend(0.4, 6, "nakamoto") == pytest.approx(0.5040, abs=5e-5)
 
 
 def test_streak_probability_by_enumeration() -> None:

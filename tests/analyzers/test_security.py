@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import comb, fsum
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,6 +72,19 @@ def test_double_spend_agrees_with_a_simulated_race() -> None:
     behind = 6 - found
     chance = np.where(behind <= 0, 1.0, (0.3 / 0.7) ** np.maximum(behind, 0))
     assert sec.double_spend(0.3, 6) == pytest.approx(chance.mean(), abs=0.002)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.2, 0.3, 0.4, 0.45])
+def test_the_exact_form_is_rosenfelds_sum(share: float) -> None:
+    """1 - sum C(m+n-1, m) (p^n q^m - p^m q^n), as written in arXiv:1402.2009."""
+    p, q = 1 - share, share
+    for n in range(1, 30):
+        terms = (comb(m + n - 1, m) * (p**n * q**m - p**m * q**n) for m in range(n + 1))
+        assert sec.double_spend(share, n) == pytest.approx(1 - fsum(terms), abs=1e-14)
+
+
+def test_a_share_known_from_a_day_asks_for_16_to_92_confirmations() -> None:
+    assert [sec.confirmations_needed(share) for share in (0.23, 0.30, 0.38)] == [16, 32, 92]
 
 
 def test_edges() -> None:

@@ -20,10 +20,15 @@ def load(name: str) -> Any:
     return json.loads((VECTORS / name).read_text("utf-8"))
 
 
+def read_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV file, lines that begin with # left out."""
+    lines = (VECTORS / name).read_text("utf-8").splitlines()
+    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
 def pool_mix(lens: str) -> NDArray[np.float64]:
     """Return true shares, by ``tags`` or with AntPool and friends as one (``friends``)."""
-    lines = (VECTORS / "pool_mix_2025.csv").read_text("utf-8").splitlines()
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    rows = read_rows("pool_mix_2025.csv")
     shares = np.array([float(row["share"]) for row in rows])
     friends = np.array([row["friends"] == "1" for row in rows])
     if lens == "friends":
