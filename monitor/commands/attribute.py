@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from string import hexdigits
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
@@ -36,7 +37,7 @@ MAX_LINE: Final = 16_000_000
     help="Use this registry: our TOML, or a public pool list (.json).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines for HEX arguments too.")
-@click.option("--reading", is_flag=True, help="Add what else the coinbase says (JSON only).")
+@click.option("--reading", is_flag=True, help="Add what else the block says (JSON only).")
 def command(
     *,
     coinbases: tuple[str, ...],
@@ -53,6 +54,10 @@ def command(
     heights where they hold. Each line gives one line: {"pool": slug or null, "name", "rule",
     "evidence", "conflicts"}. A line that cannot be read gives {"error": ...} and a message,
     and the exit status is 1 at the end; all others are answered.
+
+    --reading adds "coinbase", what else it says, and "facts": how sure the pool is, whom tag
+    and payout name, and with "header" (hex) and "tx_count" in the line, version bits that
+    signal or were rolled and whether the block is empty.
 
     \b
     Examples:
@@ -127,6 +132,9 @@ def _object_of_line(line: bytes | None) -> dict[str, Any]:
         value = json.loads(line)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        fault = error.msg.removesuffix(" at")
+        raise ValueError(f"not JSON: {fault} at character {error.pos + 1}") from error
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -157,15 +165,14 @@ def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> dict
     answer = as_object(attribution, registry)
     if reading:
         answer["coinbase"] = _reading(script_sig, outputs)
+        answer["facts"] = _facts(given, attribution)
     return answer
 
 
 def _parts(given: dict[str, Any]) -> tuple[bytes, tuple[TxOut, ...], int | None]:
     from hashing.wire import TxOut, parse_coinbase
 
-    height = given.get("height")
-    if height is not None and (isinstance(height, bool) or not isinstance(height, int)):
-        raise ValueError("height must be an integer")
+    height = _count(given, "height")
     if given.get("coinbase_tx") is not None:
         coinbase = parse_coinbase(_bytes(given["coinbase_tx"], "coinbase_tx"))
         return coinbase.script_sig, coinbase.outputs, height
@@ -183,13 +190,22 @@ def _parts(given: dict[str, Any]) -> tuple[bytes, tuple[TxOut, ...], int | None]
     return _bytes(given["script"], "script"), outputs, height
 
 
+def _count(given: dict[str, Any], key: str) -> int | None:
+    value = given.get(key)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ValueError(f"{key} must be an integer, 0 or more")
+
+
 def _bytes(value: Any, what: str) -> bytes:
     if not isinstance(value, str):
         raise ValueError(f"{what} must be a string of hex digits")
     try:
         return bytes.fromhex(value)
-    except ValueError as error:
-        raise ValueError(f"{what} is not hex: {error}") from error
+    except ValueError:
+        odd = next((place for place, digit in enumerate(value, 1) if digit not in hexdigits), None)
+        fault = "an odd number of digits" if odd is None else f"character {odd} is no hex digit"
+        raise ValueError(f"{what} is not hex: {fault}") from None
 
 
 def _value(value: Any) -> int:
@@ -249,9 +265,30 @@ def _reading(script_sig: bytes, outputs: tuple[TxOut, ...]) -> dict[str, Any]:
     }
 
 
+def _facts(given: dict[str, Any], attribution: Attribution) -> dict[str, Any]:
+    from analyzers.attribution import payout_owner, tag_owner
+    from analyzers.facts import sureness
+    from analyzers.version_bits import read_version
+    from hashing.header import BlockHeader
+
+    bits = None
+    if given.get("header") is not None:
+        bits = read_version(BlockHeader.parse(_bytes(given["header"], "header")).version)
+    tx_count = _count(given, "tx_count")
+    return {
+        "sureness": sureness(attribution),
+        "tag_owner": tag_owner(attribution),
+        "payout_owner": payout_owner(attribution),
+        "signalled": None if bits is None else list(bits.signalled),
+        "rolled": None if bits is None else bits.rolled,
+        "empty": None if tx_count is None else tx_count == 1,
+    }
+
+
 def _describe(answer: dict[str, Any]) -> str:
     """Return an answer for people, in a few lines."""
-    lines = [f"{answer['name'] or 'unknown'}  (rule: {answer['rule']})"]
+    sure = answer["facts"]["sureness"]
+    lines = [f"{answer['name'] or 'unknown'}  (rule: {answer['rule']}; {sure})"]
     for item in answer["evidence"]:
         mark = "against" if item in answer["conflicts"] else item["strength"]
         what = item.get("text") or f"{item.get('share', 0):.1%} of the value"

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hashing.build import build_coinbase
 from hashing.wire import TxOut
@@ -70,6 +72,9 @@ def test_a_whole_transaction(tmp_path: Path) -> None:
         b'{"script": 5}',
         b'{"coinbase_tx": "00"}',
         b'{"script": "00", "height": "x"}',
+        b'{"script": "00", "height": -1}',
+        b'{"script": "00", "height": true}',
+        b'{"script": "00", "height": 1e3}',
         b'{"script": "00", "outputs": 5}',
         b'{"script": "00", "outputs": [{"script": "", "value": -1}]}',
         b'{"script": "00", "outputs": [{"script": "", "value": 1.5}]}',
@@ -98,9 +103,69 @@ def test_text_is_escaped() -> None:
     assert r"\x3cb\x3e" in shown.stdout
 
 
+def test_facts_of_a_block() -> None:
+    block = {"script": SIG, "header": "04e0ff2f" + "00" * 76, "tx_count": 1}
+    (answer,) = objects(run("--jsonl", "-", "--reading", text=json.dumps(block)))
+    assert answer["facts"] == {
+        "sureness": "likely",
+        "tag_owner": "viabtc",
+        "payout_owner": None,
+        "signalled": [2],
+        "rolled": 32767,
+        "empty": True,
+    }
+    for broken in ({"header": "00"}, {"tx_count": -1}, {"tx_count": "1"}):
+        result = run("--jsonl", "-", "--reading", text=json.dumps(block | broken))
+        assert list(objects(result)[0]) == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"script": "0g"}', "line 1: script is not hex: character 2 is no hex digit"),
+        ('{"script": "000"}', "line 1: script is not hex: an odd number of digits"),
+        ('{"script": "\x1b"}', "line 1: not JSON: Invalid control character at character 13"),
+        ('{"coinbase_tx": ""}', "line 1: truncated: 4 bytes wanted at offset 0, 0 left"),
+    ],
+)
+def test_errors_say_line_and_what(line: str, told: str) -> None:
+    assert told in run("--jsonl", "-", text=line).stderr
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+HEX = st.binary(max_size=30).map(bytes.hex)
+LINES = st.one_of(
+    st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b"")),
+    JSON_VALUES.map(lambda value: json.dumps(value).encode()),
+    st.dictionaries(
+        st.sampled_from(["script", "coinbase_tx", "outputs", "height", "header", "tx_count"]),
+        HEX
+        | JSON_VALUES
+        | st.lists(st.fixed_dictionaries({"script": HEX | JSON_VALUES, "value": JSON_VALUES})),
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(LINES, max_size=6))
+def test_any_line_gives_an_answer_or_an_error(lines: list[bytes]) -> None:
+    result = run("--jsonl", "-", "--reading", text=b"".join(line + b"\n" for line in lines))
+    answers = objects(result)
+    assert len(answers) == len(lines)
+    errors = [number for number, answer in enumerate(answers, 1) if "error" in answer]
+    assert result.exit_code == (1 if errors else 0)
+    told = result.stderr.splitlines()
+    assert [line.split(": ")[1] for line in told] == [f"line {number}" for number in errors]
+    assert all(character.isprintable() for line in told for character in line)
+
+
 def test_hex_arguments() -> None:
     result = run(SIG, "zz")
-    assert result.stdout.startswith("ViaBTC  (rule: tag)\n")
+    assert result.stdout.startswith("ViaBTC  (rule: tag; likely)\n")
     assert "miner    rme100" in result.stdout
     assert "argument 2: HEX is not hex" in result.stderr
     assert result.exit_code == 1
