@@ -20,6 +20,7 @@ from monitor.exporter import AgentMetrics
 from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer, Wanted
 from monitor.sources.base import BlockRef, BlockSource, Tips, Want
 from monitor.store.base import BlockStore, Step
+from monitor.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,6 @@ HINT_TIMEOUT: Final = 60.0
 """Seconds after which the tip is looked at without a hint."""
 LOOK_AROUND: Final = 600.0
 """Seconds after which all sources are asked: one that answers may still be stuck."""
-RETRY_FIRST: Final = 1.0
-RETRY_LAST: Final = 60.0
-COMPLAIN_EVERY: Final = 60.0
-"""Seconds between lines about a failure that lasts."""
 
 MAX_HEADERS: Final = 100_000
 """More headers than a follower ever asks the store for."""
@@ -65,7 +62,7 @@ class Ingest:
         self._metrics = metrics
         self._executor = executor
         self._on_step = on_step
-        self._store_trouble = _Trouble()
+        self._store_trouble = Trouble(log)
         self._looked_around = time.monotonic()
         self.behind: str | None = "no source has answered yet"
         """Why the store is not at the source's tip, None when it is."""
@@ -199,35 +196,6 @@ def _want(source: BlockSource, refs: Sequence[BlockRef], tips: Tips) -> Want:
     return Want.PROVED if source.capabilities.public or at_tip else Want.COINBASE
 
 
-class _Trouble:
-    """A failure that lasts: said once a minute, tried again later each time."""
-
-    def __init__(self) -> None:
-        self._text = ""
-        self._said = 0.0
-        self._due = 0.0
-        self._delay = RETRY_FIRST
-
-    def again(self, text: str, at_least: float | None = None) -> None:
-        """Note a failure; the next try is due after `at_least` seconds or more."""
-        now = time.monotonic()
-        if text != self._text or now - self._said >= COMPLAIN_EVERY:
-            self._text, self._said = text, now
-            log.warning("%s", text)
-        self._due = now + max(self._delay, at_least or 0)
-        self._delay = min(2 * self._delay, RETRY_LAST)
-
-    def over(self, message: str) -> None:
-        """Note that it works; `message` says so if it did not before."""
-        if self._text:
-            log.info("%s", message)
-            self._text, self._due, self._delay = "", 0.0, RETRY_FIRST
-
-    def left(self) -> float:
-        """Return the seconds until the next try."""
-        return max(0.0, self._due - time.monotonic())
-
-
 @dataclass(slots=True, eq=False)
 class _Turn:
     """A source with its rank (0 is preferred), whether it is open, and its trouble."""
@@ -235,4 +203,4 @@ class _Turn:
     rank: int
     source: BlockSource
     opened: bool = False
-    trouble: _Trouble = field(default_factory=_Trouble)
+    trouble: Trouble = field(default_factory=partial(Trouble, log))

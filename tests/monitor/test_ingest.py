@@ -13,7 +13,7 @@ import pytest
 from analyzers.model import Attribution, Label
 from hashing.params import REGTEST
 from hashing.wire import CoinbaseTx
-from monitor import ingest
+from monitor import ingest, trouble
 from monitor.errors import SourceError, SourceUnavailable
 from monitor.exporter import AgentMetrics
 from monitor.follower import Follower
@@ -126,8 +126,8 @@ def attribute(_coinbase: CoinbaseTx | None, _height: int, _label: Label | None) 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest, "HINT_TIMEOUT", 0.1)
-    monkeypatch.setattr(ingest, "RETRY_FIRST", 0.01)
-    monkeypatch.setattr(ingest, "RETRY_LAST", 0.1)
+    monkeypatch.setattr(trouble, "RETRY_FIRST", 0.01)
+    monkeypatch.setattr(trouble, "RETRY_LAST", 0.1)
 
 
 @pytest.fixture(scope="module")
