@@ -111,6 +111,11 @@ def dispersion(counts: Floats) -> float:
 
     The median of the chi-squares of neighbours over the median that chi-square has: the
     few pairs that straddle a change do not matter.
+
+    Examples
+    --------
+    >>> dispersion(np.array([[50.0, 50.0], [50.0, 50.0], [80.0, 20.0], [50.0, 50.0]])) > 10
+    True
     """
     first, second = counts[:-1], counts[1:]
     rows = np.stack([first.sum(axis=1), second.sum(axis=1)])

@@ -65,12 +65,24 @@ def population(counts: Counts) -> list[int]:
 
 
 def present(counts: Counts) -> list[int]:
-    """Return the counts above zero as integers, largest first (see `population`)."""
+    """Return the counts above zero as integers, largest first (see `population`).
+
+    Examples
+    --------
+    >>> present([1, 0, 3])
+    [3, 1]
+    """
     return [number for number in population(counts) if number]
 
 
 def as_fraction(share: Threshold) -> Fraction:
-    """Return a share as an exact fraction; a float stands for the decimal it prints as."""
+    """Return a share as an exact fraction; a float stands for the decimal it prints as.
+
+    Examples
+    --------
+    >>> as_fraction(0.33), as_fraction(1)
+    (Fraction(33, 100), Fraction(1, 1))
+    """
     return share if isinstance(share, Fraction) else Fraction(str(share))
 
 
@@ -218,6 +230,11 @@ def chao_shen_terms(counts: Counts) -> list[tuple[float, float]]:
 
     Any sum of f(share) over all entities, the unseen too, is estimated by the sum of
     f(share) times the weight over those seen (Chao and Shen 2003).
+
+    Examples
+    --------
+    >>> [(round(q, 3), round(weight, 3)) for q, weight in chao_shen_terms([8, 1, 1])]
+    [(0.64, 1.0), (0.08, 1.768), (0.08, 1.768)]
     """
     numbers = present(counts)
     n = sum(numbers)

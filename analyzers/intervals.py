@@ -69,6 +69,12 @@ def share_intervals(
     ------
     ValueError
         If `found` is not within 0..`total` or `level` not within 0..1.
+
+    Examples
+    --------
+    >>> low, high = share_intervals([0, 43, 144], 144)
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.0, 0.228, 0.983], [0.017, 0.377, 1.0])
     """
     x = np.asarray(found, dtype=np.float64)
     if np.any((x < 0) | (x > total)):
@@ -191,7 +197,13 @@ def group_exceeds(
 
 
 def posterior(counts: Counts, prior: float = JEFFREYS) -> Floats:
-    """Return the Dirichlet parameters, count + `prior` for each entity seen, largest first."""
+    """Return the Dirichlet parameters, count + `prior` for each entity seen, largest first.
+
+    Examples
+    --------
+    >>> posterior([1, 3, 0]).tolist()
+    [3.5, 1.5]
+    """
     return np.array(present(counts), dtype=np.float64) + prior
 
 
@@ -311,6 +323,12 @@ def effective_number_interval(
     """Return the interval of the effective number of entities, of order 1 or 2.
 
     Order 2 inverts `hhi_interval`, order 1 raises e to `entropy_interval`.
+
+    Examples
+    --------
+    >>> counts = [43, 25, 20, 15, 9, 7, 4, 4, 4, 3, 2, 2, 2, 1, 1, 1, 1]
+    >>> [round(end, 2) for end in effective_number_interval(counts)]
+    [5.33, 8.01]
     """
     if order == 1:
         low, high = entropy_interval(counts, level)
@@ -319,6 +337,12 @@ def effective_number_interval(
 
 
 def inverse(interval: Interval) -> Interval:
-    """Return the interval of 1/x for an interval of x >= 0; infinite where x may be 0."""
+    """Return the interval of 1/x for an interval of x >= 0; infinite where x may be 0.
+
+    Examples
+    --------
+    >>> inverse(Interval(0.25, 0.5)), inverse(Interval(0.0, 0.5)).high
+    (Interval(low=2.0, high=4.0), inf)
+    """
     low, high = interval
     return Interval(1 / high if high else math.inf, 1 / low if low else math.inf)

@@ -270,6 +270,11 @@ def draw_shares(
 
     One column an entity; with `unattributed` blocks, or a single entity, a last column
     holds what belongs to nobody seen.
+
+    Examples
+    --------
+    >>> draw_shares([6, 3], 1000, seed=0).shape
+    (1000, 2)
     """
     alphas = intervals.posterior(numbers)
     if unattributed or alphas.size < 2:

@@ -105,12 +105,25 @@ class Chain(Sequence[Mined]):
 
 
 def by_tag(pool: str, _height: int, _time: int) -> str:
-    """Return the pool itself: the lens that looks through nothing."""
+    """Return the pool itself: the lens that looks through nothing.
+
+    Examples
+    --------
+    >>> by_tag("antpool", 840_000, 1713571767)
+    'antpool'
+    """
     return pool
 
 
 def lens_from(mapping: Mapping[str, str]) -> EntityOf:
-    """Return a lens that renames pools by `mapping` at all times and leaves others alone."""
+    """Return a lens that renames pools by `mapping` at all times and leaves others alone.
+
+    Examples
+    --------
+    >>> lens = lens_from({"poolin": "friends"})
+    >>> lens("poolin", 840_000, 1713571767), lens("ocean", 840_000, 1713571767)
+    ('friends', 'ocean')
+    """
     return lambda pool, _height, _time: mapping.get(pool, pool)
 
 
@@ -217,6 +230,12 @@ def latest(mined: Sequence[Mined], window: Window) -> Sequence[Mined]:
 
     Fewer where the chain given is shorter. A time window is cut at the first block whose
     running maximum of times is inside it, so that it has no gaps.
+
+    Examples
+    --------
+    >>> chain = [Mined(h, 600 * h, "a") for h in range(100)]
+    >>> len(latest(chain, Window(blocks=10))), len(latest(chain, Window.parse("1h")))
+    (10, 6)
     """
     if window.blocks is not None:
         return mined[-window.blocks :]
@@ -330,6 +349,12 @@ def table_of(
     """Return a table from one mapping a window; a None key adds to `unattributed`.
 
     Entities are in order of all their blocks, largest first, then by name.
+
+    Examples
+    --------
+    >>> table = table_of([{"a": 1, None: 2}, {"b": 3}], [0, 0], [0, 3], [0, 1800])
+    >>> table.entities, table.counts.tolist(), table.unattributed.tolist()
+    (('b', 'a'), [[0, 1], [3, 0]], [2, 0])
     """
     totals: Counter[str] = Counter()
     for row in rows:
