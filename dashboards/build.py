@@ -10,11 +10,12 @@ from typing import Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.boards import overview
+from dashboards.boards import economics, overview
 
 FOLDER: Final = Path(__file__).parent / "grafana"
 
 BOARDS: Final[dict[str, Callable[[], Dashboard]]] = {
+    "economics": economics.economics,
     "overview": overview.overview,
 }
 """What makes each dashboard, by the name of its file."""

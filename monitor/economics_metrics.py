@@ -32,9 +32,13 @@ def economics_metrics(
         (
             "block_fees_bitcoins",
             "Mean fees of a block, by the last coinbases.",
-            subsidy * terms.fee_ratio,
+            subsidy * terms.fee_ratio if known.fee_blocks else None,
         ),
-        ("block_fees_blocks", "Blocks whose coinbases that mean is of.", known.fee_blocks),
+        (
+            "block_fees_blocks",
+            "Blocks whose coinbases that mean is of, 144 at most.",
+            known.fee_blocks,
+        ),
         (
             "hashprice_bitcoins_per_hash",
             "Bitcoin that a hash earns on average: the reward over the hashes behind a block.",
@@ -42,9 +46,10 @@ def economics_metrics(
         ),
         ("assumed_pue_ratio", "Setting economics.pue: metered power over machines'.", settings.pue),
     ):
-        metric = _gauge(name, text)
-        metric.add_metric((), value)
-        yield metric
+        if value is not None:
+            metric = _gauge(name, text)
+            metric.add_metric((), value)
+            yield metric
     energy = _gauge(
         "energy_per_bitcoin_joules",
         "Energy behind a bitcoin at the meter, in machines of this efficiency.",

@@ -38,6 +38,12 @@ def test_hashprice_in_base_units() -> None:
     assert found["block_fees_blocks",] == 144
 
 
+def test_unknown_fees_are_not_said_to_be_none() -> None:
+    found = figures(TIP._replace(fee_blocks=0))
+    assert ("block_fees_bitcoins",) not in found
+    assert found["block_fees_blocks",] == 0
+
+
 def test_energy_and_electricity_by_machine_and_tariff() -> None:
     # 1,132,056 kWh per BTC at D 148.26 T, 20 J/TH and no fees, worked by hand.
     known = TIP._replace(terms=Terms(148.26e12, 312_500_000))
