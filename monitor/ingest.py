@@ -156,10 +156,11 @@ class Ingest:
         """Await a source's answer and count it."""
         metrics = self._metrics
         metrics.requests.labels(source.name).inc()
+        failures = metrics.failures.labels(source.name)  # is exported from now on, even if 0
         try:
             result = await answer
         except SourceError:
-            metrics.failures.labels(source.name).inc()
+            failures.inc()
             raise
         metrics.source_up.labels(source.name).set(1)
         metrics.last_success.labels(source.name).set_to_current_time()
