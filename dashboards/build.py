@@ -10,13 +10,24 @@ from typing import Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.boards import economics, overview
+from dashboards.boards import (
+    attribution,
+    concentration,
+    economics,
+    health,
+    overview,
+    pools,
+)
 
 FOLDER: Final = Path(__file__).parent / "grafana"
 
 BOARDS: Final[dict[str, Callable[[], Dashboard]]] = {
     "economics": economics.economics,
     "overview": overview.overview,
+    "pools": pools.pools,
+    "concentration": concentration.concentration,
+    "attribution": attribution.attribution,
+    "health": health.health,
 }
 """What makes each dashboard, by the name of its file."""
 

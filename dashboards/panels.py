@@ -39,6 +39,7 @@ HASHRATE: Final = units.HashesPerSecond
 SECONDS: Final = units.Seconds
 BYTES: Final = units.BytesIEC
 COUNT: Final = units.Number
+PER_SECOND: Final = units.RequestsPerSecond
 AGO: Final = units.DateTimeFromNow
 """Wants milliseconds of Unix time."""
 PLAIN: Final = units.Short
