@@ -46,7 +46,13 @@ class Seen:
 @settings_options
 @setting_option("--port", setting="web.port", type=int, help="Port of the agent (default 9431).")
 @setting_option("--host", setting="web.host", help="Address of the agent (default 127.0.0.1).")
-@click.option("--window", type=click.Choice(WINDOWS), default="144", show_default=True)
+@click.option(
+    "--window",
+    type=click.Choice(WINDOWS),
+    default="144",
+    show_default=True,
+    help="Blocks over which shares are shown.",
+)
 @click.option("--lens", default="tag", show_default=True, help="Lens of the shares.")
 @click.option("--json", "as_json", is_flag=True, help="Write each state as a line of JSON.")
 def command(settings: Settings, *, window: str, lens: str, as_json: bool) -> None:

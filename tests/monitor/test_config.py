@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,27 @@ def test_every_setting_is_documented() -> None:
     for name, description in _all_fields(Settings):
         assert description, f"setting {name} has no description"
         assert f"`{name}`" in page, f"setting {name} is not in docs/configuration.md"
+
+
+def _default_of(name: str) -> object:
+    fields = Settings.model_fields
+    *sections, last = name.split(".")
+    for section in sections:
+        annotation = fields[section].annotation
+        (model,) = (
+            inner
+            for inner in (annotation, *getattr(annotation, "__args__", ()))
+            if isinstance(inner, type) and issubclass(inner, BaseModel)
+        )
+        fields = model.model_fields
+    return fields[last].default
+
+
+def test_documented_defaults_are_the_defaults() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([\w.]+)` \| `([^`]*)` \|", page, re.MULTILINE)
+    assert len(rows) > 10
+    for name, shown in rows:
+        default = _default_of(name)
+        text = f"{default:g}" if isinstance(default, float) else str(default)
+        assert shown == (text.lower() if isinstance(default, bool) else text), name

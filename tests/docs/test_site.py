@@ -1,0 +1,80 @@
+"""The documentation as a site: it builds without a warning, and nothing is left out of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+
+import click
+import pytest
+
+from monitor.cli import COMMANDS, cli
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The built site, and what MkDocs had to say about it."""
+
+    path: Path
+    warnings: str
+
+    def page(self, name: str) -> str:
+        return (self.path / name).read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    path = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--no-strict", "--site-dir", path],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return Site(path, done.stderr.strip())
+
+
+def test_every_link_leads_somewhere_and_a_menu_to_every_page(site: Site) -> None:
+    assert site.warnings == ""
+
+
+def test_every_command_has_its_line() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    assert re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_site_explains_every_option(site: Site, name: str) -> None:
+    page = unescape(re.sub(r"<[^>]+>", "", site.page("cli.html")))
+    text = page.partition(f"Usage: poolscope {name} ")[2]
+    text = text.partition("Usage: poolscope")[0]
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert "Examples:" in text
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert parameter.help, f"{name} {parameter.opts[0]} has no help"
+            assert parameter.opts[-1] in text, f"{parameter.opts[-1]} of {name} is not in the site"
+
+
+def test_the_site_asks_no_other_host(site: Site) -> None:
+    page = site.page("index.html")
+    assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?https?:[^\">]+", page) == []
+
+
+def test_the_front_door_leads_somewhere() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    missing = [link for link in links if not (ROOT / link.partition("#")[0]).exists()]
+    assert links
+    assert missing == []
