@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from analyzers.attribution import attribute
 from analyzers.model import Attribution, Label
@@ -21,6 +21,7 @@ from hashing.params import NETWORKS
 from hashing.wire import CoinbaseTx
 from monitor.analysis import KEPT, RECENT, Analysis, Origin, Totals
 from monitor.config import Settings
+from monitor.election import Election
 from monitor.errors import ConfigError, StoreError
 from monitor.exporter import AgentMetrics, Exporter
 from monitor.follower import Follower
@@ -36,6 +37,9 @@ from monitor.store.sql import open_store
 from monitor.web.server import WebContext, WebServer
 
 log = logging.getLogger(__name__)
+
+PAUSE: Final = 0.25
+"""Seconds between snapshots while catching up: each takes some hundredths of one."""
 
 
 class Progress(Protocol):
@@ -77,6 +81,7 @@ async def _live(settings: Settings, progress: Progress) -> None:
         for source in choice.sources:
             stack.push_async_callback(source.close)
         store = stack.enter_context(closing(_open(settings, choice)))
+        store.lead()  # where one agent has a store to itself, a second one ends here
         executor = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="store"))
         agent = Agent(settings, choice, store, executor, progress)
         reading = stack.enter_context(closing(_open(settings, choice, read_only=True)))
@@ -89,7 +94,7 @@ async def _live(settings: Settings, progress: Progress) -> None:
         supervisor.tell("READY=1")
         stack.callback(supervisor.tell, "STOPPING=1", "STATUS=stopping")
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(agent.ingest.run())
+            tasks.create_task(agent.run())
             tasks.create_task(supervisor.keep_informed(agent.status))
             if settings.hashrate.enabled:
                 tasks.create_task(watch_local_rate(settings.hashrate, agent.metrics))
@@ -171,41 +176,68 @@ class Agent:
         executor: ThreadPoolExecutor,
         progress: Progress,
     ) -> None:
-        params = NETWORKS[store.network]
-        registry = registry_of(settings.registry)
-        _relabel_if_changed(store, registry)
-        lenses = _chosen_lenses(settings)
-        self._registry, self._lenses = registry, lenses
+        self._params = NETWORKS[store.network]
+        self._registry = registry_of(settings.registry)
+        self._lenses = _chosen_lenses(settings)
+        self._settings = settings
+        self._sources = choice.sources
         self._store = store
+        self._executor = executor
         self._progress = progress
         self._analysis = Analysis(
             Origin(
-                params, choice.synthetic, registry.version, len(registry), lenses, registry.date
+                self._params,
+                choice.synthetic,
+                self._registry.version,
+                len(self._registry),
+                self._lenses,
+                self._registry.date,
             ),
             self._last_blocks,
         )
-        counts = store.counts()
-        self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
-        self._analysis.load(store.stale_blocks(RECENT))
+        self._load()
         self.metrics = AgentMetrics()
         self.board = Board(self._analysis.snapshot(self._totals, time.time()))
         self._exporter = Exporter(self.board, self.metrics, settings.economics)
-        tip, first = store.tip(), store.first_height()
-        self.ingest = Ingest(
-            choice.sources,
-            store=store,
+        self._election = Election(store, executor, self)
+        self._ingest: Ingest | None = None
+        self._due: asyncio.TimerHandle | None = None
+        self.metrics.ready.set_function(lambda: float(not self._missing()))
+        self.metrics.writer.set_function(lambda: float(self._election.writes))
+
+    async def run(self) -> None:
+        """Be the writer of the store, or follow the one that is, for ever."""
+        await self._election.run()
+
+    async def write(self) -> None:
+        """Keep the store at the tip, for ever."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, _relabel_if_changed, self._store, self._registry)
+        await self.catch_up()
+        tip, first = self._store.tip(), self._store.first_height()
+        self._ingest = Ingest(
+            self._sources,
+            store=self._store,
             follower=Follower(
-                params,
-                _Attribute(registry),
-                settings.catch_up,
+                self._params,
+                _Attribute(self._registry),
+                self._settings.catch_up,
                 None if tip is None or first is None else (first, tip),
                 time.time,
             ),
             metrics=self.metrics,
-            executor=executor,
+            executor=self._executor,
             on_step=self._stored,
         )
-        self.metrics.ready.set_function(lambda: float(not self._missing()))
+        try:
+            await self._ingest.run()
+        finally:
+            self._ingest = None
+
+    async def catch_up(self) -> None:
+        """Show what is stored, whoever stored it."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
+        self._publish()
 
     def web_context(self, reading: BlockStore) -> WebContext:
         """Return what the web server reads; `reading` is a store connection of its own."""
@@ -230,13 +262,36 @@ class Agent:
         return self._store.blocks(tip.height - KEPT + 1, tip.height + 1) if tip else iter(())
 
     def _missing(self) -> list[str]:
-        return [self.ingest.behind] if self.ingest.behind else []
+        if self._ingest:
+            behind = self._ingest.behind
+        elif self._election.writes:
+            behind = "stored blocks are being attributed anew"
+        else:
+            behind = self._election.behind
+        return [behind] if behind else []
+
+    def _load(self) -> None:
+        self._count()
+        self._analysis.load(self._store.stale_blocks(RECENT))
+
+    def _count(self) -> None:
+        counts = self._store.counts()
+        self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
 
     def _stored(self, step: Step, left: int) -> None:
-        counts = self._store.counts() if step.rollback_to is not None or step.stale else None
-        if counts:
-            self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
+        if step.rollback_to is not None or step.stale:
+            self._count()
         self._analysis.apply(step)
+        self._progress(len(step.append), left)
+        more_to_come = left > 0 or not step.append
+        if more_to_come and self._ingest and self._ingest.behind:
+            self._due = self._due or asyncio.get_running_loop().call_later(PAUSE, self._publish)
+        else:
+            self._publish()
+
+    def _publish(self) -> None:
+        if self._due:
+            self._due.cancel()
+            self._due = None
         self.board.publish(self._analysis.snapshot(self._totals, time.time()))
         self._exporter.refresh()
-        self._progress(len(step.append), left)

@@ -104,6 +104,9 @@ class AgentMetrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
         )
         self.ready = gauge("ready", "1 when caught up with the source and the store is writable.")
+        self.writer = gauge(
+            "writer", "1 if this agent writes to the store, 0 if it follows one that does."
+        )
         self.local_rate = gauge(
             "local_hashes_per_second",
             "SHA-256d rate of this machine, one thread, last measured; 0 until it is.",

@@ -1,0 +1,94 @@
+"""Of the agents on one store, one writes; the others follow it, and one takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor
+from typing import Final, Protocol, TypeVar
+
+from monitor.errors import StoreError
+from monitor.store.base import BlockStore
+from monitor.trouble import Trouble
+
+log = logging.getLogger(__name__)
+
+POLL: Final = 1.0
+"""Seconds between two looks of an agent that follows: is there news, is the writer gone?"""
+CHECK: Final = 5.0
+"""Seconds between two looks of the writer: is it still the one?"""
+
+Answer = TypeVar("Answer")
+
+
+class Role(Protocol):
+    """What an agent does while it writes, and while it follows."""
+
+    async def write(self) -> None:
+        """Keep the store at the tip, for ever."""
+
+    async def catch_up(self) -> None:
+        """Take over what another agent has stored."""
+
+
+class Election:
+    """Lets an agent play its `Role`: the writer of `store`, or one that follows the writer.
+
+    `executor` must have one thread, and is where the store is used.
+    """
+
+    def __init__(self, store: BlockStore, executor: Executor, role: Role) -> None:
+        self._store = store
+        self._executor = executor
+        self._role = role
+        self._trouble = Trouble(log)
+        self.writes = False
+        """Whether this agent is the writer."""
+        self.behind: str | None = "the store has not been read yet"
+        """Why an agent that follows does not show what is stored, None when it does."""
+
+    async def run(self) -> None:
+        """Write and follow in turn, for ever."""
+        while True:
+            await self._follow()
+            self.writes = True
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    writing = tasks.create_task(self._role.write())
+                    tasks.create_task(self._stop_when_lost(writing))
+                log.warning("this agent is cut off from its store; another one may write now")
+            except* StoreError as errors:
+                self._trouble.again(str(errors.exceptions[0]))
+            finally:
+                self.writes = False
+            await asyncio.sleep(self._trouble.left())
+
+    async def _follow(self) -> None:
+        """Show what another agent stores until there is none that writes."""
+        shown: Hashable = None
+        while True:
+            try:
+                if await self._in_store(self._store.lead):
+                    log.info("this agent writes to the store")
+                    return
+                if shown is None:
+                    log.info("another agent writes to the store; this one follows it")
+                newest = await self._in_store(self._store.revision)
+                if newest != shown:
+                    await self._role.catch_up()
+                    shown = newest
+                self.behind = None
+                self._trouble.over("the store can be read again")
+            except StoreError as error:
+                self.behind = str(error)
+                self._trouble.again(self.behind)
+            await asyncio.sleep(max(POLL, self._trouble.left()))
+
+    async def _stop_when_lost(self, writing: asyncio.Task[None]) -> None:
+        while await self._in_store(self._store.leads):  # noqa: ASYNC110 - no event: a far lock
+            await asyncio.sleep(CHECK)
+        writing.cancel()
+
+    async def _in_store(self, call: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
