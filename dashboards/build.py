@@ -17,6 +17,7 @@ from dashboards.boards import (
     health,
     overview,
     pools,
+    store,
 )
 
 FOLDER: Final = Path(__file__).parent / "grafana"
@@ -28,6 +29,7 @@ BOARDS: Final[dict[str, Callable[[], Dashboard]]] = {
     "concentration": concentration.concentration,
     "attribution": attribution.attribution,
     "health": health.health,
+    "store": store.store,
 }
 """What makes each dashboard, by the name of its file."""
 

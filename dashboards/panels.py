@@ -32,6 +32,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.queries import ESTIMATE, Query
+from dashboards.sql import STORE, Sql, SqlTarget
 
 PROMETHEUS: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 RATIO: Final = units.PercentUnit
@@ -74,21 +75,32 @@ def words(texts: Mapping[str, tuple[str, str]]) -> ValueMap:
     return ValueMap(options=results)
 
 
-def _targets(queries: Sequence[Query], *, instant: bool, as_table: bool = False) -> list[Any]:
-    targets = []
-    for place, query in enumerate(queries):
-        target = prometheus.Dataquery().ref_id(chr(ord("A") + place)).expr(query.expr)
-        target = target.datasource(PROMETHEUS).legend_format(query.legend)
-        target = target.instant() if instant else target.range()
-        kind = PromQueryFormat.TABLE if as_table else PromQueryFormat.TIME_SERIES
-        targets.append(target.format(kind))
-    return targets
+def _source(queries: Sequence[Query | Sql]) -> DataSourceRef:
+    return STORE if isinstance(queries[0], Sql) else PROMETHEUS
+
+
+def _targets(
+    queries: Sequence[Query | Sql], *, instant: bool, as_table: bool = False
+) -> list[Builder[Any]]:
+    return [
+        SqlTarget(query, as_table=as_table or instant)
+        if isinstance(query, Sql)
+        else _promql(query, chr(ord("A") + place), instant=instant, as_table=as_table)
+        for place, query in enumerate(queries)
+    ]
+
+
+def _promql(query: Query, name: str, *, instant: bool, as_table: bool) -> prometheus.Dataquery:
+    target = prometheus.Dataquery().ref_id(name).expr(query.expr)
+    target = target.datasource(PROMETHEUS).legend_format(query.legend)
+    target = target.instant() if instant else target.range()
+    return target.format(PromQueryFormat.TABLE if as_table else PromQueryFormat.TIME_SERIES)
 
 
 def figures(
     title: str,
     description: str,
-    queries: Sequence[Query],
+    queries: Sequence[Query | Sql],
     unit: str,
     *,
     width: int = 4,
@@ -103,7 +115,7 @@ def figures(
         stat.Panel()
         .title(title)
         .description(description)
-        .datasource(PROMETHEUS)
+        .datasource(_source(queries))
         .targets(_targets(queries, instant=True))
         .unit(unit)
         .no_value(empty)
@@ -127,7 +139,7 @@ def figures(
 def chart(
     title: str,
     description: str,
-    queries: Sequence[Query],
+    queries: Sequence[Query | Sql],
     unit: str,
     *,
     width: int = 12,
@@ -153,7 +165,7 @@ def chart(
         timeseries.Panel()
         .title(title)
         .description(description)
-        .datasource(PROMETHEUS)
+        .datasource(_source(queries))
         .targets(_targets(queries, instant=False))
         .unit(unit)
         .no_value(empty)
@@ -199,7 +211,7 @@ def _band(panel: timeseries.Panel, name: str, color: str) -> None:
 def bars(
     title: str,
     description: str,
-    queries: Sequence[Query],
+    queries: Sequence[Query | Sql],
     unit: str,
     *,
     width: int = 12,
@@ -213,7 +225,7 @@ def bars(
         bargauge.Panel()
         .title(title)
         .description(description)
-        .datasource(PROMETHEUS)
+        .datasource(_source(queries))
         .targets(_targets(queries, instant=True))
         .unit(unit)
         .no_value(empty)
@@ -272,6 +284,31 @@ def listing(
     if sort:
         panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])
     return panel
+
+
+def rows(
+    title: str,
+    description: str,
+    query: Sql,
+    columns: Mapping[str, str],
+    *,
+    width: int = 24,
+    height: int = 10,
+    empty: str = EMPTY,
+) -> table.Panel:
+    """Return the rows that a SQL query yields; `columns` gives units to some of its columns."""
+    styles = [_column_style(Column(name, "", unit)) for name, unit in columns.items()]
+    return (
+        table.Panel()
+        .title(title)
+        .description(description)
+        .datasource(STORE)
+        .targets(_targets([query], instant=True))
+        .no_value(empty)
+        .overrides(styles)
+        .span(width)
+        .height(height)
+    )
 
 
 def organized(headings: Mapping[str, str], hidden: Sequence[str] = ()) -> DataTransformerConfig:
