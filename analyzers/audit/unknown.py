@@ -48,8 +48,8 @@ def unknown_clusters(blocks: Iterable[AttributedBlock], min_blocks: int = 2) -> 
     """Return clusters of the blocks that are attributed to nobody, the largest first.
 
     Blocks hang together when most of their value goes to the same script, or when they hold
-    the same text (digits alike). The shape of extranonces and the commitments are software's
-    habits, shared by strangers: they are told as support but join nothing.
+    the same text (digits alike). A software's default text, the shape of extranonces and the
+    commitments are habits shared by strangers: they are told as support but join nothing.
     """
     unknown = [block for block in blocks if block.attribution.pool is None]
     read = [read_parts(block.script_sig, block.outputs) for block in unknown]
@@ -66,7 +66,8 @@ def propose_entry(cluster: Cluster) -> str:
     """Return a registry entry (TOML) for `cluster`, to be named and checked by a person."""
     blocks = len(cluster.heights)
     note = f"{blocks} blocks, {cluster.heights[0]} to {cluster.heights[-1]}"
-    text = next((text for text, seen in cluster.texts if 2 * seen > blocks), b"")
+    usual = (text for text, seen in cluster.texts if 2 * seen > blocks)
+    text = next((text for text in usual if not _is_software(text)), b"")
     name = escape_text(text).strip("/ ") or f"Unknown {cluster.heights[0]}"
     slug = slugify(name)[:40] or f"unknown{cluster.heights[0]}"
     row = f'sources = ["coinbase"], note = {json.dumps(note)}'
@@ -87,7 +88,9 @@ def propose_entry(cluster: Cluster) -> str:
 
 
 def _keys(block: AttributedBlock, reading: CoinbaseReading) -> set[bytes]:
-    keys = {b"text " + re.sub(rb"\d+", b"#", text) for text in _texts(reading)}
+    keys = {
+        b"text " + re.sub(rb"\d+", b"#", text) for text in _texts(reading) if not _is_software(text)
+    }
     script = block.main_script
     if script is not None:
         keys.add(b"payout " + script)
@@ -99,6 +102,10 @@ def _texts(reading: CoinbaseReading) -> list[bytes]:
     plain = (_GENERIC.sub(b"", run.data).strip() for run in reading.runs)
     texts = (found[0] if (found := _DELIMITED.search(text)) else text for text in plain)
     return [text for text in texts if len(text) >= _MIN_TEXT]
+
+
+def _is_software(text: bytes) -> bool:
+    return bool(read_parts(text).software)
 
 
 def _shape(reading: CoinbaseReading) -> str:

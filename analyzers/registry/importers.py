@@ -1,8 +1,9 @@
 """Other people's pool lists, read as they are, faults included.
 
 Formats: ``bitcoin-data`` and ``mempool`` (an array of pools with ids, names, tags and
-addresses), ``btccom`` (also blockchain.com's: ``coinbase_tags`` and ``payout_addresses``),
-``consensus-decentralization`` (identifiers or addresses, each with a name).
+addresses; ``array`` where the ids are of neither), ``btccom`` (also blockchain.com's:
+``coinbase_tags`` and ``payout_addresses``), ``consensus-decentralization`` (identifiers or
+addresses, each with a name).
 
 An imported registry can take the place of ours. Tags that two pools of a list claim stay
 with both, so that they name nobody; what cannot be used at all is left out. Both are told
@@ -81,8 +82,7 @@ def import_list(text: str, origin: str = "list") -> Imported:
 
 def _recognise(document: Any, origin: str) -> tuple[str, Iterator[_Row]]:
     if isinstance(document, list) and document and all("tags" in item for item in document):
-        name = "mempool" if "mempool" in origin or "pools-v2" in origin else "bitcoin-data"
-        return name, _array_rows(document)
+        return _array_format(document), _array_rows(document)
     if isinstance(document, dict) and "coinbase_tags" in document:
         return "btccom", _btccom_rows(document)
     if (
@@ -95,6 +95,22 @@ def _recognise(document: Any, origin: str) -> tuple[str, Iterator[_Row]]:
         f"{origin}: no known pool list: expected an array of pools with tags, an object with "
         "coinbase_tags, or an object of identifiers with names"
     )
+
+
+def _array_format(document: list[dict[str, Any]]) -> str:
+    """Return whose numbers an array of pools has; bitcoin-data and mempool look alike.
+
+    Their numbers clash, so the file's name is not believed: most pools that we know must
+    have the number that we know from that list. ``array`` where neither is so.
+    """
+    ours = load_registry()
+    pools = [(str(item.get("id")), ours.slug_of_label("", str(item["name"]))) for item in document]
+    known = [(number, slug) for number, slug in pools if slug is not None]
+    for form in ("mempool", "bitcoin-data"):
+        agreed = sum(ours.slug_of_label(form, number) == slug for number, slug in known)
+        if 2 * agreed > len(known):
+            return form
+    return "array"
 
 
 def _array_rows(document: list[dict[str, Any]]) -> Iterator[_Row]:

@@ -5,6 +5,7 @@ import importlib
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analyzers.attribution import attribute_parts
@@ -19,7 +20,14 @@ from analyzers.audit import (
     sightings,
     unknown_clusters,
 )
-from analyzers.audit.frames import as_frame, confusion_frame
+from analyzers.audit.frames import (
+    EVIDENCE,
+    as_frame,
+    attribute_frame,
+    confusion_frame,
+    evidence_frame,
+    facts_frame,
+)
 from analyzers.registry import load_registry, parse_registry
 from analyzers.registry.address import script_of
 from analyzers.registry.importers import import_list
@@ -150,7 +158,9 @@ def test_real_unknown_blocks_cluster() -> None:
         for r in real_coinbases()
     ]
     clusters = unknown_clusters(blocks)
-    assert any(c.texts and c.texts[0][0] == b"/stratumPool/" for c in clusters)
+    (stratum,) = (c for c in clusters if c.texts and c.texts[0][0] == b"/stratumPool/")
+    assert len(stratum.payouts) == 1, "strangers with the same software are no cluster"
+    assert "tags" not in propose_entry(stratum)
     assert unknown_clusters(blocks, min_blocks=1000) == []
 
 
@@ -183,8 +193,45 @@ def test_examples(name: str) -> None:
     assert not results.failed
 
 
-def test_the_guide_runs() -> None:
-    page = Path(__file__).parents[2] / "docs" / "attribution.md"
-    results = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+@pytest.mark.parametrize("page", ["attribution.md", "researchers.md"])
+def test_the_guides_run(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    results = doctest.testfile(
+        str(root / "docs" / page), module_relative=False, encoding="utf-8", raise_on_error=False
+    )
     assert results.attempted > 20
     assert not results.failed
+
+
+def test_frames_of_coinbases() -> None:
+    given = pd.DataFrame(
+        {
+            "height": [900_000, 900_001],
+            "script_sig": [b"/ViaBTC/Mined by <b>/", b"\x1b[2Jnobody"],
+            "outputs": [[TxOut(5, F2POOL)], []],
+            "version": [0x20000004, None],
+            "tx_count": [1, 7],
+        }
+    )
+    facts = facts_frame(given, REGISTRY)
+    assert facts["pool"].fillna("-").tolist() == ["viabtc", "-"]
+    assert facts["sureness"].tolist() == ["disputed", "unknown"]
+    assert facts["signalled"].tolist() == [(2,), None]
+    assert facts["empty"].tolist() == [True, False]
+    assert facts["miners"].tolist() == [(r"\x3cb\x3e",), ()]
+    found = evidence_frame(attribute_frame(given, REGISTRY))
+    assert found[["kind", "pool", "against"]].values.tolist() == [
+        ["tag", "viabtc", False],
+        ["payout", "f2pool", True],
+    ]
+    assert found["text"].tolist() == ["/ViaBTC/", "1KFHE7w8BhaENAswwryaoccDb6qcT6DbYY"]
+
+
+def test_frames_of_nothing_have_their_columns() -> None:
+    nothing = pd.DataFrame({"height": [], "script_sig": []})
+    assert {"pool", "sureness", "empty"} <= set(facts_frame(nothing, REGISTRY))
+    assert list(evidence_frame([])) == list(EVIDENCE)
+    assert confusion_frame(agreement([])).empty
+    with pytest.raises(KeyError, match="script_sig"):
+        facts_frame(pd.DataFrame({"height": [1]}), REGISTRY)

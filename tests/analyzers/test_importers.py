@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from analyzers.attribution import attribute_parts, pool_of
-from analyzers.registry import RegistryError
+from analyzers.registry import RegistryError, load_registry
 from analyzers.registry.address import script_of
 from analyzers.registry.importers import import_list, load_any
 from hashing.wire import TxOut
@@ -28,8 +28,8 @@ KEYED = {"/one/": {"name": "One", "link": ""}, GENESIS: {"name": "One", "source"
 
 def test_an_array_of_pools_with_its_faults() -> None:
     found = import_list(json.dumps(ARRAY), "pools-v2.json")
-    assert found.format == "mempool"
-    assert found.registry.slug_of_label("mempool", "8") == "two"
+    assert found.format == "array"
+    assert found.registry.slug_of_label("array", "8") == "two"
     assert pool_of(b"..\xf0\x9f\x90\x9f", (), found.registry) == "two"
     assert pool_of(b"/both/", (), found.registry) is None
     assert attribute_parts(b"/both/", (), found.registry).rule == "ambiguous"
@@ -45,11 +45,17 @@ def test_rows_of_one_name_are_one_pool() -> None:
     registry = import_list(json.dumps(array), "pools-v2.json").registry
     (pool,) = registry
     assert [tag.text for tag in pool.tags] == ["/both/", "/one/", "/two/"]
-    assert registry.slug_of_label("mempool", "7") == registry.slug_of_label("mempool", "8")
+    assert registry.slug_of_label("array", "7") == registry.slug_of_label("array", "8")
 
 
 def test_formats_are_told_apart() -> None:
-    assert import_list(json.dumps(ARRAY[:1]), "pool-list.json").format == "bitcoin-data"
+    for form in ("bitcoin-data", "mempool"):
+        array = [
+            {"id": int(number), "name": pool.name, "tags": []}
+            for pool in load_registry()
+            for number in pool.ids.get(form, ())[:1]
+        ]
+        assert import_list(json.dumps([*array, *ARRAY]), "mempool.json").format == form
     assert import_list(json.dumps(BTCCOM)).format == "btccom"
     assert import_list(json.dumps(KEYED)).format == "consensus-decentralization"
     for document in (BTCCOM, KEYED):
