@@ -21,4 +21,4 @@ def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _numeric(cell: str) -> bool:
-    return not cell or cell.lstrip("+-")[:1].isdigit() or cell == "-"
+    return cell in {"", "-"} or cell.lstrip("+-<>")[:1].isdigit()

@@ -12,12 +12,13 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from analyzers.changepoints import ChangePoints, change_points
+from analyzers.changepoints import Change, ChangePoints, change_points
 from analyzers.claims import evaluate
+from analyzers.concentration import POINTS
 from analyzers.series import series
 from analyzers.simulate import simulate
 from analyzers.summary import Summary, summarize
-from analyzers.trend import by_era, trend
+from analyzers.trend import MINIMUM, Trend, by_era, trend
 from analyzers.windows import CountTable
 from monitor import __version__
 from monitor.commands.figures import figures_of, number, plain, span
@@ -25,8 +26,10 @@ from monitor.commands.series_output import rows_of
 from monitor.report import plots
 from monitor.report.claims import as_html
 from monitor.report.html import grid
+from monitor.report.short import YEAR, compared, in_short, shares_table, year_before
 
-YEAR = 365.2425 * 86_400
+MOST_CHANGES = 12
+"""Changes of shares that are shown at once, the largest by gain."""
 
 METHODS = (
     (
@@ -94,11 +97,17 @@ def make_report(
     rows = list(rows_of(found))
     for row, above in zip(rows, drawn.above_third.tolist(), strict=True):
         row["probability_any_over_third"] = plain(above)
-    moments = [change.start_time for change in changes.changes]
+    trends = _trends_of(table)
+    place = year_before(table)
+    change = None if place is None else compared(table, place, level)
+    since = None if place is None or change is None else (int(table.start_time[place]), change)
+    moments = [change.start_time for change in _largest(changes)]
     parts = [
         f"<h1>Mining concentration</h1><p class='note'>{_about(table, subject, made)}</p>",
+        in_short(last, [(name, result) for name, _, result in trends], since),
         f"<h2>The last window, from {_day(int(table.start_time[-1]))}</h2>",
         _figure(plots.latest_plot(last), "Bars are intervals, ticks the observed shares."),
+        shares_table(last, change),
         _figures(last),
         "<h2>Concentration over time</h2>",
         _figure(plots.hhi_plot(found, moments, level), "The band is the interval of each window."),
@@ -112,7 +121,7 @@ def make_report(
         ),
         _figure(plots.shares_plot(table), "Observed shares; single windows are noisy."),
         "<h2>Is it rising?</h2>",
-        _trends(table),
+        _trends(trends),
         "<h2>When did shares change?</h2>",
         _changes(changes),
         "<h2>Claims, judged</h2>",
@@ -138,7 +147,8 @@ def _about(table: CountTable, subject: Subject, made: datetime) -> str:
     when = made.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return escape(
         f"{blocks} blocks in {len(table)} windows of {subject.window}, "
-        f"{_day(int(table.start_time[0]))} on ({subject.span}). Lens: {subject.lens}. "
+        f"{_day(int(table.start_time[0]))} to {_day(int(table.start_time[-1]))} ({subject.span}). "
+        f"Lens: {subject.lens}. "
         f"Source: {subject.source}. Made {when} by poolscope {__version__}."
     )
 
@@ -158,40 +168,61 @@ def _figures(summary: Summary) -> str:
     )
 
 
-def _trends(table: CountTable) -> str:
+def _trends_of(table: CountTable) -> list[tuple[str, int, Trend]]:
+    """Return name, windows and HHI's trend of the whole and of each era."""
+    parts = [("all", table), *((era.name, part) for era, part in by_era(table))]
+    return [
+        (name, len(part), trend(series(part).hhi, part.start_time / YEAR)) for name, part in parts
+    ]
+
+
+def _trends(found: Sequence[tuple[str, int, Trend]]) -> str:
     rows = []
-    for name, part in [("all", table), *((era.name, part) for era, part in by_era(table))]:
-        result = trend(series(part).hhi, part.start_time / YEAR)
-        slope, (low, high) = result.slope.value * 1e4, result.slope.interval
+    for name, windows, result in found:
+        low, high = (number(end * POINTS) for end in result.slope.interval)
         rows.append(
             (
                 name,
-                str(len(part)),
+                str(windows),
                 result.direction(),
                 number(result.p),
-                number(slope),
-                f"{number(low * 1e4)} to {number(high * 1e4)}",
+                number(result.slope.value * POINTS),
+                f"{low} to {high}" if result.n >= MINIMUM else "-",
             )
         )
     return grid(("era", "windows", "HHI is", "p", "points a year", "95% interval"), rows)
 
 
+def _largest(found: ChangePoints) -> list[Change]:
+    """Return the changes with the largest gains, in order of time."""
+    kept = sorted(found.changes, key=lambda change: -change.gain)[:MOST_CHANGES]
+    return sorted(kept, key=lambda change: change.index)
+
+
 def _changes(found: ChangePoints) -> str:
     if not found.changes:
         return "<p>No change of shares was found.</p>"
+    note = (
+        f"Gain is log-likelihood, over a penalty of {found.penalty:.1f}. From window to window "
+        f"shares vary {found.dispersion:.1f} times as much as sampling alone."
+    )
+    page = _change_rows(_largest(found)) + f"<p class='note'>{note}</p>"
+    if len(found.changes) > MOST_CHANGES:
+        every = _change_rows(found.changes)
+        page += f"<details><summary>All {len(found.changes)} changes</summary>{every}</details>"
+    return page
+
+
+def _change_rows(changes: Sequence[Change]) -> str:
     rows = [
         (
             _day(change.start_time),
             f"{change.gain:.0f}",
             ", ".join(f"{name} {100 * shift:+.1f}" for name, shift in change.shifts[:4]),
         )
-        for change in found.changes
+        for change in changes
     ]
-    note = (
-        f"Gain is log-likelihood, over a penalty of {found.penalty:.1f}. From window to window "
-        f"shares vary {found.dispersion:.1f} times as much as sampling alone."
-    )
-    return grid(("from", "gain", "change in points"), rows) + f"<p class='note'>{note}</p>"
+    return grid(("from", "gain", "change in points"), rows)
 
 
 def _data(rows: Sequence[dict[str, Any]]) -> str:

@@ -92,7 +92,7 @@ def hhi_plot(found: Series, changes: list[int], level: float) -> str:
             color=COLOURS[5],
             lw=0.6,
             ls=":",
-            label="shares changed" if number == 0 else None,
+            label="largest changes of shares" if number == 0 else None,
         )
     axes.set_ylabel("HHI, points")
     axes.legend(loc="upper left", ncols=3, frameon=False)
