@@ -113,6 +113,14 @@ def test_break_even_of_de_vries() -> None:
     assert found == pytest.approx(anchor("energy per bitcoin", "break-even tariff"), abs=0.001)
 
 
+def test_hash_rate_at_published_difficulties() -> None:
+    # Hashrate Index, 2025 and 2026-01-12: 123.23 T from block 893,088 on, a retarget; 148.26 T.
+    assert divmod(893_088, 2016) == (443, 0)
+    for difficulty, hash_rate in ((123.23e12, 882.13), (126.4e12, 904.82), (148.26e12, 1061.30)):
+        found = Terms(difficulty, SUBSIDY).hash_rate / 1e18
+        assert found == pytest.approx(hash_rate, abs=0.005)
+
+
 def test_energy_per_bitcoin() -> None:
     # Worked by hand: D 148.26 T at 20 J/TH; 950 EH/s at 20 J/TH.
     assert kwh(TODAY, 20) == pytest.approx(1_132_056, abs=0.5)
