@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 
 from analyzers.summary import HALF, THIRD, Share, Summary, nakamoto_at, summarize
+from analyzers.windows import Window
 from monitor.commands.figures import (
     Figure,
     figures_json,
@@ -92,6 +93,11 @@ def _thresholds(
 )
 @click.option("--each", is_flag=True, help="One row for each window instead of the last one.")
 @click.option(
+    "--step",
+    callback=parsed_by(Window.parse),
+    help="With --each: begin a window every so often (144, 1d), so that windows overlap.",
+)
+@click.option(
     "--level",
     type=click.FloatRange(0.5, 0.999),
     default=0.95,
@@ -116,6 +122,7 @@ def command(
     groups: tuple[str, ...],
     compare: str | None,
     each: bool,
+    step: Window | None,
     level: float,
     seed: int,
     form: str | None,
@@ -130,10 +137,13 @@ def command(
     Examples:
       poolscope concentration --history --window 30d
       poolscope concentration --history --each --window 7d --csv > weeks.csv
+      poolscope concentration --history --each --window 30d --step 1d --csv
       poolscope concentration --history --compare --group antpool,poolin,btccom
       poolscope concentration --counts 43,25,20,15,9,7,4 --threshold 2/3
       poolscope concentration --counts pools.csv --json
     """  # noqa: D301 - click wants the character itself
+    if step is not None and not each:
+        raise click.UsageError("--step is for the windows of --each")
     asked = _Asked(thresholds, ties, groups, level, seed)
     if compare is not None:
         if each:
@@ -148,8 +158,10 @@ def command(
     elif each:
         from monitor.commands.series_output import show_series
 
-        table, window = selection.table()
+        table, window = selection.table() if step is None else selection.rolling(step)
         facts = {"source": selection.source, "window": str(window), "lens": selection.lens}
+        if step is not None:
+            facts["step"] = str(step)
         show_series(table, facts, level, form, daily=window.seconds == DAY)
     else:
         last = selection.last()

@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -209,6 +209,30 @@ class Selection:
             table = self._history(window)
         else:
             table = partition(self._chain(), window, lens_named(self.lens))
+        if not len(table):
+            raise click.UsageError(
+                f"no whole window of {window} from {self.span}; try a smaller --window"
+            )
+        return table, window
+
+    def rolling(self, step: Window) -> tuple[CountTable, Window]:
+        """Return blocks per entity in windows that begin every `step`, and the window used.
+
+        Raises
+        ------
+        click.UsageError
+            If the window is no multiple of `step`; also as `table` does.
+        """
+        parts, _ = replace(self, window=step).table()
+        window = self.window or Window.parse("7d" if step.seconds else "1008")
+        whole, part = (
+            (window.blocks or 0, step.blocks)
+            if step.blocks
+            else (window.seconds or 0, step.seconds)
+        )
+        if not part or not whole or whole % part:
+            raise click.UsageError(f"a window of {window} is no multiple of a step of {step}")
+        table = parts.rolling(whole // part)
         if not len(table):
             raise click.UsageError(
                 f"no whole window of {window} from {self.span}; try a smaller --window"

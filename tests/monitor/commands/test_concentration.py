@@ -78,6 +78,22 @@ def test_days_have_the_centralisation_index() -> None:
     assert "cr6_30d" not in as_json("--history", "--each", "--from", "2026-01-01")["windows"][0]
 
 
+def test_windows_that_overlap() -> None:
+    arguments = (*HISTORY, "--each", "--window", "30d", "--step", "1d")
+    found = as_json(*arguments)
+    starts = [window["start"][:10] for window in found["windows"]]
+    assert starts[:2] == ["2023-01-01", "2023-01-02"]
+    assert len(starts) == 365 - 29
+    assert found["step"] == "1d"
+    apart = as_json(*HISTORY, "--each", "--window", "30d")["windows"]
+    assert found["windows"][-1] == apart[-1]
+    for bad, message in (("4d", "multiple"), ("144", "days")):
+        result = run(*HISTORY, "--each", "--window", "30d", "--step", bad)
+        assert message in result.output
+    assert "--each" in run(*HISTORY, "--step", "1d").output
+    assert "no whole window" in run(*HISTORY, "--each", "--window", "600d", "--step", "1d").output
+
+
 def test_two_tables_side_by_side() -> None:
     found = as_json("--counts", "60,40", "--compare", "40,60")
     first, second = found["shares"]
