@@ -1,11 +1,13 @@
 """What MkDocs changes on the way from docs/ to the site.
 
-A line ``<!-- commands -->`` becomes the reference of the commands, made from their help. A link
-to a file of the repository outside docs/, which the site does not have, becomes its path.
+A line ``<!-- commands -->`` becomes the reference of the commands, made from their help;
+``<!-- answers -->`` becomes that of the API's answers, made from its OpenAPI document. A link to
+a file of the repository outside docs/, which the site does not have, becomes its path.
 """
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -16,9 +18,9 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 
 from monitor.cli import COMMANDS, cli
+from monitor.web import openapi
 
 ROOT: Final = Path(__file__).parents[1]
-MARK: Final = "<!-- commands -->"
 OUTWARD: Final = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+[^)#]+)\)")
 
 
@@ -33,16 +35,18 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
             raise PluginError(f"{page.file.src_uri} links to {place}, which does not exist")
         return f"{link[1]} (`{place}`)"
 
-    markdown = OUTWARD.sub(as_path, markdown)
-    return markdown.replace(MARK, commands_reference()) if MARK in markdown else markdown
+    for mark, reference in REFERENCES.items():
+        if mark in markdown:
+            markdown = markdown.replace(mark, reference())
+    return OUTWARD.sub(as_path, markdown)
 
 
 def commands_reference() -> str:
     """Return the help of every command as Markdown."""
-    return "\n\n".join(_section(name) for name in COMMANDS)
+    return "\n\n".join(_command(name) for name in COMMANDS)
 
 
-def _section(name: str) -> str:
+def _command(name: str) -> str:
     context = click.Context(cli, info_name="poolscope")
     command = cli.get_command(context, name)
     if command is None:
@@ -51,3 +55,45 @@ def _section(name: str) -> str:
         click.Context(command, info_name=name, parent=context, max_content_width=100)
     )
     return f"## {name}\n\n```text\n{help_text}\n```"
+
+
+def answers_reference() -> str:
+    """Return every kind of answer of the API, field by field, as Markdown."""
+    schemas: dict[str, Any] = json.loads(openapi.document())["components"]["schemas"]
+    return "\n\n".join(_answer(name, schema) for name, schema in schemas.items())
+
+
+def _answer(name: str, schema: dict[str, Any]) -> str:
+    rows = [
+        f"| `{field}` | {_kind(about)} | {about.get('description', '')} |"
+        for field, about in schema["properties"].items()
+    ]
+    head = ["| field | kind | |", "| --- | --- | --- |"]
+    return "\n".join([f"### {name}", "", schema["description"], "", *head, *rows])
+
+
+def _kind(about: dict[str, Any]) -> str:
+    """Return a schema's kind in words, with a link where it has a heading of its own."""
+    match about:
+        case {"$ref": str(reference)}:
+            name = reference.rpartition("/")[2]
+            kind = f"[{name}](#{name.lower()})"
+        case {"anyOf": choices}:
+            kind = " or ".join(map(_kind, choices))
+        case {"enum": values}:
+            kind = ", ".join(f"`{value}`" for value in values)
+        case {"prefixItems": items}:
+            kind = " and ".join(map(_kind, items))
+        case {"type": "array", "items": item}:
+            kind = f"list of {_kind(item)}"
+        case {"type": "object", "additionalProperties": dict(value)}:
+            kind = f"{_kind(value)} by name"
+        case _:
+            kind = str(about["type"])
+    return kind
+
+
+REFERENCES: Final = {
+    "<!-- commands -->": commands_reference,
+    "<!-- answers -->": answers_reference,
+}

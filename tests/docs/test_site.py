@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ import click
 import pytest
 
 from monitor.cli import COMMANDS, cli
+from monitor.web import openapi
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,6 +67,15 @@ def test_the_site_explains_every_option(site: Site, name: str) -> None:
         if isinstance(parameter, click.Option) and not parameter.hidden:
             assert parameter.help, f"{name} {parameter.opts[0]} has no help"
             assert parameter.opts[-1] in text, f"{parameter.opts[-1]} of {name} is not in the site"
+
+
+def test_the_site_explains_every_answer_of_the_api(site: Site) -> None:
+    page = site.page("api.html")
+    schemas = json.loads(openapi.document())["components"]["schemas"]
+    for name, schema in schemas.items():
+        assert f'id="{name.lower()}"' in page, name
+        for field in schema["properties"]:
+            assert f"<code>{field}</code>" in page, f"{name}.{field}"
 
 
 def test_the_site_asks_no_other_host(site: Site) -> None:
