@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -174,7 +173,7 @@ def _print(result: Mapping[str, Any], share: float, interval: Interval) -> None:
 
 
 def _chance(chance: float) -> str:
+    """Return a probability in percent, small ones with two digits."""
     if plain(chance) is None:
         return "-"
-    digits = 1 if chance >= 0.01 else max(1, 1 - math.floor(math.log10(chance * 100 or 1e-9)))
-    return f"{chance:.1%}" if digits == 1 else f"{chance:.2g}"
+    return f"{chance:.1%}" if chance >= 0.01 else f"{100 * chance:.2g}%"

@@ -154,8 +154,9 @@ def _print(facts: dict[str, str], rows: list[dict[str, Any]], changes: ChangePoi
 
     console = Console(highlight=False)
     console.print(Text(", ".join(f"{name} {value}" for name, value in facts.items())))
-    heads = ("era", "windows", "direction", "p", "slope a year", "95% interval", "autocorr.")
+    heads = ("era", "windows", "direction", "p", "slope a year", "95% interval", "lag-1 r")
     grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
+    grid.columns[5].no_wrap = True
     for row in rows:
         slope, low, high, p, r = (
             "-" if row[name] is None else number(row[name])
