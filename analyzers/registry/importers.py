@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analyzers.escape import terminal_text
 from analyzers.registry.address import AddressError, script_of
 from analyzers.registry.loader import load_registry, make_registry, read_file
 from analyzers.registry.values import (
@@ -166,7 +167,7 @@ def _build(form: str, rows: list[_Row], origin: str) -> Imported:
     pools = [
         Pool(
             slug=slug,
-            name=row.name,
+            name=terminal_text(row.name),
             aliases=(),
             website=row.link,
             ids={form: tuple(sorted(ids))},

@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from analyzers.escape import terminal_text
 from analyzers.model import Strength
 from analyzers.registry.address import AddressError, script_of
 from analyzers.registry.values import Heights, Payout, Pool, Registry, RegistryError, Tag, slugify
@@ -163,6 +164,8 @@ class _Table:
         name = self._text(self._table, "name")
         if not name:
             raise self._error("name is missing")
+        if terminal_text(name) != name:
+            raise self._error(f"name {name!r} has characters that do not show as themselves")
         ids = self._table.get("ids", {})
         if not isinstance(ids, dict):
             raise self._error("ids is a table of list names, each with an array of strings")

@@ -40,6 +40,12 @@ def test_an_array_of_pools_with_its_faults() -> None:
         assert told in faults
 
 
+def test_names_of_lists_are_safe_to_show() -> None:
+    array = [{"id": 1, "name": "Rig \x1b[2J\u202e", "tags": ["/rig/"], "addresses": []}]
+    (pool,) = import_list(json.dumps(array)).registry
+    assert pool.name == r"Rig \x1b[2J\xe2\x80\xae"
+
+
 def test_rows_of_one_name_are_one_pool() -> None:
     array = [{**ARRAY[0], "name": "One Pool"}, {**ARRAY[1], "name": "OnePool", "tags": ["/two/"]}]
     registry = import_list(json.dumps(array), "pools-v2.json").registry

@@ -146,6 +146,7 @@ def test_names() -> None:
         (second('payouts = [{ sources = ["list"] }]'), "either address or hex"),
         ('[sources]\n[[pool]]\nslug = "A B"\nname = "x"', "a slug is"),
         ('[sources]\n[[pool]]\nslug = "ab"', "name is missing"),
+        ('[sources]\n[[pool]]\nslug = "ab"\nname = "a\\u202Eb"', "do not show as themselves"),
     ],
 )
 def test_what_is_ambiguous_or_wrong_is_refused(text: str, message: str) -> None:
