@@ -11,7 +11,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, get_args
 
 import numpy as np
 from prometheus_client import (
@@ -34,6 +34,7 @@ from monitor.config import EconomicsSettings
 from monitor.economics_metrics import economics_metrics
 from monitor.proof import REASONS
 from monitor.snapshot import Board, Snapshot
+from monitor.store.base import ProofLevel
 
 MAX_POOLS: Final = 60
 """Most pools that get series of their own in a window; the rest is ``other``."""
@@ -248,8 +249,8 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
     proved = _gauge(
         "proved_blocks", "Blocks of the largest window by how far they are proved.", ("proof",)
     )
-    for level, blocks in snapshot.proved.items():
-        proved.add_metric((level,), blocks)
+    for level in get_args(ProofLevel):
+        proved.add_metric((level,), snapshot.proved.get(level, 0))
     yield proved
     ruled = _gauge(
         "attributed_blocks",
