@@ -33,6 +33,9 @@ class Simulated:
     `hhi` and `largest` have the columns mean, low, high (ratios). `above_half` and its like
     are probabilities that some entity exceeds the threshold, `nakamoto_half` and its like
     have one column for each size from 1 to `MAX_SIZE`, the last meaning that or more.
+
+    The interval of `hhi` covers as often as stated. That of `largest` cannot: the largest of
+    a sample is too large where two are close, and 95 % intervals cover 92 to 95 %.
     """
 
     hhi: Floats

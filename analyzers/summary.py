@@ -51,7 +51,10 @@ class Share:
 class Nakamoto:
     """The Nakamoto coefficient at `threshold` and what the window says about the true one.
 
-    `posterior` maps sizes to their probabilities; empty for an empty window.
+    `posterior` maps sizes to their probabilities; empty for an empty window. The coefficient
+    is a function of order, so that no interval of it keeps a coverage of 95 %: over 144 blocks
+    of a mix like that of 2025 the observed one is right in 72 % of windows, the most probable
+    one in 82 %.
     """
 
     threshold: Fraction

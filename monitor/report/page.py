@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -130,7 +130,7 @@ def make_report(
         "<h2>Methods</h2>",
         f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in METHODS)}</dl>",
         "<h2>Data</h2>",
-        _data(rows),
+        _data(rows, table),
     ]
     style = (files(__package__) / "style.css").read_text("utf-8")
     return (
@@ -225,18 +225,31 @@ def _change_rows(changes: Sequence[Change]) -> str:
     return grid(("from", "gain", "change in points"), rows)
 
 
-def _data(rows: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    out = csv.DictWriter(text, rows[0], lineterminator="\n")
-    out.writeheader()
-    out.writerows(rows)
-    data = base64.b64encode(text.getvalue().encode()).decode()
+def _data(rows: Sequence[dict[str, Any]], table: CountTable) -> str:
     cells = [
         ["" if v is None else f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()]
         for row in rows
     ]
-    return (
-        f'<p><a download="concentration.csv" href="data:text/csv;base64,{data}">All figures as '
-        f"CSV</a></p><details><summary>All {len(rows)} windows</summary>"
-        f"{grid(list(rows[0]), cells)}</details>"
+    heads = ("start", "unattributed", *table.entities)
+    counts = (
+        (row["start"], own, *found)
+        for row, own, found in zip(
+            rows, table.unattributed.tolist(), table.counts.tolist(), strict=True
+        )
     )
+    return (
+        f"<p>{_download('concentration.csv', list(rows[0]), (r.values() for r in rows))}: every "
+        f"figure of each window. {_download('blocks.csv', heads, counts)}: the blocks of each "
+        f"entity, from which all of it follows.</p>"
+        f"<details><summary>All {len(rows)} windows</summary>{grid(list(rows[0]), cells)}</details>"
+    )
+
+
+def _download(name: str, heads: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Return a link that holds a CSV file."""
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(heads)
+    out.writerows(rows)
+    data = base64.b64encode(text.getvalue().encode()).decode()
+    return f'<a download="{name}" href="data:text/csv;base64,{data}">{name}</a>'

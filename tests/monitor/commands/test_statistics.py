@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +238,14 @@ def test_report(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in page
     assert "nan" not in page.split("<h2>Data</h2>")[1]
     assert "no such" not in result.output
+    files = [
+        list(csv.DictReader(io.StringIO(base64.b64decode(data).decode())))
+        for data in re.findall(r'href="data:text/csv;base64,([^"]+)"', page)
+    ]
+    assert [len(rows) for rows in files] == [26, 26]
+    for figures, blocks in zip(*files, strict=True):
+        assert figures["start"] == blocks.pop("start")
+        assert int(figures["blocks"]) == sum(map(int, blocks.values()))
     for outside in ('src="http', "url(http", "@import", "<link"):
         assert outside not in page
 
