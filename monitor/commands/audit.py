@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -131,7 +133,7 @@ def _tell(item: Finding) -> str:
 @click.option(
     "--against",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="CSV, JSONL or Parquet with height and label; without it, the labels in the store.",
+    help="CSV or JSONL (.gz too) or Parquet with height and label; else the labels in the store.",
 )
 @click.option("--list", "list_name", default="mempool", show_default=True, help="Whose labels.")
 @_REGISTRY
@@ -158,7 +160,7 @@ def audit_blocks(
     from analyzers.audit import disagreements
 
     registry = registry_of(registry_path or settings.registry)
-    labels = None if against is None else dict(_labels(against))
+    labels = None if against is None else _labels(against)
     own: dict[int, str] = {}
 
     def attributed(store: BlockStore) -> Iterator[tuple[int, Attribution]]:
@@ -170,6 +172,12 @@ def audit_blocks(
     with reading_store(settings) as store:
         compared = own if labels is None else labels
         found, told = disagreements(attributed(store), compared, registry, list_name)
+    if found.blocks == 0:
+        where = "the store" if against is None else str(against)
+        raise ConfigError(
+            f"no stored block has a label in {where}: nothing to compare; "
+            "give labels of heights that are stored with --against FILE"
+        )
     if as_json:
         click.echo(
             json.dumps(
@@ -214,18 +222,25 @@ def _ranked(found: Agreement) -> list[tuple[tuple[str | None, str | None], int]]
     return sorted(found.confusion.items(), key=lambda item: (-item[1], str(item[0])))
 
 
-def _labels(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield height and label of each row of a CSV, JSONL or Parquet file."""
+def _labels(path: Path) -> dict[int, str]:
+    """Return labels by height from a CSV, JSONL or Parquet file, packed (.gz) or not."""
+    labels: dict[int, str] = {}
     column = ""
     for place, row in enumerate(_rows(path), 1):
         column = column or next((name for name in _LABEL_COLUMNS if name in row), "")
         try:
-            yield int(row["height"]), str(row[column] or "")
+            height, label = int(row["height"]), str(row[column] or "")
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"{path}, row {place}: no height and label ({error!r}); columns are height and "
                 f"one of {', '.join(_LABEL_COLUMNS)}"
             ) from error
+        if labels.setdefault(height, label) != label:
+            raise ConfigError(
+                f"{path}, row {place}: height {height} has a second label; keep one of "
+                f"{labels[height]!r} and {label!r}"
+            )
+    return labels
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -236,13 +251,15 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
             for row in pd.read_parquet(path).to_dict("records"):
                 yield {str(name): value for name, value in row.items()}
             return
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        packed = path.suffix == ".gz"
+        kind = Path(path.stem).suffix if packed else path.suffix
+        with (gzip.open if packed else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
             lines = (line for line in file if line.strip() and not line.startswith("#"))
-            if path.suffix in (".jsonl", ".ndjson"):
+            if kind in (".jsonl", ".ndjson"):
                 yield from (_json_row(line) for line in lines)
             else:
                 yield from csv.DictReader(lines)
-    except (OSError, ValueError, ImportError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, ValueError, ImportError, csv.Error) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
 
 

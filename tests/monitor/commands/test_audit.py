@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import sqlite3
 from pathlib import Path
@@ -80,13 +81,15 @@ def test_registry(tmp_path: Path) -> None:
     assert shown.stderr.endswith(" differences\n")
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "store"])
+@pytest.mark.parametrize("form", ["csv.gz", "csv", "jsonl", "parquet", "store"])
 def test_blocks(form: str, store: str, tmp_path: Path) -> None:
     rows = [{"height": 1, "label": "ViaBTC"}, {"height": 2, "label": "AntPool"}]
     rows += [{"height": 5, "label": "unknown"}, {"height": 99, "label": "x"}]
     file = tmp_path / f"labels.{form}"
     if form == "csv":
         file.write_text("# a list\n" + pd.DataFrame(rows).to_csv(index=False))
+    elif form == "csv.gz":
+        file.write_bytes(gzip.compress(pd.DataFrame(rows).to_csv(index=False).encode()))
     elif form == "jsonl":
         file.write_text("\n".join(map(json.dumps, rows)))
     elif form == "parquet":
@@ -113,6 +116,10 @@ def test_blocks(form: str, store: str, tmp_path: Path) -> None:
         ("a.jsonl", "[1]\n", "not an object"),
         ("a.jsonl", "{\n", "cannot be read"),
         ("a.csv", b"\xff\xfe\x00", "cannot be read"),
+        ("a.csv.gz", "height,label\n1,x\n", "cannot be read"),
+        ("a.csv.gz", gzip.compress(b"height,label\n1,x\n")[:-9], "cannot be read"),
+        ("a.csv", "height,label\n1,x\n1,y\n", "row 2: height 1 has a second label"),
+        ("a.csv", "height,label\n77,x\n", "no stored block has a label in"),
     ],
 )
 def test_broken_labels(
