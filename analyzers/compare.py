@@ -27,6 +27,11 @@ from analyzers.trend import MINIMUM, trend
 GRAIN: Final = 10**7
 """Shares become whole parts of this many, so that the measures of counts apply exactly."""
 
+FULL_LIST: Final = 4
+"""Shares of fewer entities than this leave bounds of HHI too wide to compare,"""
+FULL_COVER: Final = 0.9
+"""unless they cover as much of the whole."""
+
 MAX_ROWS: Final = 100_000
 """More lines than this are no table of shares."""
 
@@ -152,6 +157,44 @@ def measure(shares: Shares) -> Measures:
         largest=listed[0] / whole,
         top3=Interval(sum(listed[:3]) / whole, sum(sorted(full, reverse=True)[:3]) / whole),
     )
+
+
+def measure_part(shares: Shares) -> Measures:
+    """Return what holds for a list that leaves out entities larger than some it has.
+
+    Only the lower bound of HHI follows, and with it the upper one of the effective number.
+
+    Examples
+    --------
+    >>> found = measure_part(shares_of([("Canada", Decimal("0.05"))]))
+    >>> round(found.hhi.low * 10_000), found.hhi.high
+    (25, nan)
+    """
+    found = measure(shares)
+    nan = math.nan
+    return found._replace(
+        hhi=Interval(found.hhi.low, nan),
+        effective_number=Interval(nan, found.effective_number.high),
+        nakamoto=(None, None),
+        largest=nan,
+        top3=Interval(nan, nan),
+    )
+
+
+def full_lists(tables: Iterable[Shares]) -> list[Shares]:
+    """Return the tables that list enough for bounds of HHI that can be compared.
+
+    Examples
+    --------
+    >>> d = Decimal
+    >>> full_lists([shares_of([("AWS", d("0.29")), ("Azure", d("0.2"))])])
+    []
+    """
+    return [
+        shares
+        for shares in tables
+        if sum(share > 0 for _, share in shares.parts) >= FULL_LIST or shares.covered >= FULL_COVER
+    ]
 
 
 def one_series(tables: Sequence[Shares]) -> Sequence[Shares]:

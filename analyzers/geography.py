@@ -21,6 +21,7 @@ from analyzers.compare import (
     ShareError,
     Shares,
     from_rows,
+    full_lists,
     hhi_points,
     measure,
     movement,
@@ -38,11 +39,10 @@ LIMITS: Final[Mapping[str, str]] = {
 }
 """What each series is made of, and what that keeps it from showing."""
 
-LEAST_LISTED: Final = 4
-"""Fewer countries than this give bounds too wide to compare."""
-
 INCOMPLETE: Final = {
     ("CBECI map", "2021-05"): "Kazakhstan, larger than Canada, is missing",
+    ("CBECI map", "2021-09"): "the United States, larger than China, are missing",
+    ("Ethiopian Electric Power", "2024-12"): "only Ethiopia is listed",
     ("MinerMetrics", "2023-11"): "China and Russia, 27 % together, are missing",
 }
 """Quotations that leave out a country larger than one they list: no bounds follow."""
@@ -85,12 +85,18 @@ def series_names() -> tuple[str, ...]:
 def lists(series: str) -> tuple[Shares, ...]:
     """Return the dates of a series at which its largest countries are listed."""
     own = one_series(country_shares(series))
-    return tuple(
-        shares
-        for shares in own
-        if sum(share > 0 for _, share in shares.parts) >= LEAST_LISTED
-        and (series, str(shares.period)) not in INCOMPLETE
-    )
+    return tuple(shares for shares in full_lists(own) if not lacks(shares))
+
+
+def lacks(shares: Shares) -> str:
+    """Return which larger country a list leaves out, empty if none is known to be.
+
+    Examples
+    --------
+    >>> [str(found.period) for found in country_shares("CBECI map") if lacks(found)]
+    ['2021-05', '2021-09']
+    """
+    return INCOMPLETE.get((shares.series, str(shares.period)), "")
 
 
 def concentration_of(series: str) -> list[tuple[Shares, Measures]]:

@@ -137,10 +137,14 @@ class Trend:
     autocorrelation: float
 
     def direction(self, alpha: float = 0.05) -> Literal["rising", "falling", "none", "unknown"]:
-        """Return the verdict at a false-positive rate of `alpha`."""
+        """Return the verdict at a false-positive rate of `alpha`.
+
+        Pre-whitening a smooth curve that flattens leaves its steps, whose trend runs against
+        the curve's: no direction is given where test and slope disagree.
+        """
         if math.isnan(self.p):
             return "unknown"
-        if self.p >= alpha:
+        if self.p >= alpha or self.z * self.slope.value <= 0:
             return "none"
         return "rising" if self.z > 0 else "falling"
 

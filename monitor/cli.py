@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Show hash rate, luck, streaks, stale and empty blocks, with intervals.",
     ),
     "trend": ("monitor.commands.trend", "Test whether concentration rises, and when it changed."),
+    "eras": ("monitor.commands.eras", "Measure concentration by era of hardware and subsidy."),
     "risk": ("monitor.commands.risk", "Show what the largest miner could do."),
     "cost": ("monitor.commands.cost", "Compute energy and cost per bitcoin, and hashprice."),
     "claims": ("monitor.commands.claims", "Judge the founding claims by numbers."),

@@ -25,6 +25,7 @@ from analyzers.compare import (
     Shares,
     divergence,
     from_rows,
+    full_lists,
     growth,
     hhi_points,
     measure,
@@ -33,9 +34,6 @@ from analyzers.compare import (
 from analyzers.intervals import UNKNOWN, Interval
 from analyzers.tables import Row
 from analyzers.windows import CountTable
-
-FULL_LIST: Final = 4
-"""Shares of fewer firms than this leave bounds of HHI too wide to compare."""
 
 NO_CENSUS: Final = (
     "Shares of AI are surveys and one router's own traffic. Menlo Ventures is an investor in "
@@ -72,10 +70,6 @@ def _year(shares: Shares) -> float:
     return shares.period.year if shares.period else math.nan
 
 
-def _full(dated: Sequence[Shares]) -> list[Shares]:
-    return [shares for shares in dated if len(shares.parts) >= FULL_LIST]
-
-
 def _share_case(label: str, points: Sequence[Point]) -> Case:
     """Return how a joint share moved, judged as a claim that it fell."""
     move = movement(points)
@@ -95,7 +89,7 @@ def _share_case(label: str, points: Sequence[Point]) -> Case:
 
 def _market_cases(market: str) -> tuple[Case, ...]:
     dated = [shares for shares in _tables(market) if shares.parts and shares.period]
-    full = _full(dated)
+    full = full_lists(dated)
     found, interval = ends(movement(hhi_points(full)))
     note = f"{full[0].period} to {full[-1].period}" if full else "no list of four firms or more"
     verdict = spread_verdict(movement(hhi_points(full)).change)
@@ -245,7 +239,7 @@ def opposite(table: CountTable, assumptions: Assumptions, source: str) -> Findin
     verdicts: list[Verdict] = []
     mining: Movement | None = None
     for market in chosen:
-        found = divergence(pools, hhi_points(_full(_tables(market))))
+        found = divergence(pools, hhi_points(full_lists(_tables(market))))
         mining = found.first
         verdict: Verdict = "cannot be said"
         if found.opposite is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,16 +17,19 @@ from analyzers.compare import (
     Given,
     Measures,
     Movement,
+    Point,
     Shares,
     from_rows,
-    hhi_points,
+    growth,
     measure,
+    measure_part,
     movement,
     read_shares,
 )
 from analyzers.concentration import POINTS
 from analyzers.summary import Summary, summarize
-from monitor.commands.figures import number, plain, span
+from monitor.commands.divergence import POOLS, points_of, points_of_pools, show_divergence
+from monitor.commands.figures import number, plain
 
 LARGEST_FILE: Final = 10_000_000
 """Bytes; more is no table of shares."""
@@ -34,22 +38,31 @@ LARGEST_FILE: Final = 10_000_000
 @click.command("compare")
 @click.argument("file", required=False)
 @click.option("--series", default="", help="A series that ships; --list names them.")
+@click.option(
+    "--against",
+    default="",
+    metavar="SERIES|FILE",
+    help="Test whether both move apart; pools is the history of mining pools that ships.",
+)
 @click.option("--list", "listed", is_flag=True, help="Name the series that ship.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def command(file: str | None, series: str, *, listed: bool, as_json: bool) -> None:
+def command(file: str | None, series: str, against: str, *, listed: bool, as_json: bool) -> None:
     """Measure shares of any market: HHI, effective number, Nakamoto, the largest three.
 
     FILE is a CSV of entity,share or date,entity,share (- for stdin): percentages, ratios,
     or counts. Shares that do not add up to the whole give bounds, for all that the rest may
     be as long as the largest are listed. Counts give intervals. With dates you also see
-    what moved; all rows are taken as one series.
+    what moved; all rows are taken as one series. Sizes of markets give growth, and nothing
+    about concentration.
 
     \b
     Examples:
       poolscope compare --list
       poolscope compare --series 'cloud infrastructure'
       poolscope compare --series 'Hashrate Index' --json
+      poolscope compare --series 'edge AI'
       poolscope compare clouds.csv
+      poolscope compare clouds.csv --against pools
     """  # noqa: D301 - click wants the character itself
     if listed:
         names = _names()
@@ -58,9 +71,16 @@ def command(file: str | None, series: str, *, listed: bool, as_json: bool) -> No
     if (file is None) == (not series):
         raise click.UsageError("give either a FILE or --series (see --list)")
     try:
+        if series in _sizes() and not against:
+            _show_sizes(series, as_json=as_json)
+            return
         given = _shipped(series) if file is None else read_shares(_read(file), file)
+        if against:
+            ours, theirs = points_of(given), _other(against)
+            show_divergence((file or series, against), ours, theirs, as_json=as_json)
+            return
     except OSError as error:
-        raise click.UsageError(f"{file}: {error.strerror}") from None
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if given.counts:
@@ -70,10 +90,52 @@ def command(file: str | None, series: str, *, listed: bool, as_json: bool) -> No
 
 
 def _names() -> list[str]:
-    return [*markets(), *geography.series_names()]
+    return [*markets(), *geography.series_names(), *_sizes()]
+
+
+def _sizes() -> list[str]:
+    return list(dict.fromkeys(row.series for row in tables.load("sizes")))
+
+
+def _other(against: str) -> list[Point]:
+    """Return the points of a series that ships, of the pools, or of a file."""
+    if against == POOLS:
+        return points_of_pools()
+    if against in (*markets(), *geography.series_names()):
+        return points_of(_shipped(against))
+    return points_of(read_shares(_read(against), against))
+
+
+def _show_sizes(series: str, *, as_json: bool) -> None:
+    """Print figures that are no shares of firms, and their growth a year."""
+    rows = sorted(
+        (row for row in tables.load("sizes") if row.series == series), key=lambda row: row.period
+    )
+    first, last = rows[0], rows[-1]
+    years = last.period.year - first.period.year
+    grows = years > 0 and first.unit != "%"
+    rate = growth(first.number, last.number, years) if grows else None
+    if as_json:
+        values = [
+            {"date": str(row.period), "entity": row.entity, "value": float(row.value)}
+            | {"unit": row.unit, "source": row.source, "note": row.note}
+            for row in rows
+        ]
+        result = {"series": series, "figures": values, "growth_per_year": rate}
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        note = f" ({row.note})" if row.note else ""
+        click.echo(f"{row.period!s:16} {row.entity}: {row.value} {row.unit}{note}")
+        click.echo(f"{'':16} source: {row.source}")
+    if rate is not None:
+        times = last.number / first.number
+        click.echo(f"{times:.2f} times as much in {years:.0f} years, {rate:.2%} a year")
+    click.echo("none of this is a share of a firm: it says nothing about concentration")
 
 
 def _shipped(series: str) -> Given:
+    """Return the shares of a series that ships."""
     rows = [
         row
         for name in ("markets", "countries")
@@ -81,8 +143,9 @@ def _shipped(series: str) -> Given:
         if row.series == series
     ]
     if not rows:
-        raise ValueError(f"no series {series[:40]!r}; there are {', '.join(_names())}")
-    return Given(tuple(shares for shares in from_rows(rows) if shares.parts), ())
+        known = [*markets(), *geography.series_names()]
+        raise ValueError(f"no series {series[:40]!r} of shares; there are {', '.join(known)}")
+    return Given(tuple(shares for shares in from_rows(rows) if shares.covered), ())
 
 
 def _read(file: str) -> str:
@@ -98,8 +161,11 @@ def _read(file: str) -> str:
 
 
 def _show_shares(dated: Sequence[Shares], *, as_json: bool) -> None:
-    rows = [(shares, measure(shares)) for shares in dated]
-    move = movement(hhi_points(dated)) if len(dated) > 1 else None
+    rows = [
+        (shares, measure_part(shares) if geography.lacks(shares) else measure(shares))
+        for shares in dated
+    ]
+    move = movement(points_of(Given(tuple(dated), ()))) if len(dated) > 1 else None
     if as_json:
         result = {
             "tables": [_shares_json(*row) for row in rows],
@@ -119,11 +185,11 @@ def _show_shares(dated: Sequence[Shares], *, as_json: bool) -> None:
             str(shares.period or "-"),
             str(found.listed),
             f"{found.covered:.1%}",
-            " to ".join(number(end * POINTS) for end in found.hhi),
-            span(found.effective_number),
-            " to ".join("-" if end is None else str(end) for end in dict.fromkeys(found.nakamoto)),
-            f"{found.largest:.1%}",
-            " to ".join(dict.fromkeys(f"{end:.1%}" for end in found.top3)),
+            _bounds(number(end * POINTS) for end in found.hhi),
+            _bounds(number(end) for end in found.effective_number),
+            _bounds("-" if end is None else str(end) for end in found.nakamoto),
+            _bounds([_percent(found.largest)]),
+            _bounds(_percent(end) for end in found.top3),
         )
     console.print(grid)
     if move is not None:
@@ -131,16 +197,28 @@ def _show_shares(dated: Sequence[Shares], *, as_json: bool) -> None:
     sources = dict.fromkeys(source for shares in dated for source in shares.sources)
     for source in sources:
         console.print(Text(f"source: {source}", style="dim"))
+    for shares in dated:
+        if why := geography.lacks(shares):
+            console.print(Text(f"no upper bound in {shares.period}: {why}", style="dim"))
     if limit := geography.LIMITS.get(dated[0].series):
         console.print(Text(f"limits: {limit}", style="dim"))
 
 
+def _bounds(ends: Iterable[str]) -> str:
+    """Return the ends of a figure as text: one if they are the same."""
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _percent(ratio: float) -> str:
+    return "-" if math.isnan(ratio) else f"{ratio:.1%}"
+
+
 def _told(move: Movement) -> str:
     told = {
-        "rose": "HHI rose from the first date to the last, beyond what the rest may be",
-        "fell": "HHI fell from the first date to the last, beyond what the rest may be",
-        "within its bounds": "from the first date to the last HHI may have moved either way",
-        "unknown": "too few dates to compare",
+        "rose": "HHI rose from the first full list to the last, beyond what the rest may be",
+        "fell": "HHI fell from the first full list to the last, beyond what the rest may be",
+        "within its bounds": "from the first full list to the last HHI may have moved either way",
+        "unknown": "too few dates with full lists to compare",
     }[move.change]
     tests = {"unknown": "too few dates for a trend test", "none": "the trend test finds none"}
     return f"{told}; {tests.get(move.direction, f'the trend is {move.direction}')}"

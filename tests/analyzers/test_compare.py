@@ -18,9 +18,11 @@ from analyzers.compare import (
     Shares,
     divergence,
     from_rows,
+    full_lists,
     growth,
     hhi_points,
     measure,
+    measure_part,
     movement,
     one_series,
     read_shares,
@@ -104,6 +106,20 @@ def test_shares_that_cannot_be() -> None:
         shares_of([("a", Decimal("0.1")), ("a", Decimal("0.2"))])
     with pytest.raises(ShareError, match="not within"):
         shares_of([("a", Decimal("-0.1"))])
+
+
+def test_a_list_without_the_largest_has_no_upper_bound() -> None:
+    found = measure_part(shares(22, date="2021-09"))
+    assert found.hhi.low == pytest.approx(0.22**2)
+    assert math.isnan(found.hhi.high)
+    assert found.effective_number.high == pytest.approx(1 / 0.22**2)
+    assert math.isnan(found.effective_number.low)
+    assert found.nakamoto == (None, None)
+
+
+def test_full_lists_name_four_or_cover_the_whole() -> None:
+    kept = full_lists([shares(30, 20, 10), shares(60, 40), shares(20, 10, 5, 1), shares(30, 0, 0)])
+    assert [len(dated.parts) for dated in kept] == [2, 4]
 
 
 def test_different_series_are_never_chained() -> None:

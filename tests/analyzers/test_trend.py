@@ -99,3 +99,12 @@ def test_eras_cut_the_history_without_loss() -> None:
     assert sum(len(part) for _, part in parts) == len(history)
     assert all(era.source for era in tr.ERAS)
     assert tr.by_era(history, []) == []
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_curve_that_flattens_is_never_said_to_turn(sign: int) -> None:
+    curve = [sign * (24 - i) ** 2 for i in range(24)]
+    found = tr.trend(curve)
+    assert sign * found.slope.value < 0
+    assert sign * found.z > 0  # the whitened steps shrink
+    assert found.direction() == "none"

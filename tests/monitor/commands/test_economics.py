@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,77 @@ def test_compare_counts() -> None:
     found = json.loads(run("compare", "-", "--json", stdin="a,60\nb,84\n").stdout)
     (table,) = found["tables"]
     assert table["hhi_interval"][0] < table["hhi"] < table["hhi_interval"][1]
+
+
+def test_lists_that_lack_a_large_country_have_no_upper_bound() -> None:
+    found = as_json("compare", "--series", "CBECI map")
+    by_date = {table["date"]: table for table in found["tables"]}
+    assert by_date["2021-05"]["hhi"][1] is None
+    assert by_date["2021-08"]["hhi"][1] is not None
+    assert "2021-07" not in by_date  # China alone, at zero: nothing to measure
+    assert found["movement"]["points"] == 3
+    text = run("compare", "--series", "MinerMetrics").output
+    assert "no upper bound in 2023-11: China and Russia" in text
+
+
+def test_growth_of_a_market_is_no_concentration() -> None:
+    found = as_json("compare", "--series", "edge AI")
+    assert found["growth_per_year"] == pytest.approx(0.2155, abs=5e-5)
+    assert all(row["source"] and row["unit"] and row["date"] for row in found["figures"])
+    assert "says nothing about concentration" in run("compare", "--series", "edge AI").output
+
+
+def monthly(hhi: list[float]) -> str:
+    """Return counts of two firms whose HHI runs through these values."""
+    lines = []
+    for i, value in enumerate(hhi):
+        first = round(5000 * (1 + (2 * value - 1) ** 0.5))
+        month = f"{2020 + i // 12}-{i % 12 + 1:02}"
+        lines += [f"{month},a,{first}", f"{month},b,{10_000 - first}"]
+    return "\n".join(lines)
+
+
+def test_two_series_are_tested_for_divergence(tmp_path: Path) -> None:
+    rising = tmp_path / "rising.csv"
+    rng = random.Random(5)
+    noise = [rng.gauss(0, 0.02) for _ in range(48)]
+    rising.write_text(monthly([0.6 + 0.012 * i + noise[i] for i in range(24)]))
+    falling = monthly([0.9 - 0.012 * i + noise[24 + i] for i in range(24)])
+
+    def verdict(*arguments: str, stdin: str = falling) -> Any:
+        result = run("compare", *arguments, "--json", stdin=stdin)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    found = verdict("-", "--against", str(rising))
+    assert [series["direction"] for series in found["series"]] == ["falling", "rising"]
+    assert found["verdict"] == "holds"
+    assert verdict(str(rising), "--against", str(rising))["verdict"] == "does not hold"
+    short = verdict("--series", "cloud infrastructure", "--against", "pools")
+    assert short["verdict"] == "cannot be said"
+    assert "2 points" in short["cannot_show"][0]
+    told = run("compare", "--series", "CBECI map", "--against", "Hashrate Index").output
+    assert "no time in common" in told
+    undated = run("compare", "-", "--against", "pools", stdin="a,60\nb,84\n")
+    assert undated.exit_code == 2
+    assert "without dates" in undated.stderr
+    assert run("compare", "--series", "edge AI", "--against", "pools").exit_code == 2
+
+
+def test_eras_on_the_command_line() -> None:
+    found = as_json("eras", "--history")
+    assert [era["era"] for era in found["divisions"]["hardware"]["eras"]] == ["ASIC"]
+    subsidy = found["divisions"]["subsidy"]
+    assert [era["era"] for era in subsidy["eras"]] == ["12.5 BTC", "6.25 BTC", "3.125 BTC"]
+    assert [era["direction"] for era in subsidy["eras"]] == ["none", "rising", "falling"]
+    for era in subsidy["eras"]:
+        assert era["interval"][0] < era["hhi"] < era["interval"][1]
+        assert era["bounds"][0] <= era["hhi"] <= era["bounds"][1] + 1e-9
+        assert era["source"]
+    assert [step["difference"] > 0 for step in subsidy["steps"]] == [True, True]
+    text = run("eras", "--history", "--by", "hardware").output
+    assert "one era compares with nothing" in text
+    assert "12.5 BTC" not in text
 
 
 def test_compare_names_a_bad_line(tmp_path: Path) -> None:
