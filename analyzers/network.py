@@ -217,7 +217,8 @@ def any_streak_probability(blocks: int, run: int, shares: Iterable[float]) -> fl
     """Return the probability to see any pool find `run` in a row somewhere in `blocks`.
 
     The honest question after a streak was noticed. Poisson approximation over the expected
-    number of runs of all pools, ((n - k)(1 - q) + 1) q^k each.
+    number of runs of all pools, ((n - k)(1 - q) + 1) q^k each; never below the exact figure
+    of the largest alone.
 
     Examples
     --------
@@ -226,8 +227,10 @@ def any_streak_probability(blocks: int, run: int, shares: Iterable[float]) -> fl
     """
     if blocks < run:
         return 0.0
-    expected = math.fsum(((blocks - run) * (1 - q) + 1) * q**run for q in shares)
-    return -math.expm1(-expected)
+    known = list(shares)
+    expected = math.fsum(((blocks - run) * (1 - q) + 1) * q**run for q in known)
+    alone = streak_probability(blocks, run, max(known, default=0.0))
+    return max(alone, -math.expm1(-expected))
 
 
 class Streak(NamedTuple):

@@ -136,6 +136,8 @@ def test_streaks_at_the_edges() -> None:
     assert net.streak_probability(10, 3, 0) == 0
     assert net.streak_probability(10, 3, 1) == 1
     assert net.any_streak_probability(2, 3, [1]) == 0
+    assert net.any_streak_probability(1, 1, [1]) == 1
+    assert net.any_streak_probability(10, 3, []) == 0
     assert net.longest_streaks([]) == {}
     assert net.longest_streaks([None, None]) == {}
     with pytest.raises(ValueError, match="run of 1"):
