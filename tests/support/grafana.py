@@ -1,0 +1,67 @@
+"""What Grafana does between a dashboard's file and a data source, as far as tests need it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[2] / "dashboards"
+FILES: Final = sorted((ROOT / "grafana").glob("*.json"))
+
+Board = dict[str, Any]
+
+_VARIABLE: Final = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of a dashboard: where it stands, its text, whether it is asked over a range."""
+
+    place: str
+    text: str
+    over_time: bool
+
+
+def load(file: Path) -> Board:
+    board: Board = json.loads(file.read_text("utf-8"))
+    return board
+
+
+def panels(board: Board) -> list[dict[str, Any]]:
+    """Return the panels that show data; rows only hold them together."""
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def variables(board: Board) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = board["templating"]["list"]
+    return found
+
+
+def marks(board: Board) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = board["annotations"]["list"]
+    return found
+
+
+def questions(board: Board) -> Iterator[Asked]:
+    """Yield what a dashboard's panels and marks ask Prometheus."""
+    for panel in panels(board):
+        for target in panel["targets"]:
+            if "expr" in target:
+                yield Asked(panel["title"], target["expr"], target["range"])
+    for mark in marks(board):
+        if "expr" in mark:
+            yield Asked(f"mark {mark['name']}", mark["expr"], over_time=True)
+
+
+def used(text: str) -> set[str]:
+    """Return the names of the variables in `text`."""
+    return {name or other for name, other in _VARIABLE.findall(text)}
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return `text` with its variables replaced."""
+    return _VARIABLE.sub(lambda found: values[found[1] or found[2]], text)

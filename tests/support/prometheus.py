@@ -1,0 +1,139 @@
+"""Debian's Prometheus on a real agent: started, asked, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+RULES: Final = Path(__file__).parents[2] / "dashboards" / "prometheus"
+PATIENCE: Final = 60.0
+JOB: Final = "poolscope"
+
+Answer = TypeVar("Answer")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def wait_for(what: Callable[[], Answer]) -> Answer:
+    """Return the first true answer of `what`; connections may fail until then."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            if answer := what():
+                return answer
+        except (urllib.error.URLError, ConnectionError):
+            pass
+        time.sleep(0.1)
+    raise AssertionError("nothing came of it in time")
+
+
+@contextmanager
+def agent(directory: Path, source: str, settings: Mapping[str, str]) -> Iterator[str]:
+    """Run an agent on a synthetic source; give its address. It must stop in order, and soon."""
+    address = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "monitor", "run", "--source", source, "--no-hashrate"]
+    command += ["--port", address.partition(":")[2]]
+    env = {**os.environ, **settings, "POOLSCOPE_DATA_DIR": str(directory)}
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE) as process:
+        try:
+            wait_for(lambda: fetch(f"http://{address}/-/ready"))
+            yield address
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running server."""
+
+    address: str
+
+    def query(self, text: str) -> list[dict[str, Any]]:
+        """Return the vector that `text` is now; a scalar is a vector without labels."""
+        answer = self._ask("query", {"query": text})
+        if answer["resultType"] == "scalar":
+            return [{"metric": {}, "value": answer["result"]}]
+        vector: list[dict[str, Any]] = answer["result"]
+        return vector
+
+    def over_time(self, text: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        """Return the series that `text` is from `start` to `end`."""
+        parameters = {"query": text, "start": f"{start}", "end": f"{end}", "step": f"{step}"}
+        series: list[dict[str, Any]] = self._ask("query_range", parameters)["result"]
+        return series
+
+    def label_values(self, label: str, series: str) -> list[str]:
+        """Return the values of a label among the series that a selector chooses."""
+        values: list[str] = self._ask(f"label/{label}/values", {"match[]": series})
+        return values
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return every rule with its state."""
+        return [rule for group in self._ask("rules", {})["groups"] for rule in group["rules"]]
+
+    def _ask(self, what: str, parameters: Mapping[str, str]) -> Any:
+        url = f"http://{self.address}/api/v1/{what}?" + urllib.parse.urlencode(parameters)
+        try:
+            return json.loads(fetch(url))["data"]
+        except urllib.error.HTTPError as error:
+            reason = json.loads(error.read())["error"]
+            raise AssertionError(f"Prometheus refuses {parameters}: {reason}") from None
+
+
+@contextmanager
+def prometheus(directory: Path, targets: Sequence[str], history: str = "") -> Iterator[Prometheus]:
+    """Run Prometheus with the rules that ship, scraping `targets` each second.
+
+    `history` is what it already holds, as OpenMetrics text with times.
+    """
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(RULES / "*.yml")],
+        "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": targets}]}],
+    }
+    (directory / "prometheus.yml").write_text(json.dumps(config))
+    data = directory / "data"
+    if history:
+        (directory / "history").write_text(history)
+        backfill = ("promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet")
+        subprocess.run((*backfill, directory / "history", data), check=True)
+    address = f"127.0.0.1:{free_port()}"
+    command = ["prometheus", f"--config.file={directory / 'prometheus.yml'}"]
+    command += [f"--storage.tsdb.path={data}", f"--web.listen-address={address}"]
+    server = Prometheus(address)
+    with (
+        (directory / "log").open("w") as log,
+        subprocess.Popen(command, stderr=log, stdout=log) as process,
+    ):
+        try:
+            up = f'sum(up{{job="{JOB}"}}) == {len(targets)}'
+            wait_for(lambda: server.query(up))
+            yield server
+        finally:
+            process.kill()
