@@ -29,7 +29,7 @@ from monitor.ingest import Ingest
 from monitor.localrate import watch_local_rate
 from monitor.notify import Supervisor
 from monitor.price import watch_price
-from monitor.relabel import all_blocks, registry_of, relabel
+from monitor.relabel import registry_of, relabel
 from monitor.snapshot import Board
 from monitor.sources.choose import Choice, choose_sources
 from monitor.store.base import BlockStore, Step, StoredBlock
@@ -146,10 +146,7 @@ def _relabel_if_changed(store: BlockStore, registry: Registry) -> None:
     if last is None or last.attribution.registry_version == registry.version:
         return
     log.info("the registry has changed; attributing the stored blocks anew")
-    changed = sum(
-        fresh.pool != block.attribution.pool
-        for block, fresh in relabel(store, all_blocks(store), registry)
-    )
+    changed = sum(len(part.moved) for part in relabel(store, registry))
     log.info("%d blocks changed their pool; their former ones are kept", changed)
 
 

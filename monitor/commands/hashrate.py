@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import click
 from monitor.commands.first_use import announce_first_use
 from monitor.commands.options import settings_options
 from monitor.config import Settings
+from monitor.cores import cores
 from monitor.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def command(
     from hashing import choice
     from hashing.hashrate import measure, measure_hashlib
 
-    counts = threads or tuple(sorted({1, _cores()}))
+    counts = threads or tuple(sorted({1, cores()}))
     announce_first_use("scan")
     best = choice.best("scan")
     names = _resolve(kernels or ("all",), best)
@@ -83,7 +83,7 @@ def command(
                 results.append((name, count, measure(name, count, seconds)))
     report = {
         "processor": _processor(),
-        "cores": _cores(),
+        "cores": cores(),
         "features": sorted(choice.features()),
         "best_kernel": best,
         "hashlib": dataclasses.asdict(hashlib_rate),
@@ -115,10 +115,6 @@ def _resolve(wanted: tuple[str, ...], best: str) -> list[str]:
         except HashingError as error:
             raise ConfigError(f"--kernel: {error}") from None
     return list(names)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -11,13 +11,12 @@ import click
 from hashing.header import hash_to_hex
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
-from monitor.commands.stored import watched, writing_store
-from monitor.relabel import all_blocks, registry_of, relabel
+from monitor.commands.stored import progress, writing_store
+from monitor.relabel import registry_of, relabel
 
 if TYPE_CHECKING:
-    from analyzers.model import Attribution
     from monitor.config import Settings
-    from monitor.store.base import StoredBlock
+    from monitor.store.base import Judged, Verdict
 
 
 @click.command("relabel")
@@ -46,12 +45,15 @@ def command(
     registry = registry_of(registry_path or settings.registry)
     seen = changed = 0
     open_it = reading_store if dry_run else writing_store
-    with open_it(settings) as store:
-        blocks = watched(all_blocks(store), store.counts().blocks, "attributing anew")
-        for block, fresh in relabel(store, blocks, registry, dry_run=dry_run):
-            seen += 1
-            if fresh.pool != block.attribution.pool:
-                changed += 1
+    with (
+        open_it(settings) as store,
+        progress("attributing anew", store.counts().blocks) as advance,
+    ):
+        for part in relabel(store, registry, dry_run=dry_run):
+            seen += part.blocks
+            changed += len(part.moved)
+            advance(part.blocks)
+            for block, fresh in part.moved:
                 click.echo(_change(block, fresh, as_json=as_json))
     verb = "would change" if dry_run else "changed"
     click.echo(
@@ -60,24 +62,24 @@ def command(
     )
 
 
-def _change(block: StoredBlock, fresh: Attribution, *, as_json: bool) -> str:
-    former = block.attribution
+def _change(block: Judged, fresh: Verdict, *, as_json: bool) -> str:
+    former = block.verdict
     if as_json:
         return json.dumps(
             {
-                "height": block.ref.height,
-                "hash": hash_to_hex(block.ref.hash),
+                "height": block.height,
+                "hash": hash_to_hex(block.hash),
                 "stale": block.stale,
                 "from": former.pool,
                 "from_rule": former.rule,
-                "from_registry": former.registry_version,
+                "from_registry": former.registry,
                 "to": fresh.pool,
                 "to_rule": fresh.rule,
-                "to_registry": fresh.registry_version,
+                "to_registry": fresh.registry,
             }
         )
     mark = " (stale)" if block.stale else ""
     return (
-        f"{block.ref.height}{mark}  {former.pool or 'unknown'} ({former.rule}) -> "
+        f"{block.height}{mark}  {former.pool or 'unknown'} ({former.rule}) -> "
         f"{fresh.pool or 'unknown'} ({fresh.rule})"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -50,9 +50,21 @@ def active_blocks(store: BlockStore, what: str) -> Iterator[StoredBlock]:
 
 
 def watched(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Yield `items`; on a terminal, show progress on stderr once it takes over two seconds."""
+    """Yield `items` as `progress` shows them go by."""
+    with progress(what, total) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told how many more of `total` are done.
+
+    On a terminal that is shown on stderr, once the work takes over two seconds.
+    """
     if not sys.stderr.isatty():
-        yield from items
+        yield lambda _more: None
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -60,11 +72,17 @@ def watched(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     patience = time.monotonic() + _PATIENCE
     with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
         task = bar.add_task(what, total=total, visible=False)
-        for item in items:
-            yield item
-            bar.update(task, advance=1, visible=time.monotonic() > patience)
-            if bar.tasks[0].completed % _REFRESH == 0:
+        unseen = 0
+
+        def advance(more: int) -> None:
+            nonlocal unseen
+            unseen += more
+            if unseen >= _REFRESH:
+                bar.update(task, advance=unseen, visible=time.monotonic() > patience)
                 bar.refresh()
+                unseen = 0
+
+        yield advance
 
 
 def parts_of(block: StoredBlock) -> AttributedBlock:

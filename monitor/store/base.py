@@ -71,6 +71,31 @@ class BlockRow(NamedTuple):
     registry: str
 
 
+class Verdict(NamedTuple):
+    """An attribution of plain values: cheap to compare and to send about.
+
+    `evidence` is what `monitor.store.rows.evidence_json` returns, conflicts within.
+    """
+
+    pool: str | None
+    rule: str
+    conflicts: int
+    evidence: str
+    registry: str
+
+
+class Judged(NamedTuple):
+    """What a stored block is attributed by, and its verdict; `number` is the store's own."""
+
+    number: int
+    height: int
+    hash: bytes
+    stale: bool
+    coinbase: bytes | None
+    label: Label | None
+    verdict: Verdict
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One atomic change of the store.
@@ -165,8 +190,11 @@ class BlockStore(Protocol):
         The way for many blocks: thousands at once cost the least each.
         """
 
-    def reattribute(self, blocks: Sequence[tuple[bytes, Attribution]]) -> int:
-        """Give blocks (by hash) a new attribution and keep the former; return how many changed."""
+    def judged(self, after: int, limit: int) -> list[Judged]:
+        """Return the blocks numbered above `after`, active or stale, the first `limit` of them."""
+
+    def judge(self, blocks: Sequence[tuple[Judged, Verdict]]) -> None:
+        """Give blocks new verdicts in one transaction; the former is kept where the pool is new."""
 
     def columns(
         self, names: Sequence[ColumnName], start: int = 0, stop: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy.engine import Row
@@ -11,13 +11,16 @@ from sqlalchemy.engine import Row
 from analyzers.model import Attribution, Evidence, Label, Where
 from hashing.header import BlockHeader
 from monitor.sources.base import BlockRef
-from monitor.store.base import BlockRow, ProofLevel, StoredBlock
+from monitor.store.base import BlockRow, Judged, ProofLevel, StoredBlock, Verdict
 
 PROOFS: Final[tuple[ProofLevel, ...]] = ("header", "coinbase")
 """Proof levels by the number that stands for them."""
 
 NAME_TABLES: Final = ("pool", "source", "registry")
 """Tables that give names numbers."""
+
+Names = Mapping[str, Mapping[int, str]]
+"""Table -> number -> name."""
 
 Number = Callable[[str, str], int]
 """(table, name) -> the number that stands for the name."""
@@ -31,9 +34,18 @@ STORED: Final = (
 """Columns of the table ``block`` in the order of a `BlockRow`."""
 
 
+VERDICT: Final = ("pool_id", "rule", "conflicts", "evidence", "registry_id")
+"""Columns of a `Verdict`."""
+JUDGED: Final = (
+    *("id", "height", "hash", "stale", "coinbase", "label", "label_source_id"),
+    *VERDICT,
+)
+"""Columns of the table ``block`` behind a `Judged`."""
+
+
 def to_row(block: StoredBlock) -> BlockRow:
     """Return `block` as a row."""
-    label, attribution = block.label, block.attribution
+    label = block.label
     return BlockRow(
         block.ref.height,
         block.ref.hash,
@@ -48,6 +60,26 @@ def to_row(block: StoredBlock) -> BlockRow:
         block.tx_count,
         block.size,
         block.first_seen,
+        *verdict_of(block.attribution),
+    )
+
+
+def numbered(row: BlockRow, number: Number) -> tuple[Any, ...]:
+    """Return the values of `row` for the columns `STORED`."""
+    source, label, label_source = row[7:10]
+    return (
+        *row[:7],
+        number("source", source),
+        label,
+        None if label_source is None else number("source", label_source),
+        *row[10:13],
+        *verdict_row(Verdict(*row[13:]), number),
+    )
+
+
+def verdict_of(attribution: Attribution) -> Verdict:
+    """Return the verdict that an attribution comes to."""
+    return Verdict(
         attribution.pool,
         attribution.rule,
         len(attribution.conflicts),
@@ -56,16 +88,10 @@ def to_row(block: StoredBlock) -> BlockRow:
     )
 
 
-def numbered(row: BlockRow, number: Number) -> tuple[Any, ...]:
-    """Return the values of `row` for the columns `STORED`."""
-    source, label, label_source = row[7:10]
-    pool, rule, conflicts, evidence, registry = row[13:]
+def verdict_row(verdict: Verdict, number: Number) -> tuple[Any, ...]:
+    """Return the values of `verdict` for the columns `VERDICT`."""
+    pool, rule, conflicts, evidence, registry = verdict
     return (
-        *row[:7],
-        number("source", source),
-        label,
-        None if label_source is None else number("source", label_source),
-        *row[10:13],
         None if pool is None else number("pool", pool),
         rule,
         conflicts,
@@ -74,16 +100,25 @@ def numbered(row: BlockRow, number: Number) -> tuple[Any, ...]:
     )
 
 
-def attribution_row(attribution: Attribution, number: Number) -> dict[str, Any]:
-    """Return the columns that hold an attribution."""
-    pool = attribution.pool
-    return {
-        "pool_id": None if pool is None else number("pool", pool),
-        "rule": attribution.rule,
-        "conflicts": len(attribution.conflicts),
-        "evidence": evidence_json(attribution),
-        "registry_id": number("registry", attribution.registry_version),
-    }
+def to_judged(row: Sequence[Any], names: Names) -> Judged:
+    """Return the block of the columns `JUDGED`."""
+    number, height, digest, stale, coinbase, label, label_source, *verdict = row
+    pool, rule, conflicts, evidence, registry = verdict
+    return Judged(
+        number,
+        height,
+        digest,
+        stale,
+        coinbase,
+        None if label is None else Label(label, names["source"][label_source]),
+        Verdict(
+            None if pool is None else names["pool"][pool],
+            rule,
+            conflicts,
+            evidence,
+            names["registry"][registry],
+        ),
+    )
 
 
 def evidence_json(attribution: Attribution) -> str:
@@ -95,7 +130,7 @@ def evidence_json(attribution: Attribution) -> str:
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def from_row(row: Row[Any], names: Mapping[str, Mapping[int, str]]) -> StoredBlock:
+def from_row(row: Row[Any], names: Names) -> StoredBlock:
     """Return the block of a row; `names` gives each table's names by number."""
     evidence, conflicts = (tuple(map(_evidence, part)) for part in json.loads(row.evidence))
     return StoredBlock(

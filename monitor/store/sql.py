@@ -12,14 +12,23 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from analyzers.model import Attribution
 from analyzers.windows import Chain
-from hashing.header import hash_to_hex
 from monitor.errors import StoreError
 from monitor.sources.base import BlockRef
-from monitor.store import rows, tables
-from monitor.store.base import Arrays, BlockRow, ColumnName, Counts, Reorg, Step, StoredBlock
+from monitor.store import rows, tables, verdicts
+from monitor.store.base import (
+    Arrays,
+    BlockRow,
+    ColumnName,
+    Counts,
+    Judged,
+    Reorg,
+    Step,
+    StoredBlock,
+    Verdict,
+)
 from monitor.store.engine import Database
+from monitor.store.names import all_names, lookup, mark, numbering
 
 _BATCH: Final = 500
 """Rows per statement: below every database's limit of bound parameters."""
@@ -189,6 +198,11 @@ class SqlStore:
         with self._database.reading() as connection:
             return list(self._blocks(connection, query))[::-1]
 
+    def judged(self, after: int, limit: int) -> list[Judged]:
+        """Return the blocks numbered above `after`, active or stale, the first `limit` of them."""
+        with self._database.reading() as connection:
+            return verdicts.judged(connection, after, limit)
+
     def knows(self, block_hash: bytes) -> bool:
         """Say whether a block is stored, active or stale."""
         query = sa.select(tables.block.c.id).where(tables.block.c.hash == block_hash)
@@ -219,7 +233,7 @@ class SqlStore:
         if stop is not None:
             query = query.where(block.height < stop)
         with self._database.reading() as connection:
-            pools = self._lookup(connection, "pool")
+            pools = lookup(connection, "pool")
             # straight from the driver: a million rows come by
             found = cast("Iterable[tuple[int, ...]]", connection.execute(query).cursor)
             values = np.fromiter(found, np.dtype((np.int64, len(names))))
@@ -337,11 +351,10 @@ class SqlStore:
     def _put(self, connection: Connection, blocks: Sequence[BlockRow]) -> None:
         """Insert blocks; one that is there already is only made active if it is to be."""
         known = self._known(connection, blocks)
-        number = self._number(connection)
+        number = numbering(connection)
         fresh = [rows.numbered(row, number) for row in blocks if row.hash not in known]
         if fresh:
-            mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-            marks = ", ".join(mark for _ in rows.STORED)
+            marks = ", ".join(mark(connection) for _ in rows.STORED)
             connection.exec_driver_sql(
                 f"INSERT INTO block ({', '.join(rows.STORED)}) VALUES ({marks})",  # noqa: S608
                 fresh,
@@ -363,67 +376,15 @@ class SqlStore:
         query = sa.select(block.hash).where(block.stale.in_([False, True]), span)
         return set(connection.execute(query).scalars())
 
-    def reattribute(self, blocks: Sequence[tuple[bytes, Attribution]]) -> int:
-        """Give blocks (by hash) a new attribution and keep the former; return how many changed.
-
-        A block counts as changed when its pool does; one attributed anew to the same pool
-        only takes over rule, evidence and registry.
-        """
-        changed = 0
-        block, former = tables.block, tables.former
-        kept = ("registry_id", "pool_id", "rule", "conflicts", "evidence")
+    def judge(self, blocks: Sequence[tuple[Judged, Verdict]]) -> None:
+        """Give blocks new verdicts in one transaction; the former is kept where the pool is new."""
         with self._database.writing() as connection:
-            number = self._number(connection)
-            for block_hash, attribution in blocks:
-                query = sa.select(block.c.id, *(block.c[name] for name in kept))
-                old = connection.execute(query.where(block.c.hash == block_hash)).first()
-                if old is None:
-                    raise StoreError(
-                        f"store {self._database.where}: no block {hash_to_hex(block_hash)}"
-                    )
-                new = rows.attribution_row(attribution, number)
-                if new["pool_id"] != old.pool_id:
-                    changed += 1
-                    past = {name: getattr(old, name) for name in kept}
-                    connection.execute(
-                        sa.insert(former).values(
-                            block_id=old.id, replaced_at=int(time.time()), **past
-                        )
-                    )
-                connection.execute(sa.update(block).where(block.c.id == old.id).values(new))
-        return changed
-
-    # -- names and numbers
-
-    def _lookup(self, connection: Connection, table: str) -> dict[int, str]:
-        """Return the names of a table by number, as the database has them now."""
-        chosen = tables.metadata.tables[table]
-        query = sa.select(chosen.c.id, chosen.c.name)
-        return {row.id: row.name for row in connection.execute(query)}
-
-    def _number(self, connection: Connection) -> rows.Number:
-        """Return a function that gives a name its number, adding it if it is new.
-
-        What it remembers lives as long as the transaction, so that nothing is remembered
-        of one that is rolled back.
-        """
-        known: dict[str, dict[str, int]] = {}
-
-        def number(table: str, name: str) -> int:
-            if table not in known:
-                known[table] = {text: key for key, text in self._lookup(connection, table).items()}
-            if name not in known[table]:
-                chosen = tables.metadata.tables[table]
-                query = sa.insert(chosen).values(name=name).returning(chosen.c.id)
-                known[table][name] = connection.execute(query).scalar_one()
-            return known[table][name]
-
-        return number
+            verdicts.judge(connection, blocks)
 
     def _blocks(self, connection: Connection, query: sa.Select[Any]) -> Iterator[StoredBlock]:
         found = connection.execute(query).all()
-        names = {table: self._lookup(connection, table) for table in rows.NAME_TABLES}
-        return (rows.from_row(row, names) for row in found)
+        known = all_names(connection)
+        return (rows.from_row(row, known) for row in found)
 
 
 def _describe(marks: dict[str, str]) -> str:

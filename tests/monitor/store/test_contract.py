@@ -13,8 +13,8 @@ from analyzers.model import Attribution, Label
 from monitor.errors import StoreError
 from monitor.sources.base import BlockRef
 from monitor.store import tables
-from monitor.store.base import Reorg, Step
-from monitor.store.rows import to_row
+from monitor.store.base import Judged, Reorg, Step, Verdict
+from monitor.store.rows import to_row, verdict_of
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis, refs
 
@@ -192,14 +192,21 @@ def test_columns_come_without_blocks(store: SqlStore, chain: list[Mined]) -> Non
     assert store.columns(["height"], start=99) == {"height": []}
 
 
-def test_a_new_attribution_keeps_the_former(store: SqlStore, chain: list[Mined]) -> None:
-    new = Attribution("f2pool", "payout", (), (), "registry-2")
-    same = dataclasses.replace(chain[1].stored().attribution, registry_version="registry-2")
-    changed = store.reattribute([(chain[0].ref.hash, new), (chain[1].ref.hash, same)])
-    assert changed == 1
-    first = store.block(1)
-    assert first is not None
-    assert first.attribution == new
+def judged(store: SqlStore, ref: BlockRef) -> Judged:
+    """A stored block as it is judged anew."""
+    return next(block for block in store.judged(0, 99) if block.hash == ref.hash)
+
+
+def test_a_new_verdict_keeps_the_former(store: SqlStore, chain: list[Mined]) -> None:
+    first, second = judged(store, chain[0].ref), judged(store, chain[1].ref)
+    new = Verdict("f2pool", "payout", 0, "[[],[]]", "registry-2")
+    same = second.verdict._replace(registry="registry-2")
+    store.judge([(first, new), (second, same)])
+    stored = store.block(1)
+    assert stored is not None
+    assert stored.attribution == Attribution("f2pool", "payout", (), (), "registry-2")
+    assert judged(store, chain[0].ref).verdict == new
+    assert judged(store, chain[1].ref).verdict == same
     query = (
         sa.select(tables.block.c.height, tables.pool.c.name, tables.registry.c.name)
         .join(tables.former, tables.former.c.block_id == tables.block.c.id)
@@ -210,13 +217,21 @@ def test_a_new_attribution_keeps_the_former(store: SqlStore, chain: list[Mined])
         assert [tuple(row) for row in connection.execute(query)] == [(1, "antpool", "registry-1")]
 
 
-def test_an_unknown_block_cannot_be_attributed(store: SqlStore, chain: list[Mined]) -> None:
-    new = Attribution("f2pool", "payout", (), (), "registry-2")
-    with pytest.raises(StoreError, match="no block 00000000"):
-        store.reattribute([(chain[0].ref.hash, new), (bytes(32), new)])
-    first = store.block(1)
-    assert first is not None
-    assert first.attribution.pool == "antpool"
+def test_every_block_is_judged_once(
+    store: SqlStore, chain: list[Mined], branch: list[Mined]
+) -> None:
+    labelled = dataclasses.replace(
+        branch[0].stored(stale=True, pool=None), coinbase_tx=None, label=Label("f2pool", "a list")
+    )
+    store.apply(Step(stale=[labelled]))
+    found = store.judged(0, 5)
+    while more := store.judged(found[-1].number, 5):
+        found += more
+    assert sorted(block.hash for block in found) == sorted(
+        ref.hash for ref in refs([*chain, branch[0]])
+    )
+    (stale,) = (block for block in found if block.stale)
+    assert (stale.coinbase, stale.label, stale.height) == (None, Label("f2pool", "a list"), 9)
 
 
 def test_a_reader_sees_what_the_writer_commits_and_cannot_write(
@@ -263,6 +278,21 @@ def test_a_hole_in_the_chain_is_found_at_once(store: SqlStore, url: str) -> None
         open_store(url, "regtest")
 
 
+def test_an_older_store_is_upgraded(
+    url: str, chain: list[Mined], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(tables, "SCHEMA", "0001")
+        with closing(open_store(url, "regtest")) as store:
+            store.append([to_row(block.stored()) for block in chain])
+    with pytest.raises(StoreError, match="has schema 0001, this poolscope needs"):
+        open_store(url, "regtest", read_only=True)
+    with closing(open_store(url, "regtest")) as store:
+        assert active(store) == refs(chain)
+        indexes = sa.inspect(store._database._engine).get_indexes("block")
+        assert "ix_block_columns" in {index["name"] for index in indexes}
+
+
 def test_a_migrated_store_is_what_the_program_expects(store: SqlStore) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -282,7 +312,7 @@ def test_any_attribution_comes_back_as_it_was(
     old = chain[height - 1].stored().attribution
     evidence = dataclasses.replace(old.evidence[0], pool=text, matched=matched, share=0.25)
     new = dataclasses.replace(old, evidence=(evidence,), conflicts=(evidence, evidence))
-    store.reattribute([(chain[height - 1].ref.hash, new)])
+    store.judge([(judged(store, chain[height - 1].ref), verdict_of(new))])
     stored = store.block(height)
     assert stored is not None
     assert stored.attribution == new

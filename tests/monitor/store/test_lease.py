@@ -167,7 +167,8 @@ def test_every_change_makes_another_revision(store: SqlStore) -> None:
     for step in steps:
         store.apply(step)
         seen.append(store.revision())
-    store.reattribute([(chain[0].ref.hash, chain[0].stored(pool="f2pool").attribution)])
+    (block,) = store.judged(0, 1)
+    store.judge([(block, block.verdict._replace(pool="f2pool"))])
     seen.append(store.revision())
     assert len(set(seen)) == len(seen)
     assert store.revision() == seen[-1]

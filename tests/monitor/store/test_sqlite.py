@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from monitor.errors import StoreError
 from monitor.store import engine
@@ -156,3 +157,15 @@ def test_the_agent_can_be_read_while_it_writes(
         with store._database.writing():
             assert reader.tip() == chain[-1].ref
         assert reader.counts().blocks == 12
+
+
+def test_columns_are_read_from_an_index_alone(store: SqlStore, path: Path) -> None:
+    queries: list[str] = []
+    sa.event.listen(
+        store._database._engine, "before_cursor_execute", lambda *told: queries.append(told[2])
+    )
+    store.arrays(("height", "time", "pool", "tx_count", "size", "first_seen"), 3, 9)
+    (query,) = (text for text in queries if "block.height" in text)
+    with closing(sqlite3.connect(path)) as raw:
+        (plan,) = raw.execute(f"EXPLAIN QUERY PLAN {query}", (-1,) * 4 + (3, 9)).fetchall()
+    assert "USING COVERING INDEX ix_block_columns (stale=? AND height>? AND height<?)" in plan[3]
