@@ -87,6 +87,10 @@ def _swings(assumptions: Assumptions, tariff: Input) -> tuple[Swing, ...]:
     )
 
 
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _energy(assumptions: Assumptions, tariff: Input) -> str:
     known = costed(assumptions, tariff)
     joules = energy_per_btc(known.terms, known.fleet.joules_per_terahash, known.fleet.pue)
@@ -114,7 +118,7 @@ def some_regions(assumptions: Assumptions) -> Finding:
         verdict = "holds"
     elif len(below) == len(cases):
         verdict = "does not hold"
-    because = f"{dearest.label}, {dearest.note}"
+    because = f"{_first_up(dearest.label)}, {dearest.note}"
     if not given:
         because = (
             f"{len(above)} of {len(cases)} places are above in 95 % of draws"
@@ -128,7 +132,7 @@ def some_regions(assumptions: Assumptions) -> Finding:
         said_by=ARTICLE,
         claimed=CLAIMED,
         found=dearest.found,
-        measure=f"cost of one bitcoin, {dearest.label}" + ("" if given else ", the dearest place"),
+        measure=f"cost of one bitcoin {'at' if given else 'in the dearest place,'} {dearest.label}",
         interval=dearest.interval,
         verdict=verdict,
         because=f"{because}. {_energy(assumptions, tariff)}.",
@@ -168,10 +172,10 @@ def united_states(assumptions: Assumptions) -> Finding:
         said_by="how the claim is mostly repeated",
         claimed=CLAIMED,
         found=main.found,
-        measure=f"cost of one bitcoin, {main.label}",
+        measure=f"cost of one bitcoin {'at' if given else 'in the'} {main.label}",
         interval=main.interval,
         verdict=main.verdict,
-        because=f"{main.label}, {main.note}. {_energy(assumptions, tariff)}.",
+        because=f"{_first_up(main.label)}, {main.note}. {_energy(assumptions, tariff)}.",
         turns=_turns(assumptions, tariff),
         inputs=costed(assumptions, tariff).inputs,
         swings=_swings(assumptions, tariff),

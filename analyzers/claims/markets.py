@@ -137,7 +137,7 @@ def ai_spreads(assumptions: Assumptions) -> Finding:
         measure=f"change of {main.label.replace(': HHI', '')}, HHI",
         interval=main.interval,
         verdict=verdict,
-        because=f"Of {len(cases)} measures, {count['holds']} speak for it and "
+        because=f"{count['holds']} of {len(cases)} measures speak for it, "
         f"{count['does not hold']} against; the others move within their bounds or have one "
         f"date. {main.label}: {main.found.text or f'{main.found.value:+.0f} points'}.",
         turns="It would hold if every measure fell beyond its bounds: lists of four firms or "

@@ -288,6 +288,7 @@ async def test_screenshots(screenshots: Path, visit: Open, browser: Browser, rep
         await shown(page)
         await asyncio.sleep(1)
         await page.screenshot(path=screenshots / f"{name}.png")
-    page = await visit("/block/1201")
-    await shown(page)
-    await page.screenshot(path=screenshots / "page-block.png")
+    for path, name in (("/block/1201", "page-block"), ("/claims?tariff=0.05", "page-claims")):
+        page = await visit(path)
+        await shown(page)
+        await page.screenshot(path=screenshots / f"{name}.png")
