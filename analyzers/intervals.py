@@ -12,7 +12,6 @@ for each entity seen: its posterior mean of HHI is nearly unbiased, where a prio
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Final, Literal, NamedTuple
 
@@ -38,8 +37,10 @@ JEFFREYS: Final = 0.5
 NEGLIGIBLE: Final = 1e-4
 """Joint probabilities below this are left out of `any_exceeds`."""
 
-NODES: Final = 64
-"""Points of the quadrature over one share in `any_exceeds`."""
+_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+NODES: Final = (_POINTS + 1) / 2
+WEIGHTS: Final = _WEIGHTS / 2
+"""Gauss-Legendre over one share in `any_exceeds`: right to 0.0004 for 20 to 2016 blocks."""
 
 ShareMethod = Literal["jeffreys", "wilson", "clopper-pearson"]
 Floats = NDArray[np.float64]
@@ -157,19 +158,24 @@ def any_exceeds(
     chance = float(chances.sum())
     if limit < 0.5:
         likely = [i for i, p in enumerate(chances) if p * chances.max() > NEGLIGIBLE]
-        for i, j in itertools.combinations(likely, 2):
-            chance -= _both_exceed(numbers[i], numbers[j], n, limit)
+        for place, i in enumerate(likely[:-1], start=1):
+            others = np.array([numbers[j] for j in likely[place:]], dtype=np.float64)
+            chance -= float(_both_exceed(numbers[i], others, n, limit).sum())
     return min(1.0, max(chance, float(chances.max(initial=0.0))))
 
 
-def _both_exceed(first: int, second: int, total: int, threshold: float) -> float:
-    """Return the probability that two shares both exceed `threshold`, marginals Jeffreys'."""
+def _both_exceed(first: int, others: Floats, total: int, threshold: float) -> Floats:
+    """Return the probabilities that `first` and each of `others` both exceed `threshold`.
+
+    Marginals are Jeffreys'; the share of `first` is integrated over its quantiles.
+    """
     a, b = first + JEFFREYS, total - first + JEFFREYS
     above = float(betaincc(a, b, threshold))
-    p = betaincinv(a, b, 1 - above * (np.arange(NODES) + 0.5) / NODES)
+    p = betaincinv(a, b, 1 - above * NODES)
     needed = np.minimum(threshold / np.maximum(1 - p, threshold), 1.0)
-    rest = max(total - first - second, 1e-9)
-    return above * float(np.mean(betaincc(second + JEFFREYS, rest, needed)))
+    rest = np.maximum(total - first - others, 1e-9)
+    inside = betaincc((others + JEFFREYS)[:, None], rest[:, None], needed)
+    return np.asarray(above * (inside @ WEIGHTS), dtype=np.float64)
 
 
 def group_exceeds(
