@@ -78,6 +78,7 @@ _SOFTWARE: Final = (
     (b"poolserverj", "PoolServerJ"),
     (b"bfgminer", "BFGMiner"),
     (b"Public-Pool", "public-pool"),
+    (b"public-pool", "public-pool"),
 )
 
 _COMMITMENT: Final = re.compile(

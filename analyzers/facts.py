@@ -10,7 +10,9 @@ from analyzers.attribution import payout_owner, tag_owner
 from analyzers.coinbase import read_parts
 from analyzers.escape import escape_text
 from analyzers.model import Attribution
+from analyzers.registry.lenses import Lens
 from analyzers.version_bits import read_version
+from hashing.header import BlockHeader
 from hashing.wire import TxOut
 
 Sureness = Literal["sure", "likely", "disputed", "listed", "unknown"]
@@ -22,11 +24,12 @@ class BlockFacts:
     """The facts of one block. All text is escaped and safe to show.
 
     `tag_owner` is whom the tags of the scriptSig name, `payout_owner` whom most of the value
-    is paid to; None where nobody is named. `miners` are names within the pool's text, hints
-    of strangers as `software` is. `merge_mining` is the root of the AuxPoW tree in hex;
-    `commitments` are the kinds of what OP_RETURN outputs commit to. `signalled` and `rolled`
-    are as in `analyzers.version_bits`, None where the header is not known. `empty` tells
-    that the block holds its coinbase alone, None where the count is not known.
+    is paid to, `producer` who made the template by the claims of a lens; None where nobody
+    is named. `miners` are names within the pool's text, hints of strangers as `software` is.
+    `merge_mining` is the root of the AuxPoW tree in hex; `commitments` are the kinds of what
+    OP_RETURN outputs commit to. `signalled` and `rolled` are as in `analyzers.version_bits`,
+    None where the header is not known. `empty` tells that the block holds its coinbase alone,
+    None where the count is not known.
     """
 
     height: int | None
@@ -35,6 +38,7 @@ class BlockFacts:
     sureness: Sureness
     tag_owner: str | None
     payout_owner: str | None
+    producer: str | None
     miners: tuple[str, ...]
     software: tuple[str, ...]
     merge_mining: str | None
@@ -66,10 +70,13 @@ def block_facts(
     outputs: Sequence[TxOut] = (),
     *,
     height: int | None = None,
-    version: int | None = None,
+    header: BlockHeader | None = None,
     tx_count: int | None = None,
+    lens: Lens | None = None,
 ) -> BlockFacts:
-    """Return the facts of a block from its coinbase, header version and transaction count.
+    """Return the facts of a block from its coinbase, header and number of transactions.
+
+    The `producer` needs a `lens` of templates, and a header for the block's time.
 
     Examples
     --------
@@ -77,19 +84,25 @@ def block_facts(
     >>> from analyzers.registry import load_registry
     >>> script_sig = bytes.fromhex("03e6b506") + b"/ViaBTC/Mined by rme100/,"
     >>> found = attribute_parts(script_sig, (), load_registry())
-    >>> facts = block_facts(found, script_sig, version=0x20000002, tx_count=1)
-    >>> facts.pool, facts.sureness, facts.miners, facts.signalled, facts.empty
-    ('viabtc', 'likely', ('rme100',), (1,), True)
+    >>> facts = block_facts(found, script_sig, tx_count=1)
+    >>> facts.height, facts.pool, facts.sureness, facts.miners, facts.empty
+    (439782, 'viabtc', 'likely', ('rme100',), True)
     """
     seen = read_parts(script_sig, outputs)
-    bits = None if version is None else read_version(version)
+    height = seen.height if height is None else height
+    bits = producer = None
+    if header is not None:
+        bits = read_version(header.version)
+        if lens is not None and height is not None and attribution.pool is not None:
+            producer = lens.entity(attribution.pool, height, header.time)
     return BlockFacts(
-        height=height if height is not None else seen.height,
+        height=height,
         pool=attribution.pool,
         rule=attribution.rule,
         sureness=sureness(attribution),
         tag_owner=tag_owner(attribution),
         payout_owner=payout_owner(attribution),
+        producer=producer,
         miners=tuple(escape_text(miner.name) for miner in seen.miners),
         software=seen.software,
         merge_mining=None if seen.aux_pow is None else seen.aux_pow.root.hex(),

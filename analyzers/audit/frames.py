@@ -1,8 +1,8 @@
 """Attribution and audits over DataFrames, for researchers. Importing this imports pandas.
 
 Coinbases come as a frame with the columns ``height`` and ``script_sig`` (bytes), and where
-they are known ``outputs`` (sequences of `hashing.wire.TxOut`), ``version`` (of the header)
-and ``tx_count``. All text in the frames that are returned is escaped.
+they are known ``outputs`` (sequences of `hashing.wire.TxOut`), ``header`` (80 bytes) and
+``tx_count``. All text in the frames that are returned is escaped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from analyzers.escape import escape_text
 from analyzers.facts import BlockFacts, block_facts
 from analyzers.model import Evidence
 from analyzers.registry.address import address_of
+from analyzers.registry.lenses import Lens
 from analyzers.registry.values import Registry
+from hashing.header import BlockHeader
 
 EVIDENCE: Final = {
     "height": "int64",
@@ -61,7 +63,9 @@ def attribute_frame(coinbases: pd.DataFrame, registry: Registry) -> list[Attribu
     ]
 
 
-def facts_frame(coinbases: pd.DataFrame, registry: Registry) -> pd.DataFrame:
+def facts_frame(
+    coinbases: pd.DataFrame, registry: Registry, lens: Lens | None = None
+) -> pd.DataFrame:
     """Return `analyzers.facts.block_facts` of each row of `coinbases`, one a row.
 
     Examples
@@ -79,11 +83,12 @@ def facts_frame(coinbases: pd.DataFrame, registry: Registry) -> pd.DataFrame:
                 block.script_sig,
                 block.outputs,
                 height=block.height,
-                version=version,
-                tx_count=tx_count,
+                header=None if header is None else BlockHeader.parse(header),
+                tx_count=None if tx_count is None else int(tx_count),
+                lens=lens,
             )
-            for block, version, tx_count in zip(
-                blocks, _column(coinbases, "version"), _column(coinbases, "tx_count"), strict=True
+            for block, header, tx_count in zip(
+                blocks, _column(coinbases, "header"), _column(coinbases, "tx_count"), strict=True
             )
         ],
         BlockFacts,
@@ -144,7 +149,7 @@ def _text(item: Evidence) -> str:
     return escape_text(item.matched)
 
 
-def _column(frame: pd.DataFrame, name: str) -> list[int | None]:
+def _column(frame: pd.DataFrame, name: str) -> list[Any]:
     if name not in frame:
         return [None] * len(frame)
-    return [None if pd.isna(value) else int(value) for value in frame[name]]
+    return [None if pd.isna(value) else value for value in frame[name]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 
 MAX_LINE: Final = 16_000_000
 """Longer lines are refused unread: a block's hex has at most 8 million digits."""
+
+_FACTS: Final = (
+    "sureness",
+    "tag_owner",
+    "payout_owner",
+    "producer",
+    "signalled",
+    "rolled",
+    "empty",
+)
 
 
 @click.command("attribute")
@@ -56,8 +67,8 @@ def command(
     and the exit status is 1 at the end; all others are answered.
 
     --reading adds "coinbase", what else it says, and "facts": how sure the pool is, whom tag
-    and payout name, and with "header" (hex) and "tx_count" in the line, version bits that
-    signal or were rolled and whether the block is empty.
+    and payout name, and with "header" (hex) and "tx_count" in the line, who made the template
+    (lens template), version bits that signal or were rolled, and whether the block is empty.
 
     \b
     Examples:
@@ -165,7 +176,7 @@ def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> dict
     answer = as_object(attribution, registry)
     if reading:
         answer["coinbase"] = _reading(script_sig, outputs)
-        answer["facts"] = _facts(given, attribution)
+        answer["facts"] = _facts(given, attribution, script_sig, outputs, height)
     return answer
 
 
@@ -265,24 +276,31 @@ def _reading(script_sig: bytes, outputs: tuple[TxOut, ...]) -> dict[str, Any]:
     }
 
 
-def _facts(given: dict[str, Any], attribution: Attribution) -> dict[str, Any]:
-    from analyzers.attribution import payout_owner, tag_owner
-    from analyzers.facts import sureness
-    from analyzers.version_bits import read_version
+def _facts(
+    given: dict[str, Any],
+    attribution: Attribution,
+    script_sig: bytes,
+    outputs: tuple[TxOut, ...],
+    height: int | None,
+) -> dict[str, Any]:
+    from analyzers.facts import block_facts
+    from analyzers.registry.lenses import load_lenses
     from hashing.header import BlockHeader
 
-    bits = None
+    header = None
     if given.get("header") is not None:
-        bits = read_version(BlockHeader.parse(_bytes(given["header"], "header")).version)
-    tx_count = _count(given, "tx_count")
-    return {
-        "sureness": sureness(attribution),
-        "tag_owner": tag_owner(attribution),
-        "payout_owner": payout_owner(attribution),
-        "signalled": None if bits is None else list(bits.signalled),
-        "rolled": None if bits is None else bits.rolled,
-        "empty": None if tx_count is None else tx_count == 1,
-    }
+        header = BlockHeader.parse(_bytes(given["header"], "header"))
+    facts = block_facts(
+        attribution,
+        script_sig,
+        outputs,
+        height=height,
+        header=header,
+        tx_count=_count(given, "tx_count"),
+        lens=load_lenses()["template"],
+    )
+    shown = dataclasses.asdict(facts)
+    return {name: shown[name] for name in _FACTS}
 
 
 def _describe(answer: dict[str, Any]) -> str:

@@ -210,7 +210,7 @@ def test_frames_of_coinbases() -> None:
             "height": [900_000, 900_001],
             "script_sig": [b"/ViaBTC/Mined by <b>/", b"\x1b[2Jnobody"],
             "outputs": [[TxOut(5, F2POOL)], []],
-            "version": [0x20000004, None],
+            "header": [bytes.fromhex("04000020") + bytes(76), None],
             "tx_count": [1, 7],
         }
     )

@@ -147,6 +147,7 @@ def test_software() -> None:
     assert read_parts(b"\nckpool\x0c/solo/").software == ("ckpool",)
     assert read_parts(b"psj\x04\xf7\x1e\x0b\x1a").software == ("PoolServerJ",)
     assert read_parts(b"OCEAN.XYZ\x0fMiner\x00").software == ("DATUM",)
+    assert read_parts(b"\\public-pool\\").software == ("public-pool",)
     assert read_parts(b"1/stratumPool/").software == ("node-stratum-pool",)
     shares = [TxOut(5, b"\x51")] * 3 + [TxOut(0, b"\x6a\x28" + bytes(40))]
     assert read_parts(b"", shares).software == ("P2Pool",)

@@ -9,7 +9,9 @@ from analyzers.facts import block_facts, sureness
 from analyzers.model import Label
 from analyzers.registry import load_registry
 from analyzers.registry.address import script_of
+from analyzers.registry.lenses import load_lenses
 from hashing.build import build_coinbase
+from hashing.header import BlockHeader
 from hashing.wire import TxOut, parse_coinbase
 from tests.analyzers.coinbase_vectors import real_coinbases
 
@@ -55,15 +57,12 @@ def test_facts_of_real_coinbases() -> None:
 
 
 def test_what_is_not_in_the_coinbase_is_given() -> None:
-    coinbase = parse_coinbase(build_coinbase(830_000, b"/ViaBTC/Mined by <b>/,", [ANTPOOL]))
-    facts = block_facts(
-        attribute(coinbase, REGISTRY, height=830_000),
-        coinbase.script_sig,
-        coinbase.outputs,
-        version=0x2FFF_E004,
-        tx_count=2,
-    )
-    assert facts.height == 830_000
+    coinbase = parse_coinbase(build_coinbase(900_000, b"/ViaBTC/Mined by <b>/,", [ANTPOOL]))
+    header = BlockHeader(0x2FFF_E004, bytes(32), bytes(32), 1_749_000_000, 0x1702_8281, 0)
+    given = attribute(coinbase, REGISTRY, height=900_000)
+    parts = coinbase.script_sig, coinbase.outputs
+    facts = block_facts(given, *parts, header=header, tx_count=2)
+    assert facts.height == 900_000
     assert (facts.tag_owner, facts.payout_owner, facts.sureness) == (
         "viabtc",
         "antpool",
@@ -72,3 +71,9 @@ def test_what_is_not_in_the_coinbase_is_given() -> None:
     assert (facts.signalled, facts.rolled, facts.empty) == ((2,), 0x7FFF, False)
     assert facts.miners == (r"\x3cb\x3e",)
     assert facts.commitments == ("witness",)
+    assert facts.producer is None
+    lens = load_lenses()["template"]
+    assert block_facts(given, *parts, lens=lens).producer is None, "the time is not known"
+    assert block_facts(given, *parts, header=header, lens=lens).producer == lens.entity(
+        "viabtc", 900_000, 1_749_000_000
+    )

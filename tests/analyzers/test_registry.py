@@ -87,6 +87,8 @@ def test_every_tag_can_match() -> None:
         ("sorukumar", "btcpool(unidentified)", "btcpoolunidentified"),
         ("sorukumar", "cleanincentive", "terrapool"),
         ("some other list", "SlushPool", "braiinspool"),
+        ("some other list", "Discus Fish", "f2pool"),
+        ("some other list", "BTC China", "btcc"),
         ("mempool", "unknown", None),
         ("mempool", "", None),
         ("mempool", "nobody knows", None),
@@ -94,6 +96,15 @@ def test_every_tag_can_match() -> None:
 )
 def test_labels(list_name: str, label: str, slug: str | None) -> None:
     assert REGISTRY.slug_of_label(list_name, label) == slug
+
+
+@pytest.mark.parametrize(
+    ("list_name", "pools"),
+    [("bitcoin-data", 148), ("mempool", 168), ("btccom", 140), ("consensus-decentralization", 122)],
+)
+def test_every_pool_of_the_public_lists_is_here(list_name: str, pools: int) -> None:
+    """The numbers of pools that the lists had at the commits named in [sources]."""
+    assert sum(len(pool.ids.get(list_name, ())) for pool in REGISTRY) == pools
 
 
 def test_names() -> None:

@@ -110,6 +110,7 @@ def test_facts_of_a_block() -> None:
         "sureness": "likely",
         "tag_owner": "viabtc",
         "payout_owner": None,
+        "producer": "viabtc",
         "signalled": [2],
         "rolled": 32767,
         "empty": True,
