@@ -8,7 +8,7 @@ import click
 
 from analyzers.registry.lenses import load_lenses
 from analyzers.summary import Summary, summarize
-from analyzers.windows import Mined, tally
+from analyzers.windows import tally
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
@@ -47,10 +47,9 @@ def command(settings: Settings, window: int, lens: str, *, as_json: bool) -> Non
         if tip is None:
             raise StoreError("the store is empty yet; is 'poolscope run' catching up?")
         start = tip.height - window + 1
-        columns = store.columns(("height", "time", "pool"), start)
+        chain = store.chain(start)
         synthetic = store.synthetic
-    mined = [Mined(*row) for row in zip(*columns.values(), strict=True)]
-    found = tally(mined, lenses[lens])
+    found = tally(chain, lenses[lens])
     summary = summarize(found.counts, unattributed=found.unattributed)
     registry = registry_of(settings.registry)
     names = {entry.entity: lenses[lens].name_of(entry.entity, registry) for entry in summary.shares}

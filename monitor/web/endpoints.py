@@ -148,13 +148,9 @@ def _newest(
     if pool is None:
         start = max(first, stop - limit)
         return list(store.blocks(start, stop))[::-1], start > first
-    columns = store.columns(("height", "pool"), first, stop)
-    wanted = None if pool == "unknown" else pool
-    heights = [
-        height
-        for height, owner in zip(columns["height"], columns["pool"], strict=True)
-        if owner == wanted and isinstance(height, int)
-    ]
+    chain = store.chain(first, stop)
+    number = {name: place for place, name in enumerate(chain.pools)} | {"unknown": -1}
+    heights = chain.height[chain.pool == number.get(pool, len(number))].tolist()
     found = [store.block(height) for height in heights[: -limit - 1 : -1]]
     return [block for block in found if block is not None], len(heights) > limit
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final
 
 from analyzers.intervals import share_interval
 from analyzers.summary import HALF, THIRD, Summary, summarize
@@ -39,13 +39,10 @@ def history(store: BlockStore, question: Question, entity_of: EntityOf) -> answe
     points: list[answers.Point] = []
     if tip is not None:
         first = max(store.first_height() or 0, tip.height + 1 - SPAN)
-        columns = store.columns(("height", "time", "pool"), first)
-        heights = cast("list[int]", columns["height"])
-        times = cast("list[int]", columns["time"])
-        entities = [
-            None if pool is None else entity_of(cast("str", pool), height, time)
-            for pool, height, time in zip(columns["pool"], heights, times, strict=True)
-        ]
+        chain = store.chain(first)
+        heights, times = chain.height.tolist(), chain.time.tolist()
+        numbers, names = chain.entities(entity_of)
+        entities = [(*names, None)[number] for number in numbers.tolist()]  # -1 is the last
         step = _step(len(heights) - window)
         for end in _ends(heights, window, step):
             counts = Counter(entities[end - window : end])
