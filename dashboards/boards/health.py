@@ -81,13 +81,13 @@ def _now() -> Panels:
         ),
         figures(
             "Started",
-            "When the process began.",
+            "When the process began; counters begin at 0 then.",
             [Query(f"process_start_time_seconds{{{AGENT}}} * 1000")],
             AGO,
         ),
         figures(
             "Version",
-            "The running program.",
+            "The version of the program that runs.",
             [Query(metric("build_info"), "{{version}}")],
             COUNT,
             names=True,
@@ -197,7 +197,7 @@ def _ingest() -> Panels:
             lowest=0,
         ),
         chart(
-            "Height and readiness",
+            "Height",
             "The stored tip. It stands still for ten minutes on average; an hour is rare.",
             [Query(metric("tip_height"), "height")],
             COUNT,

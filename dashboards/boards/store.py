@@ -114,8 +114,8 @@ FROM block WHERE NOT stale AND height % 2016 = 0 AND $__unixEpochFilter(time)
         _SqlMark(
             "Registry changes",
             """
-SELECT replaced_at AS time, count(*) || ' block(s) attributed anew' AS text
-FROM former_attribution WHERE $__unixEpochFilter(replaced_at) GROUP BY replaced_at
+SELECT min(replaced_at) AS time, count(*) || ' block(s) attributed anew' AS text
+FROM former_attribution WHERE $__unixEpochFilter(replaced_at) GROUP BY replaced_at / 3600
 """,
             "purple",
         ),
@@ -129,7 +129,7 @@ def _totals() -> Panels:
     of_all = "::float8 / nullif(count(*), 0)"
     return [
         figure("Blocks", "Blocks of the active chain in the chosen time.", "count(*)", COUNT),
-        figure("Pools", "Different pools among them.", "count(DISTINCT block.pool_id)", COUNT),
+        figure("Pools", "Different pools that found one of them, as the blocks name them.", "count(DISTINCT block.pool_id)", COUNT),
         figure(
             "Unknown",
             "Part of them that names no pool.",

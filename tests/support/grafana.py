@@ -65,3 +65,20 @@ def used(text: str) -> set[str]:
 def filled(text: str, values: Mapping[str, str]) -> str:
     """Return `text` with its variables replaced."""
     return _VARIABLE.sub(lambda found: values[found[1] or found[2]], text)
+
+
+def sql(text: str, values: Mapping[str, str], start: int, end: int) -> str:
+    """Return SQL as the plug-in for PostgreSQL sends it: variables and macros filled in."""
+    text = re.sub(
+        r"\$__unixEpochFilter\(([^)]*)\)", rf"\1 >= {start} AND \1 <= {end}", _known(text, values)
+    )
+    return re.sub(r"\$__unixEpochGroup\(([^,]*), '(\d+)d'\)", _grouped, text)
+
+
+def _known(text: str, values: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda found: values.get(found[1] or found[2], found[0]), text)
+
+
+def _grouped(found: re.Match[str]) -> str:
+    seconds = int(found[2]) * 86_400
+    return f"floor(({found[1]})/{seconds})*{seconds}"
