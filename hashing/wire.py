@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from hashing.errors import WireError
 from hashing.header import HEADER_SIZE, BlockHeader, sha256d
@@ -17,6 +17,7 @@ MAX_BLOCK_SIZE: Final = 4_000_000
 """Upper bound of a serialized block in bytes (the weight limit, BIP141)."""
 
 NULL_OUTPOINT: Final = bytes(32) + b"\xff\xff\xff\xff"
+_ONE_NULL_INPUT: Final = b"\x01" + NULL_OUTPOINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,8 @@ class Reader:
         return len(self._data) - self.offset
 
 
-def _read_transaction(reader: Reader, data: bytes) -> tuple[bytes, int]:
-    """Advance over one transaction; return (txid, index of the first input's outpoint)."""
+def _read_transaction(reader: Reader, data: bytes) -> bytes:
+    """Advance over one transaction; return its txid."""
     start = reader.offset
     reader.take(4)
     has_witness = data[reader.offset : reader.offset + 2] == b"\x00\x01"
@@ -99,7 +100,6 @@ def _read_transaction(reader: Reader, data: bytes) -> tuple[bytes, int]:
         reader.take(2)
     body = reader.offset
     inputs = reader.compact_size()
-    first_input = reader.offset
     if inputs * 41 > reader.left:
         raise WireError(f"truncated: {inputs} inputs announced at offset {body}")
     for _ in range(inputs):
@@ -123,10 +123,79 @@ def _read_transaction(reader: Reader, data: bytes) -> tuple[bytes, int]:
     reader.take(4)
     if has_witness:
         tail = reader.offset - 4
-        return sha256d(
-            data[start : start + 4] + data[body:end] + data[tail : tail + 4]
-        ), first_input
-    return sha256d(data[start : reader.offset]), first_input
+        return sha256d(data[start : start + 4] + data[body:end] + data[tail : tail + 4])
+    return sha256d(data[start : reader.offset])
+
+
+class CoinbaseParts(NamedTuple):
+    """What a coinbase transaction says, and where in the bytes its parts end.
+
+    `end` is behind the transaction, `inputs_end` behind its input, `outputs_end` behind its
+    outputs.
+    """
+
+    script_sig: bytes
+    outputs: tuple[TxOut, ...]
+    inputs_end: int
+    outputs_end: int
+    end: int
+
+
+def read_coinbase_parts(data: bytes, offset: int = 0) -> CoinbaseParts:
+    """Read scriptSig and outputs of a coinbase transaction at `offset`, hashing nothing.
+
+    Raises
+    ------
+    WireError
+        As `read_coinbase`.
+    """
+    at = offset + 4
+    has_witness = data[at : at + 2] == b"\x00\x01"
+    if has_witness:
+        at += 2
+    if data[at : at + 37] != _ONE_NULL_INPUT:
+        if len(data) < at + 37:
+            raise _truncated(data)
+        raise WireError("not a coinbase: it must have one input that spends the null outpoint")
+    try:
+        size, at = _size_at(data, at + 37)
+        script_sig = data[at : at + size]
+        inputs_end = at + size + 4
+        count, at = _size_at(data, inputs_end)
+        if count * 9 > len(data) - at:
+            raise _truncated(data)
+        outputs = []
+        for _ in range(count):
+            value = int.from_bytes(data[at : at + 8], "little")
+            size, at = _size_at(data, at + 8)
+            outputs.append(TxOut(value, data[at : at + size]))
+            at += size
+        outputs_end = at
+        if has_witness:
+            items, at = _size_at(data, at)
+            if items > len(data) - at:
+                raise _truncated(data)
+            for _ in range(items):
+                size, at = _size_at(data, at)
+                at += size
+    except IndexError:
+        raise _truncated(data) from None
+    if at + 4 > len(data):  # then a slice above may have been short, too
+        raise _truncated(data)
+    return CoinbaseParts(script_sig, tuple(outputs), inputs_end, outputs_end, at + 4)
+
+
+def _size_at(data: bytes, at: int) -> tuple[int, int]:
+    """Return the CompactSize at `at` and the offset behind it."""
+    first = data[at]
+    if first < 0xFD:
+        return first, at + 1
+    reader = Reader(data, at)
+    return reader.compact_size(), reader.offset
+
+
+def _truncated(data: bytes) -> WireError:
+    return WireError(f"truncated: the coinbase is longer than the {len(data)} bytes there")
 
 
 def read_coinbase(data: bytes, offset: int = 0) -> tuple[CoinbaseTx, int]:
@@ -138,26 +207,22 @@ def read_coinbase(data: bytes, offset: int = 0) -> tuple[CoinbaseTx, int]:
         If the bytes are truncated or the transaction is no coinbase (BIP30/34 shape: one
         input that spends the null outpoint).
     """
-    reader = Reader(data, offset)
-    txid, first_input = _read_transaction(reader, data)
-    raw = data[offset : reader.offset]
-    fields = Reader(data, first_input)
-    # A single input is announced by the one byte before it.
-    if data[first_input - 1] != 1 or fields.take(36) != NULL_OUTPOINT:
-        raise WireError("not a coinbase: it must have one input that spends the null outpoint")
-    script_sig = fields.var_bytes()
-    sequence = fields.uint(4)
-    outputs = tuple(TxOut(fields.uint(8), fields.var_bytes()) for _ in range(fields.compact_size()))
+    parts = read_coinbase_parts(data, offset)
+    raw = data[offset : parts.end]
+    if parts.outputs_end + 4 == parts.end:
+        txid = sha256d(raw)
+    else:
+        txid = sha256d(raw[:4] + data[offset + 6 : parts.outputs_end] + raw[-4:])
     coinbase = CoinbaseTx(
         raw=raw,
         txid=txid,
         version=int.from_bytes(raw[:4], "little", signed=True),
-        script_sig=script_sig,
-        sequence=sequence,
-        outputs=outputs,
+        script_sig=parts.script_sig,
+        sequence=int.from_bytes(data[parts.inputs_end - 4 : parts.inputs_end], "little"),
+        outputs=parts.outputs,
         lock_time=int.from_bytes(raw[-4:], "little"),
     )
-    return coinbase, reader.offset
+    return coinbase, parts.end
 
 
 def parse_coinbase(data: bytes) -> CoinbaseTx:
@@ -194,12 +259,34 @@ def read_block_prefix(data: bytes) -> BlockPrefix:
         If `data` ends before the coinbase does (fetch more), or is no block.
     """
     header = BlockHeader.parse(data[:HEADER_SIZE])
-    reader = Reader(data, HEADER_SIZE)
-    tx_count = reader.compact_size()
+    tx_count, at = _tx_count(data)
+    coinbase, end = read_coinbase(data, at)
+    return BlockPrefix(header, tx_count, coinbase, end)
+
+
+def read_block_parts(data: bytes) -> tuple[int, int, CoinbaseParts]:
+    """Return transaction count, offset of the coinbase and its parts, as `read_block_prefix`.
+
+    For many blocks: nothing is hashed, and the header is left alone.
+
+    Raises
+    ------
+    WireError
+        As `read_block_prefix`.
+    """
+    tx_count, at = _tx_count(data)
+    return tx_count, at, read_coinbase_parts(data, at)
+
+
+def _tx_count(data: bytes) -> tuple[int, int]:
+    """Return the transaction count of a block and the offset behind it."""
+    try:
+        tx_count, at = _size_at(data, HEADER_SIZE)
+    except IndexError:
+        raise _truncated(data) from None
     if tx_count == 0:
         raise WireError("a block has at least one transaction, this one has none")
-    coinbase, end = read_coinbase(data, reader.offset)
-    return BlockPrefix(header, tx_count, coinbase, end)
+    return tx_count, at
 
 
 def parse_block(data: bytes) -> tuple[BlockPrefix, tuple[bytes, ...]]:
@@ -213,7 +300,7 @@ def parse_block(data: bytes) -> tuple[BlockPrefix, tuple[bytes, ...]]:
     prefix = read_block_prefix(data)
     reader = Reader(data, prefix.size)
     txids = [prefix.coinbase.txid]
-    txids.extend(_read_transaction(reader, data)[0] for _ in range(prefix.tx_count - 1))
+    txids.extend(_read_transaction(reader, data) for _ in range(prefix.tx_count - 1))
     if reader.left:
         raise WireError(f"{reader.left} bytes left over after the last transaction")
     return prefix, tuple(txids)
