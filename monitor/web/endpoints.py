@@ -12,7 +12,7 @@ from typing import Any, Final
 from hashing.header import hash_from_hex
 from monitor.snapshot import WindowView
 from monitor.store.base import BlockStore, StoredBlock
-from monitor.web import answers, claims, overview, pools, status
+from monitor.web import answers, overview, pools, status
 from monitor.web.blocks import brief, detail
 from monitor.web.context import WebContext
 from monitor.web.errors import ApiError
@@ -191,8 +191,14 @@ async def _reorgs(ask: Ask, query: LimitQuery) -> answers.ReorgList:
 
 
 async def _claims(ask: Ask, query: ClaimsQuery) -> answers.Claims:
-    chain = claims.terms_of_chain(ask.context.board.snapshot)
-    return await ask.reader.read(query, lambda _store: claims.judged(query, chain))
+    snapshot = ask.context.board.snapshot
+
+    def judge(_store: BlockStore) -> answers.Claims:
+        from monitor.web.claims import judged, terms_of_chain
+
+        return judged(query, terms_of_chain(snapshot))
+
+    return await ask.reader.read(query, judge)
 
 
 ENDPOINTS: Final = (
