@@ -84,7 +84,7 @@ class AgentMetrics:
         self.source_up = gauge("source_up", "1 if the source answered last, else 0.", "source")
         self.last_success = gauge(
             "source_last_success_timestamp_seconds",
-            "When the source last answered (Unix time).",
+            "When the source last answered.",
             "source",
         )
         self.reorgs = counter(
@@ -92,7 +92,7 @@ class AgentMetrics:
         )
         self.reorg_time = gauge(
             "reorg_last_seen_timestamp_seconds",
-            "When this agent last saw a reorg happen (Unix time); 0 if it has seen none.",
+            "When this agent last saw a reorg happen; 0 if it has seen none.",
         )
         for depth in DEPTHS.values():
             self.reorgs.labels(depth)
@@ -114,7 +114,7 @@ class AgentMetrics:
         )
         self.local_rate_spread = gauge(
             "local_hashes_per_second_spread",
-            "Highest minus lowest repetition of that measurement, in hashes per second.",
+            "Highest minus lowest repetition of the measurement of the local rate.",
         )
 
         self.price = gauge(
@@ -234,7 +234,11 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
     yield from _single("tip_timestamp_seconds", "Time in the header of the tip.", snapshot.tip_time)
     yield from _single("difficulty", "Difficulty of the tip.", snapshot.difficulty)
     yield from _single("reorgs", "Reorgs seen since the store began.", snapshot.reorgs)
-    yield from _single("reorg_depth_max_blocks", "Deepest of these reorgs.", snapshot.deepest_reorg)
+    yield from _single(
+        "reorg_depth_max_blocks",
+        "Blocks that the deepest reorg since the store began replaced.",
+        snapshot.deepest_reorg,
+    )
     yield from _single("stale_blocks", "Stale blocks in the store.", snapshot.stale_blocks)
     yield from _single(
         "conflicting_blocks",
@@ -260,9 +264,17 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
     for rule in RULES:
         ruled.add_metric((rule,), snapshot.rules.get(rule, 0))
     yield ruled
-    rate = _gauge("network_hashes_per_second", "Network hash rate over a window.", ("window",))
-    low = _gauge("network_hashes_per_second_lower", "Lower 95 % bound of it.", ("window",))
-    high = _gauge("network_hashes_per_second_upper", "Upper 95 % bound of it.", ("window",))
+    rate = _gauge(
+        "network_hashes_per_second",
+        "Network hash rate over a window, by the work and time of its blocks.",
+        ("window",),
+    )
+    low = _gauge(
+        "network_hashes_per_second_lower", "Lower 95 % bound of the network hash rate.", ("window",)
+    )
+    high = _gauge(
+        "network_hashes_per_second_upper", "Upper 95 % bound of the network hash rate.", ("window",)
+    )
     for view in snapshot.hashrates:
         for metric, value in zip(
             (rate, low, high), (view.rate.value, *view.rate.interval), strict=True
@@ -279,8 +291,16 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
                 epoch.start_time,
             ),
             ("epoch_change_ratio", "Expected new difficulty over old.", factor.value),
-            ("epoch_change_lower_ratio", "Lower 95 % bound of it.", factor.interval.low),
-            ("epoch_change_upper_ratio", "Upper 95 % bound of it.", factor.interval.high),
+            (
+                "epoch_change_lower_ratio",
+                "Lower 95 % bound of the expected change.",
+                factor.interval.low,
+            ),
+            (
+                "epoch_change_upper_ratio",
+                "Upper 95 % bound of the expected change.",
+                factor.interval.high,
+            ),
             (
                 "epoch_retarget_timestamp_seconds",
                 "Expected time of the next retarget.",
@@ -293,10 +313,20 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
 def _pools(snapshot: Snapshot) -> Iterator[Metric]:
     labels = ("pool", "window", "lens")
     blocks = _gauge("pool_blocks", "Blocks of a pool in a window, under a lens.", labels)
-    share = _gauge("pool_share_ratio", "Its share of the window's blocks.", labels)
-    low = _gauge("pool_share_lower_ratio", "Lower 95 % bound of its share of work.", labels)
-    high = _gauge("pool_share_upper_ratio", "Upper 95 % bound of its share of work.", labels)
-    size = _gauge("window_blocks", "Blocks in a window.", ("window", "lens"))
+    share = _gauge(
+        "pool_share_ratio", "A pool's share of the window's blocks, as observed.", labels
+    )
+    low = _gauge(
+        "pool_share_lower_ratio", "Lower 95 % bound of a pool's share of the work.", labels
+    )
+    high = _gauge(
+        "pool_share_upper_ratio", "Upper 95 % bound of a pool's share of the work.", labels
+    )
+    size = _gauge(
+        "window_blocks",
+        "Blocks in a window, fewer than its name says while the chain is short.",
+        ("window", "lens"),
+    )
     for view in snapshot.windows:
         window, lens, summary = str(view.window), view.lens, view.summary
         size.add_metric((window, lens), summary.blocks)
