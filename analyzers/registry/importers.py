@@ -76,7 +76,7 @@ def import_list(text: str, origin: str = "list") -> Imported:
         raise RegistryError(f"{origin}: not JSON: {error}") from error
     try:
         form, rows = _recognise(document, origin)
-        return _build(form, list(rows), origin)
+        return _build(form, sorted(rows, key=lambda row: (row.name, row.number)), origin)
     except (TypeError, KeyError, AttributeError) as error:
         raise RegistryError(f"{origin}: not the pool list it looks like: {error!r}") from error
 
@@ -116,16 +116,14 @@ def _array_format(document: list[dict[str, Any]]) -> str:
 
 def _array_rows(document: list[dict[str, Any]]) -> Iterator[_Row]:
     for item in document:
-        number = str(item.get("id", ""))
-        tags, addresses = tuple(item["tags"]), tuple(item.get("addresses", ()))
-        yield _Row(item["name"], number, item.get("link", ""), tags, addresses)
+        yield _row(item, tuple(item["tags"]), tuple(item.get("addresses", ())))
 
 
 def _btccom_rows(document: Mapping[str, Mapping[str, Any]]) -> Iterator[_Row]:
     for tag, item in document["coinbase_tags"].items():
-        yield _Row(item["name"], "", item.get("link") or "", (tag,), ())
+        yield _row(item, (tag,), ())
     for address, item in document.get("payout_addresses", {}).items():
-        yield _Row(item["name"], "", item.get("link") or "", (), (address,))
+        yield _row(item, (), (address,))
 
 
 def _keyed_rows(document: Mapping[str, Mapping[str, Any]]) -> Iterator[_Row]:
@@ -133,9 +131,20 @@ def _keyed_rows(document: Mapping[str, Mapping[str, Any]]) -> Iterator[_Row]:
         try:
             script_of(key)
         except AddressError:
-            yield _Row(item["name"], "", item.get("link") or "", (key,), ())
+            yield _row(item, (key,), ())
         else:
-            yield _Row(item["name"], "", item.get("link") or "", (), (key,))
+            yield _row(item, (), (key,))
+
+
+def _row(item: Mapping[str, Any], tags: tuple[str, ...], addresses: tuple[str, ...]) -> _Row:
+    link = item.get("link")
+    return _Row(
+        item["name"],
+        str(item.get("id", "")),
+        link if isinstance(link, str) else "",
+        tags,
+        addresses,
+    )
 
 
 def _build(form: str, rows: list[_Row], origin: str) -> Imported:

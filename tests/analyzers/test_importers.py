@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzers.attribution import attribute_parts, pool_of
 from analyzers.registry import RegistryError, load_registry
@@ -97,3 +99,44 @@ def test_any_file(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text(json.dumps(ARRAY[:1]))
     assert list(load_any(tmp_path / "list.json").pools) == ["one"]
     assert len(load_any()) > 160
+
+
+def test_the_order_of_rows_never_matters() -> None:
+    """Two rows are one pool by slug, two claim a tag; any order of the file reads alike."""
+    rows = [*ARRAY, {**ARRAY[0], "id": 9, "name": "ONE", "tags": ["/uno/"]}]
+    first = import_list(json.dumps(rows))
+    for _ in rows:
+        rows.append(rows.pop(0))
+        again = import_list(json.dumps(rows))
+        assert dict(again.registry.pools) == dict(first.registry.pools)
+        assert again.faults == first.faults
+        assert again.registry.version == first.registry.version
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.just(F2POOL),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=5,
+)
+POOLS = st.fixed_dictionaries(
+    {"name": VALUES, "tags": VALUES | st.lists(st.text(max_size=3))},
+    optional={"id": VALUES, "addresses": VALUES, "link": VALUES},
+)
+
+
+@given(
+    VALUES
+    | st.lists(POOLS, max_size=3)
+    | st.fixed_dictionaries({"coinbase_tags": VALUES | st.dictionaries(st.text(), POOLS)})
+    | st.dictionaries(st.text(max_size=6), POOLS, max_size=3)
+)
+def test_any_json_is_a_list_or_refused(document: Any) -> None:
+    try:
+        found = import_list(json.dumps(document), "some.json")
+    except RegistryError:
+        return
+    paid = pool_of(b"", [TxOut(1, script_of(F2POOL))], found.registry)
+    assert paid is None or paid in found.registry.pools
+    for pool in found.registry:
+        assert pool.name.isprintable()
+        assert isinstance(pool.website, str)
