@@ -205,6 +205,22 @@ def costed(assumptions: Assumptions, tariff: Input) -> Costed:
     return Costed(terms, Fleet(**own), spreads, shown)
 
 
+def published(row: Row) -> Input:
+    """Return a row of any table as an input: it may be off by as much as its source rounds.
+
+    Examples
+    --------
+    >>> found = published(tables.load("markets")[1])
+    >>> found.name, found.value, found.low, found.high, found.unit
+    ('cloud infrastructure, Amazon', 32.0, 31.5, 32.5, '%')
+    """
+    value, unit = float(row.value), row.unit
+    half = row.rounding * (100 if unit == "%" else 1)
+    name = f"{row.series}, {row.entity}"
+    low = max(0.0, value - half)
+    return Input(name, value, low, value + half, unit, str(row.period), row.source)
+
+
 def tariff_of(row: Row) -> Input:
     """Return a row of the tariff table as an input."""
     value = row.number

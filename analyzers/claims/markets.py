@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from analyzers import tables
-from analyzers.assumptions import Assumptions, Input
+from analyzers.assumptions import Assumptions, published
 from analyzers.claims.places import ends, spread_verdict, together
-from analyzers.claims.pools import hhi_of_pools
+from analyzers.claims.pools import counted, hhi_of_pools
 from analyzers.claims.values import (
     ARTICLE,
     NO_NUMBER,
@@ -39,6 +39,8 @@ NO_CENSUS: Final = (
     "Shares of AI are surveys and one router's own traffic. Menlo Ventures is an investor in "
     "Anthropic. None counts models that people run by themselves."
 )
+OPEN_WEIGHT: Final = "OpenRouter tokens"
+"""The series of a router's tokens that went to models whose weights are open."""
 SAID_PERCENT: Final = 300.0
 SIZE: Final = "A market's size says nothing of how many share it."
 
@@ -107,7 +109,7 @@ def _market_cases(market: str) -> tuple[Case, ...]:
 
 
 def _open_weight() -> Case:
-    rows = [row for row in tables.load("sizes") if row.series == "OpenRouter tokens"]
+    rows = [row for row in tables.load("sizes") if row.series == OPEN_WEIGHT]
     points = [
         Point(row.period.year, Interval(row.number - row.rounding, row.number + row.rounding))
         for row in sorted(rows, key=lambda row: row.period)
@@ -123,6 +125,9 @@ def ai_spreads(assumptions: Assumptions) -> Finding:
     cases = tuple(case for market in chosen for case in _market_cases(market))
     if not assumptions.market:
         cases += (_open_weight(),)
+    rows = [row for row in tables.load("markets") if row.series in chosen]
+    if not assumptions.market:
+        rows += [row for row in tables.load("sizes") if row.series == OPEN_WEIGHT]
     main = cases[0]
     verdict = together(case.verdict for case in cases)
     count = {
@@ -142,10 +147,9 @@ def ai_spreads(assumptions: Assumptions) -> Finding:
         f"date. {main.label}: {main.found.text or f'{main.found.value:+.0f} points'}.",
         turns="It would hold if every measure fell beyond its bounds: lists of four firms or "
         "more at two dates of each market (--market looks at one).",
+        inputs=tuple(map(published, rows)),
         cases=cases,
-        sources=tuple(
-            dict.fromkeys(row.source for row in tables.load("markets") if row.series in chosen)
-        ),
+        sources=tuple(dict.fromkeys(row.source for row in rows)),
         unsaid=(NO_CENSUS, "Cloud infrastructure is where AI runs, not who makes it."),
     )
 
@@ -153,19 +157,6 @@ def ai_spreads(assumptions: Assumptions) -> Finding:
 def _size(year: str) -> Row:
     rows = tables.load("sizes")
     return next(row for row in rows if row.series == "edge AI" and str(row.period) == year)
-
-
-def _size_input(row: Row) -> Input:
-    value, half = row.number, row.rounding
-    return Input(
-        f"edge AI {row.period}",
-        value,
-        value - half,
-        value + half,
-        row.unit,
-        str(row.period),
-        row.source,
-    )
 
 
 def edge_forecast(_assumptions: Assumptions) -> Finding:
@@ -192,7 +183,7 @@ def edge_forecast(_assumptions: Assumptions) -> Finding:
         "publisher: nobody can measure 2033 yet.",
         turns="In 2033, or sooner if a measured year leaves the path: 2026 would have to be "
         f"about {first.number * (1 + found):.1f} billion.",
-        inputs=(_size_input(first), _size_input(last)),
+        inputs=(published(first), published(last)),
         cases=(
             Case(
                 "edge AI chips, same publisher",
@@ -224,7 +215,7 @@ def edge_percent(_assumptions: Assumptions) -> Finding:
         because="From 25 to 119 is 4.76 times as much, which is 376 % more. The interval is that "
         "of figures rounded to whole billions.",
         turns="300 % more than 25 billion would be 100 billion.",
-        inputs=(_size_input(first), _size_input(last)),
+        inputs=(published(first), published(last)),
         sources=tuple(dict.fromkeys((first.source, last.source))),
         unsaid=(SIZE,),
     )
@@ -248,6 +239,7 @@ def opposite(table: CountTable, assumptions: Assumptions, source: str) -> Findin
         number, interval = ends(found.second)
         cases.append(Case(market, number, interval, verdict, "; ".join(found.unsaid)))
         unsaid.extend(found.unsaid)
+    rows = [row for row in tables.load("markets") if row.series in chosen]
     number, interval = ends(mining) if mining else (NO_NUMBER, UNKNOWN)
     direction = mining.direction if mining else "unknown"
     return Finding(
@@ -263,8 +255,9 @@ def opposite(table: CountTable, assumptions: Assumptions, source: str) -> Findin
         f"windows. {'; '.join(f'{case.label}: {case.note or case.verdict}' for case in cases)}.",
         turns="It needs ten dates or more of one AI market by one source, of full lists, over "
         "the same years.",
+        inputs=(*counted(table, source), *map(published, rows)),
         cases=tuple(cases),
-        sources=(source, *dict.fromkeys(row.source for row in tables.load("markets"))),
+        sources=(source, *dict.fromkeys(row.source for row in rows)),
         unsaid=(
             *dict.fromkeys(unsaid),
             "HHI of pools and of firms have the same formula, and not the same meaning.",

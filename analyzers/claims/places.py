@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from analyzers import geography, tables
-from analyzers.assumptions import Assumptions
+from analyzers.assumptions import Assumptions, published
 from analyzers.claims.values import (
     ARTICLE,
     NO_NUMBER,
@@ -18,6 +18,7 @@ from analyzers.claims.values import (
 )
 from analyzers.compare import Change, Movement
 from analyzers.intervals import UNKNOWN, Interval
+from analyzers.tables import Row
 
 POINTS: Final = 10_000
 FROM: Final = "United States"
@@ -59,9 +60,19 @@ def ends(move: Movement) -> tuple[Quantity, Interval]:
     )
 
 
-def _sources(series: Iterable[str]) -> tuple[str, ...]:
+def _rows(series: Iterable[str]) -> list[Row]:
+    """Return the published shares of these series, as they are in the table."""
     chosen = set(series)
-    rows = (row for row in tables.load("countries") if row.series in chosen)
+    return [row for row in tables.load("countries") if row.series in chosen and row.unit == "%"]
+
+
+def _of_lists(series: Iterable[str]) -> list[Row]:
+    """Return the shares at the dates whose largest countries are listed."""
+    dates = {(name, shares.period) for name in series for shares in geography.lists(name)}
+    return [row for row in _rows(series) if (row.series, row.period) in dates]
+
+
+def _sources(rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.source for row in rows))
 
 
@@ -99,8 +110,9 @@ def geography_spreads(assumptions: Assumptions) -> Finding:
         turns="It holds for the fall of China's part until 2022 (--series 'CBECI map'), and not "
         "for 2025 (--series 'Hashrate Index'). One series with one method over both would settle "
         "it.",
+        inputs=tuple(map(published, _of_lists(names))),
         cases=tuple(cases),
-        sources=_sources(names),
+        sources=_sources(_rows(names)),
         unsaid=(CHAIN_SILENT, *_limits(names)),
     )
 
@@ -143,8 +155,9 @@ def migration(assumptions: Assumptions) -> Finding:
         because=f"In {series}: {told}. The share of the United States would have to fall.",
         turns="It would hold if, within one series, the share of the United States fell by more "
         "than rounding while that of Paraguay or Ethiopia rose.",
+        inputs=tuple(published(row) for row in _rows((series,)) if row.entity in changes),
         cases=tuple(cases),
-        sources=_sources((series,)),
+        sources=_sources(_rows((series,))),
         unsaid=(
             CHAIN_SILENT,
             "A few quarters are no trend. That shares move does not show that cost moved them.",

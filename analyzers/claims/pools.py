@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Final
 
+from analyzers.assumptions import Input
 from analyzers.claims.places import POINTS
 from analyzers.claims.values import (
     ARTICLE,
@@ -40,6 +42,23 @@ def hhi_of_pools(table: CountTable) -> list[Point]:
         )
         if math.isfinite(low)
     ]
+
+
+def counted(table: CountTable, source: str) -> tuple[Input, ...]:
+    """Return what figures of pools are computed from: blocks, and those of nobody known."""
+    first, last = (
+        datetime.fromtimestamp(int(time), UTC).strftime("%Y-%m-%d")
+        for time in (table.start_time[0], table.start_time[-1])
+    )
+    blocks, unknown = int(table.blocks.sum()), int(table.unattributed.sum())
+    return tuple(
+        Input(name, value, value, value, unit, f"{first}/{last}", source)
+        for name, value, unit in (
+            ("windows that do not overlap", len(table), "windows"),
+            ("blocks in them", blocks, "blocks"),
+            ("blocks of nobody known", unknown, "blocks"),
+        )
+    )
 
 
 def _upward(found: Trend) -> Verdict:
@@ -83,6 +102,7 @@ def control(table: CountTable, source: str) -> Finding:
         verdict=whole.verdict,
         because=f"HHI of pools over {whole.note}; pre-whitened Mann-Kendall test, Theil-Sen slope.",
         turns=f"{turns}.",
+        inputs=counted(table, source),
         cases=(whole, *cases),
         sources=(source,),
         unsaid=(
@@ -134,6 +154,7 @@ def hardware(table: CountTable, source: str) -> Finding:
         turns="It needs blocks of two hardware eras with names in most of them: a store that "
         "begins at the genesis block. Before November 2010 no coinbase names a pool, so even "
         "then the bounds of the first era stay wide.",
+        inputs=counted(table, source),
         cases=tuple(cases),
         sources=(source, "eras: table eras, by first product"),
         unsaid=(

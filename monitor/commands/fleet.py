@@ -31,6 +31,10 @@ _OPTIONS: Final = (
 )
 
 
+MOST_NAMED: Final = 3
+"""Inputs of one source that are named; more are counted."""
+
+
 def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the options of a miner and of the chain; pass it a mapping ``given``.
 
@@ -86,6 +90,10 @@ def show_inputs(console: Console, inputs: Sequence[Input]) -> None:
         grid.add_row(item.name, f"{item.value:.6g}", span, item.unit, item.date)
     console.print(grid)
     console.print()
+    named: dict[str, list[str]] = {}
     for item in inputs:
-        console.print(Text(f"{item.name}: {item.source}", style="dim"))
+        named.setdefault(item.source, []).append(item.name)
+    for source, names in named.items():
+        told = "; ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} of these"
+        console.print(Text(f"{told}: {source}", style="dim"))
     console.print()

@@ -61,6 +61,7 @@ def test_every_verdict_can_be_followed(slug: str) -> None:
     assert found.unsaid
     assert found.claimed.unit or found.claimed.text
     assert found.found.unit
+    assert found.inputs
     for item in found.inputs:
         assert item.unit, item
         assert item.date, item
