@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from playwright.async_api import expect
 
+from analyzers.economics import Terms
+from monitor.terms import TipTerms
 from tests.browser.conftest import Open, shown
+from tests.support.webagent import WebAgent
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -51,3 +56,24 @@ async def test_hostile_inputs_stay_text(visit: Open) -> None:
     page = await visit("/claims?series=%3Cimg%20src%3Dx%3E&market=%3Cb%3E", expect_failure=True)
     await expect(page.get_by_role("alert")).to_contain_text("no series '<img src=x>'")
     assert await page.locator("main img").count() == 0
+
+
+async def test_on_the_live_mainnet_costs_follow_the_tip(visit: Open, agent: WebAgent) -> None:
+    before = agent.board.snapshot
+
+    def publish(difficulty: float, height: int) -> None:
+        tip = TipTerms(Terms(difficulty, 312_500_000, 0.01), height, 1_790_000_000, 144)
+        agent.board.publish(replace(before, network="mainnet", synthetic="", terms=tip))
+
+    publish(50e12, 950_000)
+    try:
+        page = await visit("/claims")
+        await shown(page)
+        claim = page.locator("section[aria-labelledby=cost-united-states]")
+        await page.get_by_label("Difficulty and fees").select_option("chain")
+        await expect(claim.locator(".verdict").first).to_have_text("does not hold")
+        assert page.url.endswith("/claims?terms=chain")
+        publish(400e12, 950_001)
+        await expect(claim.locator(".verdict").first).to_have_text("holds")
+    finally:
+        agent.board.publish(before)
