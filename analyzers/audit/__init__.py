@@ -13,7 +13,7 @@ from analyzers.audit.blocks import (
     sightings,
 )
 from analyzers.audit.registries import Difference, Finding, compare_registries, inspect_registry
-from analyzers.audit.unknown import Cluster, propose_entry, unknown_clusters
+from analyzers.audit.unknown import Cluster, Feature, propose_entry, unknown_clusters
 from analyzers.audit.values import AttributedBlock
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Cluster",
     "Difference",
     "Disagreement",
+    "Feature",
     "Finding",
     "Sighting",
     "agreement",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from analyzers.audit.values import AttributedBlock
 from analyzers.coinbase import CoinbaseReading, read_parts
@@ -19,6 +19,10 @@ _GENERIC: Final = re.compile(
     rb"/?(?:P2SH|NYA|BIP\d+|NOBIP\d+|EB\d+|AD\d+|EXTBLK|SEGWIT|B\d+|BV\d+)/|^[/.\s]*$"
 )
 """Votes, signals and fillers that many pools write."""
+
+Feature = Literal["payout", "text", "shape"]
+"""What may join unknown blocks: the script that most of the value goes to; the same text
+(digits alike); the same build of the scriptSig with the same commitments."""
 
 _Counted = TypeVar("_Counted", bytes, str)
 
@@ -44,16 +48,21 @@ class Cluster:
     commitments: tuple[tuple[str, int], ...]
 
 
-def unknown_clusters(blocks: Iterable[AttributedBlock], min_blocks: int = 2) -> list[Cluster]:
+def unknown_clusters(
+    blocks: Iterable[AttributedBlock],
+    min_blocks: int = 2,
+    by: Collection[Feature] = ("payout", "text"),
+) -> list[Cluster]:
     """Return clusters of the blocks that are attributed to nobody, the largest first.
 
-    Blocks hang together when most of their value goes to the same script, or when they hold
-    the same text (digits alike). A software's default text, the shape of extranonces and the
-    commitments are habits shared by strangers: they are told as support but join nothing.
+    Blocks hang together where one of the features `by` is the same. A software's default
+    text joins nothing. The shape (sizes of extranonces and what stands between them) and the
+    commitments are habits that strangers may share: by default they are told as support
+    only; with ``shape`` they join too, which finds programs rather than pools.
     """
     unknown = [block for block in blocks if block.attribution.pool is None]
     read = [read_parts(block.script_sig, block.outputs) for block in unknown]
-    groups = _connect([_keys(*pair) for pair in zip(unknown, read, strict=True)])
+    groups = _connect([_keys(*pair, by) for pair in zip(unknown, read, strict=True)])
     clusters = [
         _cluster([unknown[place] for place in group], [read[place] for place in group])
         for group in groups
@@ -87,13 +96,18 @@ def propose_entry(cluster: Cluster) -> str:
     return "\n".join(lines)
 
 
-def _keys(block: AttributedBlock, reading: CoinbaseReading) -> set[bytes]:
-    keys = {
-        b"text " + re.sub(rb"\d+", b"#", text) for text in _texts(reading) if not _is_software(text)
-    }
-    script = block.main_script
-    if script is not None:
-        keys.add(b"payout " + script)
+def _keys(
+    block: AttributedBlock, reading: CoinbaseReading, by: Collection[Feature]
+) -> set[Hashable]:
+    keys: set[Hashable] = set()
+    if "text" in by:
+        texts = (text for text in _texts(reading) if not _is_software(text))
+        keys |= {("text", re.sub(rb"\d+", b"#", text)) for text in texts}
+    if "payout" in by and block.main_script is not None:
+        keys.add(("payout", block.main_script))
+    if "shape" in by:
+        kinds = sorted({found.kind for found in reading.commitments})
+        keys.add(("shape", _shape(reading), *kinds))
     return keys
 
 
@@ -116,7 +130,7 @@ def _shape(reading: CoinbaseReading) -> str:
     return " ".join(part for _, part in sorted(parts))
 
 
-def _connect(keys: Sequence[set[bytes]]) -> list[list[int]]:
+def _connect(keys: Sequence[Collection[Hashable]]) -> list[list[int]]:
     """Return places grouped so that any two with a key in common are together."""
     parent = list(range(len(keys)))
 
@@ -126,7 +140,7 @@ def _connect(keys: Sequence[set[bytes]]) -> list[list[int]]:
             place = parent[place]
         return place
 
-    holder: dict[bytes, int] = {}
+    holder: dict[Hashable, int] = {}
     for place, own in enumerate(keys):
         for key in own:
             parent[root(place)] = root(holder.setdefault(key, place))

@@ -20,7 +20,7 @@ from monitor.errors import ConfigError
 from monitor.relabel import registry_of
 
 if TYPE_CHECKING:
-    from analyzers.audit import Agreement, Cluster, Finding, Sighting
+    from analyzers.audit import Agreement, Cluster, Feature, Finding, Sighting
     from analyzers.model import Attribution
     from monitor.config import Settings
     from monitor.store.base import BlockStore
@@ -272,14 +272,28 @@ def _json_row(line: str) -> Mapping[str, Any]:
 
 @command.command("unknown")
 @click.option("--min-blocks", default=2, show_default=True, help="Leave out smaller clusters.")
+@click.option(
+    "--by",
+    type=click.Choice(("payout", "text", "shape")),
+    multiple=True,
+    default=("payout", "text"),
+    show_default=True,
+    help="What joins blocks; may be repeated.",
+)
 @_JSON
 @settings_options
-def audit_unknown(settings: Settings, *, min_blocks: int, as_json: bool) -> None:
+def audit_unknown(
+    settings: Settings, *, min_blocks: int, by: tuple[Feature, ...], as_json: bool
+) -> None:
     """Cluster the stored blocks of nobody known, and propose registry entries.
 
+    Blocks hang together that pay the same script, or hold the same text. By shape, blocks
+    hang together whose scriptSigs are built alike: that finds programs rather than pools.
+
     \b
-    Example:
+    Examples:
       poolscope audit unknown > proposals.toml
+      poolscope audit unknown --by shape --min-blocks 10 --json
     """  # noqa: D301
     from analyzers.audit import propose_entry, unknown_clusters
 
@@ -289,7 +303,7 @@ def audit_unknown(settings: Settings, *, min_blocks: int, as_json: bool) -> None
             for block in active_blocks(store, "reading blocks")
             if block.attribution.pool is None
         ]
-    clusters = unknown_clusters(unknown, min_blocks)
+    clusters = unknown_clusters(unknown, min_blocks, by)
     if as_json:
         click.echo(json.dumps([_cluster(item) for item in clusters]))
         return

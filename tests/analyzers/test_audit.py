@@ -162,6 +162,9 @@ def test_real_unknown_blocks_cluster() -> None:
     assert len(stratum.payouts) == 1, "strangers with the same software are no cluster"
     assert "tags" not in propose_entry(stratum)
     assert unknown_clusters(blocks, min_blocks=1000) == []
+    programs = unknown_clusters(blocks, by=["shape"])
+    assert any(len(dict(c.shapes)) == 1 and not c.texts for c in programs)
+    assert {c.heights for c in programs} != {c.heights for c in clusters}
 
 
 def test_drift() -> None:
