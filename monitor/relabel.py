@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from analyzers.attribution import attribute
+from analyzers.attribution import attribute_parts
 from analyzers.model import Label
 from analyzers.registry import Registry, RegistryError
-from hashing.wire import parse_coinbase
+from hashing.wire import read_coinbase_parts
 from monitor.cores import cores
 from monitor.errors import ConfigError
 from monitor.store.base import BlockStore, Judged, Verdict
@@ -103,17 +103,13 @@ def _judge(registry: Registry, blocks: int) -> Iterator[Judge]:
 
 def judge_with(registry: Registry, cases: Sequence[Case]) -> list[Verdict]:
     """Return the verdict on each of `cases` under `registry`."""
-    return [
-        verdict_of(
-            attribute(
-                None if coinbase is None else parse_coinbase(coinbase),
-                registry,
-                height=height,
-                label=label,
-            )
-        )
-        for coinbase, height, label in cases
-    ]
+    verdicts = []
+    for coinbase, height, label in cases:
+        parts = None if coinbase is None else read_coinbase_parts(coinbase)
+        script_sig, outputs = (parts.script_sig, parts.outputs) if parts else (b"", ())
+        found = attribute_parts(script_sig, outputs, registry, height=height, label=label)
+        verdicts.append(verdict_of(found))
+    return verdicts
 
 
 _registry: Registry

@@ -22,7 +22,7 @@ def judged(connection: Connection, after: int, limit: int) -> list[Judged]:
     block = tables.block.c
     query = sa.select(*(block[name] for name in rows.JUDGED)).where(block.id > after)
     known = all_names(connection)
-    found = connection.execute(query.order_by(block.id).limit(limit))
+    found = connection.execute(query.order_by(block.id).limit(limit)).all()
     return [rows.to_judged(row, known) for row in found]
 
 
