@@ -33,6 +33,7 @@ from analyzers.economics import (
     sensitivity,
     simulate_cost,
 )
+from hashing.params import TARGET_SPACING
 from monitor.commands.figures import number, plain
 from monitor.commands.fleet import fleet_options, show_inputs, with_store
 from monitor.commands.options import settings_options
@@ -133,7 +134,7 @@ def _result(assumptions: Assumptions, known_price: Price | None, seed: int) -> d
     if price is not None and known_price is not None:
         result["price"] = known_price._asdict()
         result["earnings"] = _earnings(known, price)
-        result["cbeci"] = _cbeci(known, price)
+        result["cbeci"] = _cbeci(known, price, tariff.value if known_tariff else None)
     if known_tariff:
         result["cost"] = _cost(known, price, seed)
     else:
@@ -154,8 +155,11 @@ def _earnings(known: Costed, price: float) -> dict[str, float]:
     }
 
 
-def _cbeci(known: Costed, price: float) -> dict[str, Any]:
-    """Return what CBECI's method says of the network, at its own default tariff."""
+def _cbeci(known: Costed, price: float, tariff: float | None) -> dict[str, Any]:
+    """Return what CBECI's method says of the network: who runs at its own default tariff.
+
+    What the network's bitcoin costs is at `tariff`, the default one if None.
+    """
     from analyzers import energy, tables
 
     made = next(item for item in known.inputs if item.name == "difficulty").date
@@ -163,12 +167,20 @@ def _cbeci(known: Costed, price: float) -> dict[str, Any]:
     earned = hashprice(known.terms) * price
     running = energy.profitable(energy.machines(), earned, day=day)
     power = energy.network_power(running, known.terms.hash_rate) if running else None
+    paid = energy.CBECI_TARIFF if tariff is None else tariff
     years = [energy.annual_energy(watts) / energy.JOULES_PER_TWH for watts in power or ()]
+    each = [watts * TARGET_SPACING / known.terms.reward / JOULES_PER_KWH for watts in power or ()]
+    ends = energy.Power._fields
     return {
         "tariff_usd_per_kwh": energy.CBECI_TARIFF,
         "machines": [machine.name for machine in running],
         "power_watts": power._asdict() if power else None,
-        "twh_per_year": dict(zip(energy.Power._fields, years, strict=True)) if years else None,
+        "twh_per_year": dict(zip(ends, years, strict=True)) if power else None,
+        "kwh_per_btc": dict(zip(ends, each, strict=True)) if power else None,
+        "usd_per_btc": {end: kwh * paid for end, kwh in zip(ends, each, strict=True)}
+        if power
+        else None,
+        "paid_usd_per_kwh": paid,
     }
 
 
@@ -284,7 +296,7 @@ def _lines(result: Mapping[str, Any]) -> list[str]:
             f"{earned['break_even_tariff_usd_per_kwh']:.4f} USD/kWh"
         )
     if "cbeci" in result:
-        lines.append(_cbeci_line(result["cbeci"]))
+        lines += _cbeci_lines(result["cbeci"])
     if cost := result.get("cost"):
         low, high = cost["interval"]
         parts = ", ".join(f"{name} {value:,.0f}" for name, value in cost["parts"].items() if value)
@@ -300,14 +312,17 @@ def _lines(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _cbeci_line(found: Mapping[str, Any]) -> str:
+def _cbeci_lines(found: Mapping[str, Any]) -> list[str]:
     at = f"at {found['tariff_usd_per_kwh']} USD/kWh"
     if not found["machines"]:
-        return (
+        return [
             f"CBECI     no machine of the table pays {at}: its method keeps the last set that did"
-        )
-    years = found["twh_per_year"]
-    return (
+        ]
+    years, each, cost = found["twh_per_year"], found["kwh_per_btc"], found["usd_per_btc"]
+    return [
         f"CBECI     {years['lower']:.0f} to {years['upper']:.0f} TWh a year, best guess "
-        f"{years['guess']:.0f}, by its method {at} from {', '.join(found['machines'])}"
-    )
+        f"{years['guess']:.0f}, by its method {at} from {', '.join(found['machines'])}",
+        f"          {each['lower']:,.0f} to {each['upper']:,.0f} kWh per BTC of the whole network, "
+        f"best guess {each['guess']:,.0f}: {cost['guess']:,.0f} USD of electricity at "
+        f"{found['paid_usd_per_kwh']:.4g} USD/kWh",
+    ]

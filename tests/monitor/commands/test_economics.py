@@ -66,7 +66,17 @@ def test_cost_with_a_price() -> None:
     assert found["earnings"]["hashprice_usd_per_ph_day"] == pytest.approx(38.85, abs=0.005)
     assert found["earnings"]["break_even_tariff_usd_per_kwh"] == pytest.approx(0.0809, abs=5e-5)
     assert found["cost"]["probability_above_price"] == 0
-    assert found["cbeci"]["twh_per_year"]["lower"] < found["cbeci"]["twh_per_year"]["upper"]
+
+
+def test_cost_of_the_whole_network() -> None:
+    # April 2026, 138.967 T, fees of 0.55 %: 1,055,294 kWh at 20 J/TH. At 73,000 USD the S19 XP,
+    # S21 and S21 Pro pay (21.5, 17.5 and 15.1 J/TH), by CBECI's method with a PUE of 1.10.
+    found = as_json("cost", "--no-store", "--price", "73000", "--tariff", "0.07")["cbeci"]
+    assert found["twh_per_year"]["lower"] < found["twh_per_year"]["upper"]
+    mean = (21.5 + 17.5 + 15.1) / 3
+    assert found["kwh_per_btc"]["guess"] == pytest.approx(1_055_294 / 20 * mean * 1.1, rel=1e-5)
+    assert found["kwh_per_btc"]["upper"] == pytest.approx(1_055_294 / 20 * 21.5 * 1.2, rel=1e-5)
+    assert found["usd_per_btc"]["guess"] == pytest.approx(0.07 * found["kwh_per_btc"]["guess"])
 
 
 def test_cost_by_region_has_a_source_for_each() -> None:
