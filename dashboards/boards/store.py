@@ -129,7 +129,12 @@ def _totals() -> Panels:
     of_all = "::float8 / nullif(count(*), 0)"
     return [
         figure("Blocks", "Blocks of the active chain in the chosen time.", "count(*)", COUNT),
-        figure("Pools", "Different pools that found one of them, as the blocks name them.", "count(DISTINCT block.pool_id)", COUNT),
+        figure(
+            "Pools",
+            "Different pools that found one of them.",
+            "count(DISTINCT block.pool_id)",
+            COUNT,
+        ),
         figure(
             "Unknown",
             "Part of them that names no pool.",

@@ -11,7 +11,8 @@ from typing import Any, Final
 import pytest
 
 from tests.support import grafana
-from tests.support.prometheus import JOB, RULES, Prometheus, agent, fetch, prometheus, wait_for
+from tests.support.metrics_page import PAGE, exported
+from tests.support.prometheus import JOB, RULES, Prometheus, agents, fetch, prometheus, wait_for
 
 pytestmark = pytest.mark.prometheus
 
@@ -26,7 +27,6 @@ EMPTY_UNLESS: Final = {
     "poolscope:live": "the chain is the live one; the sample is not",
     'poolscope_network_info{synthetic=""}': "the chain is the live one; the sample is not",
     "poolscope_local_hashes_per_second": "it is measured; this agent was told not to",
-    "poolscope_bitcoin_price_timestamp_seconds": "a price is asked for, over the network",
     "unless on (hash)": "the registry changed in the time shown; see the history below",
 }
 """Why a query that holds this text may find nothing on the sample."""
@@ -42,20 +42,22 @@ def mark(board: grafana.Board, name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running agent on the sample, which goes on fast, with a price: real retargets."""
-    settings = {"POOLSCOPE_SAMPLE__SPEED": "5", "POOLSCOPE_ECONOMICS__PRICE_USD": "90000"}
-    with agent(tmp_path_factory.mktemp("data"), "sample", settings) as address:
-        yield address
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Two running agents: on the sample, and on the rehearsal."""
+    with agents(tmp_path_factory.mktemp("agents")) as addresses:
+        yield addresses
 
 
 @pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running agent on a chain that is mined meanwhile: coinbases, fees, reorgs."""
-    settings = {"SPEED": "5", "FORK_PROBABILITY": "0.3", "FORK_DEPTH": "4"}
-    env = {f"POOLSCOPE_REHEARSAL__{name}": value for name, value in settings.items()}
-    with agent(tmp_path_factory.mktemp("data"), "rehearsal", env) as address:
-        yield address
+def address(both: tuple[str, str]) -> str:
+    """Where the agent on the sample answers."""
+    return both[0]
+
+
+@pytest.fixture(scope="module")
+def rehearsal(both: tuple[str, str]) -> str:
+    """Where the agent on the rehearsal answers."""
+    return both[1]
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +206,12 @@ def test_the_sample_raises_no_alarm(server: Prometheus, address: str) -> None:
     wait_for(lambda: server.query("poolscope:tip_age_seconds"))
     assert not server.query("poolscope:live")
     assert not server.query(f"ALERTS{{alertstate='firing', instance='{address}'}}")
+
+
+def test_the_reference_is_what_the_agents_export(address: str, rehearsal: str) -> None:
+    shown = re.findall(r"^\| `poolscope_.*$", PAGE.read_text("utf-8"), re.MULTILINE)
+    rows = [entry.row() for entry in exported(address, rehearsal)]
+    assert sorted(rows) == sorted(shown), "run: python -m tests.support.metrics_page"
 
 
 def test_promtool_finds_the_metrics_clean(address: str) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -15,6 +16,8 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -66,6 +69,40 @@ def agent(directory: Path, source: str, settings: Mapping[str, str]) -> Iterator
             assert process.wait(20) == 0
         finally:
             process.kill()
+
+
+@contextmanager
+def agents(directory: Path) -> Iterator[tuple[str, str]]:
+    """Run an agent on the sample and one on the rehearsal; together they export every metric.
+
+    The sample has real retargets, and a price to ask for; the rehearsal has coinbases and so
+    fees, and forks that become reorgs.
+    """
+    (directory / "btc.json").write_text('{"USD": 90000}')
+    serve = partial(_Quiet, directory=str(directory))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as prices:
+        threading.Thread(target=prices.serve_forever, daemon=True).start()
+        priced = {
+            "POOLSCOPE_SAMPLE__SPEED": "5",
+            "POOLSCOPE_ECONOMICS__PRICE_URL": f"http://127.0.0.1:{prices.server_port}/btc.json",
+        }
+        forked = {
+            "POOLSCOPE_REHEARSAL__SPEED": "5",
+            "POOLSCOPE_REHEARSAL__FORK_PROBABILITY": "0.3",
+            "POOLSCOPE_REHEARSAL__FORK_DEPTH": "4",
+        }
+        with (
+            agent(directory / "sample", "sample", priced) as sample,
+            agent(directory / "rehearsal", "rehearsal", forked) as rehearsal,
+        ):
+            wait_for(lambda: b"bitcoin_price_dollars{" in fetch(f"http://{sample}/metrics"))
+            yield sample, rehearsal
+        prices.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing of requests."""
 
 
 @dataclass(frozen=True, slots=True)
