@@ -15,8 +15,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from analyzers.intervals import LEVEL, share_intervals
+from analyzers.mined import Chain, Mined
 from analyzers.series import series
-from analyzers.windows import Chain, CountTable, Mined
+from analyzers.windows import CountTable
 
 TIME: Final = "datetime64[s, UTC]"
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Final
 
+from analyzers.mined import EntityOf, Mined
 from analyzers.network import Estimate, forecast, hash_rate
 from analyzers.summary import summarize
-from analyzers.windows import AGENT_WINDOWS, EntityOf, Mined, tally
+from analyzers.windows import AGENT_WINDOWS, tally
 from hashing.header import BlockHeader
 from hashing.params import MEDIAN_TIME_SPAN, RETARGET_INTERVAL, NetworkParams
 from hashing.target import decode_nbits, difficulty, work_from_target

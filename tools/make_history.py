@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analyzers.history import COLUMNS, HISTORY
-from analyzers.windows import Mined, Window, partition
+from analyzers.mined import Mined
+from analyzers.windows import Window, partition
 
 UNKNOWN = frozenset({"", "unknown"})
 SOURCE = (

@@ -16,16 +16,8 @@ from typing import Any, Final, NamedTuple
 import click
 
 from analyzers.differences import homogeneity
-from analyzers.windows import (
-    Chain,
-    CountTable,
-    EntityOf,
-    Window,
-    latest,
-    lens_from,
-    partition,
-    tally,
-)
+from analyzers.mined import Chain, EntityOf, lens_from
+from analyzers.windows import CountTable, Window, latest, partition, tally
 from monitor.commands.options import settings_options
 from monitor.config import Settings
 from monitor.errors import StoreError

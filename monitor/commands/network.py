@@ -160,8 +160,9 @@ def _read(
     StoreError
         If there is no store, or no block of the window in it.
     """
+    from analyzers.mined import Mined
     from analyzers.observed import Seen
-    from analyzers.windows import Mined, latest
+    from analyzers.windows import latest
     from hashing.header import BlockHeader
     from hashing.params import MEDIAN_TIME_SPAN
     from hashing.target import decode_nbits, difficulty, work_from_target

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzers.mined import Chain
 from analyzers.model import Attribution, Label
-from analyzers.windows import Chain
 from monitor.sources.base import BlockRef
 
 ProofLevel = Literal["header", "coinbase"]

@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from analyzers.windows import Chain
+from analyzers.mined import Chain
 from monitor.errors import StoreError
 from monitor.sources.base import BlockRef
 from monitor.store import rows, tables, verdicts

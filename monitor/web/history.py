@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Final
 
 from analyzers.intervals import share_interval
+from analyzers.mined import EntityOf
 from analyzers.summary import HALF, THIRD, Summary, summarize
-from analyzers.windows import EntityOf
 from monitor.store.base import BlockStore
 from monitor.web import answers
 from monitor.web.overview import spread

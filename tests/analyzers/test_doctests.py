@@ -24,6 +24,7 @@ MODULES = (
     "geography",
     "history",
     "intervals",
+    "mined",
     "network",
     "observed",
     "security",

@@ -19,6 +19,7 @@ from analyzers import (
     concentration,
     differences,
     intervals,
+    mined,
     network,
     observed,
     security,
@@ -34,6 +35,7 @@ MODULES = (
     "concentration",
     "differences",
     "intervals",
+    "mined",
     "network",
     "observed",
     "security",
@@ -53,8 +55,8 @@ def table(*rows: dict[str, int]) -> windows.CountTable:
     return windows.table_of(rows, [0] * len(rows), places, places)
 
 
-def chain(*pools: str | None) -> list[windows.Mined]:
-    return [windows.Mined(height, 600 * height, pool) for height, pool in enumerate(pools)]
+def chain(*pools: str | None) -> list[mined.Mined]:
+    return [mined.Mined(height, 600 * height, pool) for height, pool in enumerate(pools)]
 
 
 def seen(*pools: str | None) -> list[observed.Seen]:
@@ -355,10 +357,10 @@ EDGES: list[Case] = [
         ([[5, 5]], 1),
         ([[5, 5], [5, 5]], 1),
     ),
-    ("windows.by_tag", lambda x: windows.by_tag(x, 0, 0), ("", ""), ("a", "a"), ("b", "b")),
+    ("mined.by_tag", lambda x: mined.by_tag(x, 0, 0), ("", ""), ("a", "a"), ("b", "b")),
     (
-        "windows.lens_from",
-        lambda x: windows.lens_from(x)("a", 0, 0),
+        "mined.lens_from",
+        lambda x: mined.lens_from(x)("a", 0, 0),
         ({}, "a"),
         ({"a": "b"}, "b"),
         ({"a": "a"}, "a"),

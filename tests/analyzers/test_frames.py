@@ -6,7 +6,8 @@ import pytest
 from analyzers import frames
 from analyzers.history import load_history
 from analyzers.intervals import share_interval
-from analyzers.windows import Mined, table_of
+from analyzers.mined import Mined
+from analyzers.windows import table_of
 
 CHAIN = [Mined(7, 1_230_000_000, "a"), Mined(8, 1_229_999_999, None), Mined(9, 1_230_000_600, "b")]
 

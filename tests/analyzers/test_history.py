@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from analyzers.history import HISTORY, load_history
-from analyzers.windows import Mined
+from analyzers.mined import Mined
 from tools.make_history import read_labels, write_history
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from analyzers.mined import EntityOf, Mined
 from analyzers.registry import RegistryError, load_registry
 from analyzers.registry.lenses import load_lenses, parse_lenses
-from analyzers.windows import EntityOf, Mined, tally
+from analyzers.windows import tally
 
 REGISTRY = load_registry()
 LENSES = load_lenses()

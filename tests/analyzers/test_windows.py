@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzers import mined as m
 from analyzers import windows as w
 from analyzers.registry.lenses import load_lenses
 
-CHAIN = [w.Mined(h, 600 * h, "abc"[h % 3] if h % 7 else None) for h in range(100)]
+CHAIN = [m.Mined(h, 600 * h, "abc"[h % 3] if h % 7 else None) for h in range(100)]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_a_window_has_one_size() -> None:
 
 
 def test_tally_counts_under_a_lens_and_keeps_unknown_apart() -> None:
-    seen = w.tally(CHAIN[:10], w.lens_from({"b": "a"}))
+    seen = w.tally(CHAIN[:10], m.lens_from({"b": "a"}))
     assert seen.counts == {"a": 5, "c": 3}
     assert seen.unattributed == 2
     assert (seen.blocks, seen.first_height, seen.last_time) == (10, 0, 5400)
@@ -67,7 +68,7 @@ def test_latest() -> None:
     assert w.latest(CHAIN[:3], w.Window(blocks=5)) == CHAIN[:3]
     assert w.latest(CHAIN, w.Window(seconds=1800)) == CHAIN[-3:]
     assert w.latest([], w.Window(seconds=60)) == []
-    backwards = [*CHAIN[:9], w.Mined(9, 0, "a")]
+    backwards = [*CHAIN[:9], m.Mined(9, 0, "a")]
     assert w.latest(backwards, w.Window(seconds=1800)) == backwards[-4:]
 
 
@@ -79,7 +80,7 @@ def test_partition_by_blocks_keeps_whole_windows() -> None:
 
 
 def test_partition_by_time_uses_calendar_days() -> None:
-    chain = [w.Mined(h, 50_000 + 600 * h, "a") for h in range(500)]
+    chain = [m.Mined(h, 50_000 + 600 * h, "a") for h in range(500)]
     table = w.partition(chain, w.Window(seconds=86_400))
     assert (table.start_time % 86_400 == 0).all()
     assert (table.blocks == 144).all()
@@ -99,7 +100,7 @@ def test_table_operations_agree_with_counting_again() -> None:
     assert rolling.row(0) == pairs.row(0)
     assert len(rolling) == 9
     assert len(table.rolling(11)) == 0
-    lens = w.lens_from({"b": "a"})
+    lens = m.lens_from({"b": "a"})
     assert list(table.under(lens).rows()) == list(
         w.partition(CHAIN, w.Window(blocks=10), lens).rows()
     )
@@ -118,10 +119,10 @@ def test_a_lens_may_lose_pools_of_a_table() -> None:
 
 
 def counted_one_by_one(
-    mined: list[w.Mined], window: w.Window, lens: w.EntityOf
+    mined: list[m.Mined], window: w.Window, lens: m.EntityOf
 ) -> list[tuple[dict[str, int], int, int]]:
     """Partition as its docstring says it: (blocks by entity, unattributed, first height)."""
-    groups: dict[int, list[w.Mined]] = {}
+    groups: dict[int, list[m.Mined]] = {}
     latest = -1
     for block in mined:
         latest = max(latest, block.time)
@@ -143,19 +144,19 @@ def counted_one_by_one(
     window=st.sampled_from(["1", "7", "20", "1h", "2h"]),
     lens=st.sampled_from(
         [
-            w.by_tag,
-            w.lens_from({"b": "a"}),
+            m.by_tag,
+            m.lens_from({"b": "a"}),
             lambda pool, height, _time: None if height < 30 else pool,
         ]
     ),
 )
 def test_partition_counts_what_tally_does(
-    blocks: list[tuple[int, str | None]], first: int, window: str, lens: w.EntityOf
+    blocks: list[tuple[int, str | None]], first: int, window: str, lens: m.EntityOf
 ) -> None:
     time, mined = 10_000, []
     for height, (step, pool) in enumerate(blocks, start=first):
         time = max(0, time + step * 10)
-        mined.append(w.Mined(height, time, pool))
+        mined.append(m.Mined(height, time, pool))
     size = w.Window.parse(window)
     table = w.partition(mined, size, lens)
     found = zip(table.rows(), table.unattributed, table.first_height, strict=True)
@@ -163,15 +164,15 @@ def test_partition_counts_what_tally_does(
 
 
 def test_a_chain_is_its_blocks_by_column() -> None:
-    chain = w.Chain.of(CHAIN)
-    assert w.Chain.of(chain) is chain
+    chain = m.Chain.of(CHAIN)
+    assert m.Chain.of(chain) is chain
     assert (len(chain), chain[3], chain[-1], chain[0].pool) == (100, CHAIN[3], CHAIN[-1], None)
     assert list(chain) == CHAIN
     assert list(chain[10:20]) == CHAIN[10:20]
     assert list(chain[chain.time >= 3000]) == CHAIN[5:]
     assert list(w.latest(chain, w.Window(seconds=1800))) == CHAIN[-3:]
     assert w.tally(chain) == w.tally(CHAIN)
-    assert len(w.Chain.of([])) == 0
+    assert len(m.Chain.of([])) == 0
 
 
 def test_a_lens_is_asked_once_about_steady_pools() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from analyzers.attribution import attribute
+from analyzers.mined import by_tag
 from analyzers.registry import load_registry
-from analyzers.windows import by_tag
 from hashing.params import REGTEST, NetworkParams
 from hashing.wire import parse_coinbase
 from monitor.analysis import KEPT, Analysis, Origin, Totals

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from analyzers.frames import BLOCKS, blocks_frame, mined_from
-from analyzers.windows import Mined
+from analyzers.mined import Mined
 from monitor import __version__
 from monitor.cli import cli
 from monitor.export import COLUMNS
