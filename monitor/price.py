@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from analyzers.assumptions import BY_READER, UNDATED
-from monitor.config import EconomicsSettings, Settings
+from monitor.config import EconomicsSettings, Settings, public_url
 from monitor.errors import BadReply, SourceError
 from monitor.exporter import AgentMetrics
 from monitor.sources.esplora_http import ApiClient
@@ -104,6 +104,8 @@ async def find_price(settings: Settings, given: float | None = None) -> Price | 
 
 async def watch_price(settings: Settings, metrics: AgentMetrics) -> None:
     """Keep the metric of the price: ask once an interval, or show what is set."""
+    if settings.economics.price_url and not settings.offline:
+        log.info("asking %s for the price of bitcoin", public_url(settings.economics.price_url))
     while True:
         if not await note_price(settings, metrics):
             return
