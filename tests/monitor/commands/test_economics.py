@@ -79,6 +79,18 @@ def test_cost_of_the_whole_network() -> None:
     assert found["usd_per_btc"]["guess"] == pytest.approx(0.07 * found["kwh_per_btc"]["guess"])
 
 
+def test_the_price_that_is_set() -> None:
+    nowhere = ("--set", "economics.price_url=http://127.0.0.1:1/", "--tariff", "0.05")
+    result = run("cost", "--no-store", *nowhere)
+    assert result.exit_code == 0
+    assert "going on without a price" in result.stderr
+    assert "earnings" not in result.stdout
+    known = ("--offline", "--set", "economics.price_usd=73000")
+    found = as_json("cost", "--no-store", *nowhere, *known)
+    assert found["price"]["usd_per_btc"] == 73_000
+    assert found["price"]["source"] == "setting economics.price_usd"
+
+
 def test_cost_by_region_has_a_source_for_each() -> None:
     found = as_json("cost", "--no-store")
     costs = [row["median"] for row in found["regions"]]
