@@ -144,6 +144,10 @@ def command(
     """  # noqa: D301 - click wants the character itself
     if step is not None and not each:
         raise click.UsageError("--step is for the windows of --each")
+    if (each or compare is not None) and (thresholds or ties or groups):
+        raise click.UsageError(
+            "--threshold, --ties and --group are for one window: not with --each or --compare"
+        )
     asked = _Asked(thresholds, ties, groups, level, seed)
     if compare is not None:
         if each:

@@ -142,6 +142,8 @@ def test_windows_of_the_store(tmp_path: Path) -> None:
         (("--history", "--compare", "2023-02-30"), "no day"),
         (("--history", "--compare", "2020-01-02"), "no whole window"),
         (("--history", "--compare", "--each"), "one of them"),
+        (("--history", "--compare", "--ties"), "one window"),
+        (("--history", "--each", "--group", "antpool"), "one window"),
     ],
 )
 def test_what_cannot_be_compared_is_said_plainly(arguments: tuple[str, ...], message: str) -> None:
