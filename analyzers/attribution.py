@@ -13,7 +13,8 @@ anything. The first that applies decides:
 ``none``        nobody: no evidence
 
 A match inside a longer one is *covered* and speaks for nobody (``EMC`` in ``/EMCD/``). A
-tag in the miner's name within another pool's text is weak: anybody may call himself so.
+tag in the miner's name within the text of another pool, which a strong tag of its own names,
+is weak: anybody may call himself so.
 See ``docs/attribution.md``.
 """
 
@@ -223,7 +224,8 @@ def _weigh(data: bytes, matches: Sequence[TagMatch]) -> list[tuple[TagMatch, Str
     """Return how strongly each match speaks, given the others."""
     if len(matches) < 2:
         return [(match, match.tag.strength) for match in matches]
-    names = miner_texts(data)
+    named = {match.tag.pool for match in matches if match.tag.strength == "strong"}
+    names = [text for text in miner_texts(data) if text[0] in named]
     weighed: list[tuple[TagMatch, Strength]] = []
     longest_strong, longest_any = _Cover(), _Cover()
     for match in sorted(matches, key=lambda match: (match.start, -match.end)):
@@ -239,7 +241,7 @@ def _weigh(data: bytes, matches: Sequence[TagMatch]) -> list[tuple[TagMatch, Str
 
 
 def _is_miner_name(match: TagMatch, names: Sequence[tuple[str, int, int]]) -> bool:
-    """Tell whether `match` lies in what the miner of another pool wrote."""
+    """Tell whether `match` lies in what a miner of another pool chose."""
     return any(
         start <= match.start and match.end <= end and match.tag.pool != owner
         for owner, start, end in names

@@ -21,7 +21,7 @@ from analyzers.model import Strength
 from analyzers.registry.address import AddressError, script_of
 from analyzers.registry.values import Heights, Payout, Pool, Registry, RegistryError, Tag, slugify
 
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 """Part of every registry version: raised when `analyzers.attribution` decides differently."""
 
 MAX_PATTERN_BYTES: Final = 100

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections import Counter
@@ -20,6 +21,7 @@ from analyzers.attribution import (
 from analyzers.model import Attribution, Label
 from analyzers.registry import Registry, load_registry, parse_registry
 from analyzers.registry.address import script_of
+from analyzers.registry.importers import import_list
 from analyzers.registry.loader import make_registry
 from hashing.build import build_coinbase
 from hashing.wire import TxOut, parse_coinbase
@@ -193,6 +195,18 @@ def test_a_miner_may_call_himself_like_a_pool(text: bytes) -> None:
     assert {e.pool for e in found.evidence if e.strength == "weak"} <= {"f2pool", "antpool"}
 
 
+@pytest.mark.parametrize("name", [b"Mined by AntPool", b"/F2Pool/", b"/ViaBTC/"])
+def test_a_name_is_only_a_name_where_the_other_pool_is_known(name: bytes) -> None:
+    """All paths agree, too, under a list that knows none but the pool in the name."""
+    gateway = b"\x03\x01\x02\x03\x20Lazarus\x0f" + name + b"\x00\x03abc"
+    assert judge(gateway).pool in ("antpool", "f2pool", "viabtc")
+    array = [{"name": "Some", "tags": [name.decode(), "Pool", "BTC"], "addresses": []}]
+    few = import_list(json.dumps(array)).registry
+    for text in (gateway, b"/ViaBTC/Mined by " + name + b"/", "🐟".encode() + name):
+        found = attribute_parts(text, (), few)
+        assert pool_of(text, (), few) == pools_of([text], few)[0] == found.pool
+
+
 def test_tags_of_equal_length_name_nobody_unless_the_payout_decides() -> None:
     tied = judge(b"/BTCC/ and /EMCD/")
     assert (tied.pool, tied.rule) == (None, "ambiguous")
@@ -260,10 +274,14 @@ def test_a_strong_pattern_tag_and_its_anchor() -> None:
 
 
 PIECES = [tag.literal for tag in REGISTRY.tags] + [b"Mined by ", b"\x0f", b"/", b"\xfa\xbemm"]
+STARTS = [b"", b"\x03\x01\x02\x03\x20Lazarus\x0f", b"/ViaBTC/Mined by ", b"OCEAN.XYZ\x0f"]
 
 
 @given(
-    st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=8)), max_size=20).map(b"".join),
+    st.tuples(
+        st.sampled_from(STARTS),
+        st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=8)), max_size=20),
+    ).map(lambda parts: parts[0] + b"".join(parts[1])),
     st.lists(
         st.tuples(
             st.integers(0, 2**64 - 1),
