@@ -119,3 +119,15 @@ def test_the_tables_are_put_between_their_marks() -> None:
 def test_an_agent_that_has_values_says_the_labels() -> None:
     without = "\n".join(line for line in SCRAPE.splitlines() if line.startswith("#"))
     assert reference.entries(without, SCRAPE) == reference.entries(SCRAPE)
+
+
+def test_the_guide_lists_every_dashboard_and_alert() -> None:
+    guide = (ROOT / "docs" / "grafana.md").read_text("utf-8")
+    shown = re.findall(r"^\| ([A-Z][\w ()]+) \|", guide, re.MULTILINE)
+    titles = {str(grafana.load(file)["title"]).partition(" / ")[2] for file in grafana.FILES}
+    assert titles == set(shown)
+    groups = yaml.safe_load((grafana.ROOT / "prometheus" / "alerts.yml").read_text())["groups"]
+    alerts = {
+        (rule["alert"], rule["labels"]["severity"]) for group in groups for rule in group["rules"]
+    }
+    assert set(re.findall(r"^\| `(\w+)` \| (\w+) \|", guide, re.MULTILINE)) == alerts
