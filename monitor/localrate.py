@@ -53,6 +53,8 @@ async def measure_local_rate(seconds: float) -> LocalRate:
     try:
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         output, _ = await asyncio.wait_for(process.communicate(), TIMEOUT)
+    except TimeoutError:
+        raise ValueError(f"it took more than {TIMEOUT:.0f} s; is the machine busy?") from None
     finally:
         if process.returncode is None:
             process.kill()
@@ -84,7 +86,7 @@ async def watch_local_rate(settings: HashrateSettings, metrics: AgentMetrics) ->
     while True:
         try:
             rate = await measure_local_rate(settings.seconds)
-        except (OSError, ValueError, TimeoutError) as error:
+        except (OSError, ValueError) as error:
             log.warning("cannot measure the local hash rate: %s", error)
         else:
             metrics.local_rate.set(rate.median)
