@@ -14,7 +14,6 @@ import click
 from analyzers import geography, tables
 from analyzers.claims.markets import markets
 from analyzers.compare import (
-    Given,
     Measures,
     Movement,
     Point,
@@ -24,9 +23,9 @@ from analyzers.compare import (
     measure,
     measure_part,
     movement,
-    read_shares,
 )
 from analyzers.concentration import POINTS
+from analyzers.sharefile import Given, read_shares
 from analyzers.summary import Summary, summarize
 from monitor.commands.divergence import POOLS, points_of, points_of_pools, show_divergence
 from monitor.commands.figures import number, plain

@@ -9,7 +9,6 @@ import click
 
 from analyzers.compare import (
     Divergence,
-    Given,
     Movement,
     Point,
     divergence,
@@ -17,6 +16,7 @@ from analyzers.compare import (
     hhi_points,
 )
 from analyzers.geography import lacks
+from analyzers.sharefile import Given
 from analyzers.summary import summarize
 from monitor.commands.figures import number, plain
 

@@ -65,7 +65,7 @@ class LimitQuery(Query):
     """Most entries to return."""
 
 
-Given = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
 Chosen = Annotated[str, Field(max_length=60)]
 
 
@@ -76,25 +76,25 @@ class ClaimsQuery(Query):
     """Only the claim of this short name."""
     terms: Literal["shipped", "chain"] = "shipped"
     """Difficulty, subsidy and fees: those that ship, or of this agent's chain."""
-    tariff: Given = None
+    tariff: Amount = None
     """Price of electricity, USD per kWh."""
-    efficiency: Given = None
+    efficiency: Amount = None
     """Energy of the machines, joules per terahash."""
-    pue: Given = None
+    pue: Amount = None
     """Power at the meter over power of the machines, 1 or more."""
-    opex: Given = None
+    opex: Amount = None
     """Other running cost over that of electricity."""
-    capital: Given = None
+    capital: Amount = None
     """Price of machines, USD per TH/s."""
-    life: Given = None
+    life: Amount = None
     """Days that machines last."""
-    pool_fee: Given = None
+    pool_fee: Amount = None
     """Part of the reward that the pool keeps."""
-    fees: Given = None
+    fees: Amount = None
     """Transaction fees over subsidy."""
-    difficulty: Given = None
+    difficulty: Amount = None
     """Difficulty of the network."""
-    subsidy: Given = None
+    subsidy: Amount = None
     """Block subsidy in BTC."""
     series: Chosen = ""
     """Series of country shares; empty for all."""

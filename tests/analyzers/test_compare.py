@@ -25,10 +25,10 @@ from analyzers.compare import (
     measure_part,
     movement,
     one_series,
-    read_shares,
     shares_of,
 )
 from analyzers.intervals import Interval
+from analyzers.sharefile import read_shares
 from analyzers.tables import Period
 
 

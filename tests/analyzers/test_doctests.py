@@ -29,6 +29,7 @@ MODULES = (
     "observed",
     "security",
     "series",
+    "sharefile",
     "simulate",
     "summary",
     "tables",
