@@ -18,6 +18,10 @@ from monitor.errors import PoolscopeError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     # command -> (module, one line of help)
     "run": ("monitor.commands.run", "Follow the chain, store it and serve metrics and the page."),
+    "backfill": (
+        "monitor.commands.backfill",
+        "Fetch the past of the chain at once, into the store or Parquet files.",
+    ),
     "watch": ("monitor.commands.watch", "Watch a running agent: shares, last blocks, health."),
     "status": ("monitor.commands.status", "Show how the agent and its store are."),
     "pools": ("monitor.commands.pools", "Show who mined the last blocks, with intervals."),

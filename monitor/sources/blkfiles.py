@@ -16,14 +16,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from hashing.build import push_height
-from hashing.errors import WireError
 from hashing.header import hash_to_hex
 from hashing.params import NETWORKS, RETARGET_INTERVAL
-from hashing.wire import merkle_root
-from monitor.errors import BadReply, NotFound, SourceRefused, SourceUnavailable
+from monitor.errors import NotFound, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
-from monitor.sources.blkfiles_records import BlkFile, BlkFolder, Record
+from monitor.sources.blkfiles_records import BlkFile, BlkFolder, proved_height
 from monitor.sources.blkfiles_tree import BlockTree, Node
 
 POLL_INTERVAL: Final = 0.5
@@ -119,7 +116,7 @@ class BlkFilesSource:
                     tree.add(record)
         ends = {number: _take(folder, tree, number, 0) for number in numbers[-_GROWING:]}
         if not len(tree):
-            tree.adopt(lambda record: _height(folder, record))
+            tree.adopt(lambda record: proved_height(folder, record))
         tree.settle()
         best = self._best(tree)
         first = tree.first_height
@@ -205,18 +202,3 @@ def _proved(file: BlkFile, node: Node) -> SourceBlock:
         tx_count=prefix.tx_count,
         size=node.record.size,
     )
-
-
-def _height(folder: BlkFolder, record: Record) -> int | None:
-    """Return the height that a block's coinbase begins with (BIP34), if the header proves it."""
-    try:
-        with folder.opened(record.file) as file:
-            prefix, txids = file.body(record)
-        proved = merkle_root(txids) == prefix.header.merkle_root
-    except (BadReply, NotFound, WireError):
-        return None
-    script = prefix.coinbase.script_sig
-    size = script[0] if script else 0
-    height = size - 0x50 if size > 0x50 else int.from_bytes(script[1 : 1 + size], "little")
-    fits = 0 < height < 1 << 31 and script.startswith(push_height(height))
-    return height if proved and fits else None

@@ -1,0 +1,93 @@
+"""Who does the work: any executor in the manner of `concurrent.futures`."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from monitor.errors import ConfigError, SourceUnavailable
+
+_PATIENCE: Final = 10.0
+"""Seconds to wait for a scheduler."""
+_RETRIES: Final = 5
+"""How often a range is given to another worker after one died of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """An executor, how many calls it does at a time, and whether on other machines."""
+
+    executor: Executor
+    size: int
+    elsewhere: bool = False
+
+    @property
+    def ahead(self) -> int:
+        """How many results may be under way or waiting."""
+        return 2 * self.size + 1
+
+
+@contextmanager
+def crew(workers: int, scheduler: str = "") -> Iterator[Crew]:
+    """Give `workers` processes (one: a thread of this one), or those of a Dask scheduler.
+
+    Raises
+    ------
+    ConfigError
+        If Dask is not installed.
+    SourceUnavailable
+        If no scheduler answers, or it has no workers.
+    """
+    if scheduler:
+        with _dask(scheduler) as found:
+            yield found
+        return
+    if workers == 1:
+        executor: Executor = ThreadPoolExecutor(1, thread_name_prefix="backfill")
+    else:
+        context = multiprocessing.get_context("spawn")
+        executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
+    try:
+        yield Crew(executor, workers)
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent, and die when it dies: nobody else would end this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True, name="orphan-watch").start()
+
+
+@contextmanager
+def _dask(scheduler: str) -> Iterator[Crew]:
+    try:
+        distributed: Any = importlib.import_module("distributed")
+    except ImportError:
+        raise ConfigError(
+            "--scheduler needs Dask: pip install 'poolscope[dask]', here and on the workers"
+        ) from None
+    try:
+        client = distributed.Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise SourceUnavailable(f"no Dask scheduler at {scheduler}: {error}") from None
+    with client:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise SourceUnavailable(f"the Dask scheduler at {scheduler} has no workers yet")
+        yield Crew(client.get_executor(pure=False, retries=_RETRIES), threads, elsewhere=True)

@@ -1,0 +1,158 @@
+"""What a backfill begins with: whose blocks, the chain of their headers, who reads them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from hashing.chain import anchor_height
+from hashing.header import HEADER_SIZE
+from hashing.params import NETWORKS
+from monitor.backfill import Chain, Span, checked, in_order
+from monitor.backfill_work import (
+    FileReader,
+    Job,
+    Reader,
+    SourceReader,
+    backfill_sources,
+    chain_of,
+    scan,
+)
+from monitor.config import Settings
+from monitor.errors import ConfigError, SourceError, SourceUnavailable
+from monitor.relabel import registry_of
+from monitor.sources.base import BlockSource
+from monitor.sources.blkfiles_index import joined
+from monitor.sources.blkfiles_records import BlkFolder
+
+_FILES_AHEAD: Final = 64
+"""Block files whose records may wait at a time: some 130 blocks each."""
+
+Scanned = tuple[Any, ...]
+Watch = Callable[[Iterable[Scanned], int, str], Iterator[Scanned]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The checked chain of a source, the heights to fetch of it, and how they are read."""
+
+    chain: Chain
+    span: Span
+    reader: Reader
+    source: str
+    network: str
+    synthetic: str = ""
+
+    def job(self, settings: Settings, form: Literal["rows", "table"]) -> tuple[Job, str]:
+        """Return what to do with each piece, and the version of the registry."""
+        registry = registry_of(settings.registry)
+        return Job(self.reader, self.source, pickle.dumps(registry), form), registry.version
+
+
+def files_of(settings: Settings) -> Path | None:
+    """Return the folder of block files to read, None where the settings name none."""
+    if settings.source not in {"auto", "bitcoind", "blkfiles"}:
+        return None
+    if settings.blkfiles.dir is None and settings.source == "blkfiles":
+        raise ConfigError(
+            "source blkfiles needs the blocks folder of a bitcoind: give --blocks-dir"
+        )
+    return settings.blkfiles.dir
+
+
+def plan_files(
+    folder: Path,
+    settings: Settings,
+    asked: tuple[int | None, int | None],
+    executor: Executor,
+    *,
+    prove: bool,
+    elsewhere: bool,
+    watch: Watch,
+) -> Plan:
+    """Index all block files on `executor`, choose the chain, check it."""
+    here, params = folder.expanduser(), NETWORKS[settings.network]
+    opened = BlkFolder(here, params)
+    numbers = opened.numbers()
+    opened.check_magic(numbers[0])
+    calls = ((scan, here, params.name, number) for number in numbers)
+    scanned = in_order(executor, calls, _FILES_AHEAD)
+    records = joined(found for _, found in watch(scanned, len(numbers), "looking at each block"))
+    chain = chain_of(opened, records, params)
+    if not len(chain.headers):
+        raise SourceUnavailable(f"no block of {params.name} in {here} yet")
+    checked(chain, params, "blkfiles")
+    span = _span(asked, chain.start, chain.tip)
+    reader = FileReader(folder, params.name, prove, elsewhere)
+    return Plan(chain, span, reader, "blkfiles", params.name)
+
+
+async def plan_source(
+    settings: Settings, asked: tuple[int | None, int | None], *, prove: bool, elsewhere: bool
+) -> Plan:
+    """Ask the first source that answers for its headers, check them."""
+    if settings.source == "rehearsal":
+        raise ConfigError("a rehearsal has no past to fetch; 'poolscope run' plays it")
+    sources = await backfill_sources(settings, None)
+    try:
+        source = await _first_open(sources)
+        tip, able = (await source.tips()).best, source.capabilities
+        if able.public and asked[0] is None:
+            raise ConfigError(
+                f"{source.name} is a public API: say with --from how far back to ask it (each "
+                "block takes three requests); a node of your own gives all of the chain"
+            )
+        span = _span(asked, able.first_height, tip.height)
+        params = NETWORKS[source.network]
+        start = anchor_height(params, span.first)
+        headers = bytearray()
+        while start + len(headers) // HEADER_SIZE <= span.last:
+            at = start + len(headers) // HEADER_SIZE
+            batch = await source.headers(at, min(able.headers_batch, span.last - at + 1))
+            if not batch:
+                raise SourceUnavailable(f"{source.name}: no header at {at}; has it changed chains?")
+            headers += b"".join(batch)
+        array = np.frombuffer(bytes(headers), np.uint8).reshape(-1, HEADER_SIZE)
+        chain = checked(Chain(start, array), params, source.name)
+    finally:
+        for source in sources:
+            await source.close()
+    chosen = settings.model_copy(
+        update={"source": _kind(sources[0], settings), "network": params.name}
+    )
+    reader = SourceReader(chosen, prove, elsewhere)
+    return Plan(chain, span, reader, sources[0].name, params.name, able.synthetic)
+
+
+async def _first_open(sources: Sequence[BlockSource]) -> BlockSource:
+    problem: SourceError | None = None
+    for source in sources:
+        try:
+            await source.open()
+        except SourceError as error:
+            problem = problem or error
+        else:
+            return source
+    raise problem or SourceUnavailable("no source is named")
+
+
+def _kind(source: BlockSource, settings: Settings) -> str:
+    """Return the source setting that stands for what ``auto`` found."""
+    return source.name.partition("-")[0] if settings.source == "auto" else settings.source
+
+
+def _span(asked: tuple[int | None, int | None], lowest: int, tip: int) -> Span:
+    first = lowest if asked[0] is None else asked[0]
+    last = tip if asked[1] is None else min(asked[1], tip)
+    if not lowest <= first <= last:
+        raise ConfigError(
+            f"no blocks {first} to {asked[1] if asked[1] is not None else 'the tip'}: "
+            f"the source has {lowest} to {tip}; choose --from and --to of these"
+        )
+    return Span(first, last)

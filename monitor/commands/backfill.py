@@ -1,0 +1,238 @@
+"""``poolscope backfill``: the past of the chain, at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+
+from monitor import __version__
+from monitor.commands.options import setting_option, settings_options
+from monitor.errors import PoolscopeError, StoreError
+
+if TYPE_CHECKING:
+    from monitor.backfill import Span, Target
+    from monitor.backfill_crew import Crew
+    from monitor.backfill_plan import Plan
+    from monitor.backfill_work import Job
+    from monitor.config import Settings
+
+Item = TypeVar("Item")
+
+_PATIENCE: Final = 2.0
+"""Seconds of work before progress is shown."""
+
+
+@click.command("backfill")
+@click.option("--from", "first", type=click.IntRange(0), help="First height (default: the lowest).")
+@click.option("--to", "last", type=click.IntRange(0), help="Last height (default: the tip).")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write Parquet instead of the store: a folder, or a file that ends in .parquet.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="Processes (default: one a processor for block files, one for each node).",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    default="",
+    help="Let the workers of this Dask scheduler read (tcp://HOST:8786); needs poolscope[dask].",
+)
+@click.option("--prove", is_flag=True, help="Read bodies, too, and hold each Merkle root.")
+@click.option(
+    "--range",
+    "size",
+    type=click.IntRange(1, 1_000_000),
+    default=10_000,
+    show_default=True,
+    help="Blocks of a range: the unit of work, and of what an interruption loses.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write a summary as one JSON object.")
+@settings_options
+@setting_option(
+    "--source",
+    setting="source",
+    type=click.Choice(["auto", "bitcoind", "blkfiles", "esplora", "sample"]),
+    help="Where blocks come from (default auto: the first that answers).",
+)
+@setting_option("--bitcoind", setting="bitcoind", multiple=True, metavar="URL", help="A node.")
+@setting_option(
+    "--blocks-dir",
+    setting="blkfiles.dir",
+    type=click.Path(path_type=Path),
+    help="The blocks folder of a bitcoind; it is then read instead of asking the node.",
+)
+@setting_option("--registry", setting="registry", type=click.Path(), help="Another pool registry.")
+def command(
+    settings: Settings,
+    *,
+    first: int | None,
+    last: int | None,
+    out: Path | None,
+    workers: int | None,
+    scheduler: str,
+    prove: bool,
+    size: int,
+    as_json: bool,
+) -> None:
+    """Fetch, prove and attribute the past of the chain, into the store or Parquet files.
+
+    Stop it when you like, by any means: the same command goes on where it was. With a
+    blocks folder it reads a kilobyte of each block, and bitcoind need not run.
+
+    \b
+    Examples:
+      poolscope backfill --blocks-dir ~/.bitcoin/blocks
+      poolscope backfill --blocks-dir ~/.bitcoin/blocks --out history.parquet
+      poolscope backfill --bitcoind http://alice:secret@127.0.0.1:8332 --from 800000
+      poolscope backfill --blocks-dir /node/blocks --out history/ --scheduler tcp://10.0.0.1:8786
+    """  # noqa: D301
+    from monitor.backfill import backfill
+    from monitor.log import setup_logging
+
+    setup_logging(settings.log_level)
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        try:
+            plan, crew = _begin(
+                settings, (first, last), stack, workers=workers, scheduler=scheduler, prove=prove
+            )
+            target, job = _target(settings, plan, out, stack, prove=prove)
+            todo = target.missing(plan.span, size)
+            total = sum(span.last - span.first + 1 for span in todo)
+            steps = backfill(plan.chain, todo, job, target, crew.executor, ahead=crew.ahead)
+            done = sum(watched(steps, total, "blocks", weigh=int))
+            target.finish(plan.span)
+        except BrokenExecutor:
+            raise PoolscopeError(
+                "a worker died (was memory short?); what is done is kept: run the command again"
+            ) from None
+    _sum_up(plan.span, done, time.perf_counter() - started, out, as_json=as_json)
+
+
+def _begin(
+    settings: Settings,
+    asked: tuple[int | None, int | None],
+    stack: ExitStack,
+    *,
+    workers: int | None,
+    scheduler: str,
+    prove: bool,
+) -> tuple[Plan, Crew]:
+    """Return what to fetch, and who fetches it; block files are always indexed here."""
+    from monitor.backfill_crew import crew
+    from monitor.backfill_plan import files_of, plan_files, plan_source
+
+    folder = files_of(settings)
+    usual = (os.cpu_count() or 1) if folder else max(1, len(settings.bitcoind))
+    remote = stack.enter_context(crew(1, scheduler)) if scheduler else None
+    local = stack.enter_context(crew(workers or usual))
+    if folder is None:
+        elsewhere = remote is not None
+        plan = asyncio.run(plan_source(settings, asked, prove=prove, elsewhere=elsewhere))
+    else:
+        plan = plan_files(
+            folder,
+            settings,
+            asked,
+            local.executor,
+            prove=prove,
+            elsewhere=remote is not None,
+            watch=watched,
+        )
+    return plan, remote or local
+
+
+def _target(
+    settings: Settings, plan: Plan, out: Path | None, stack: ExitStack, *, prove: bool
+) -> tuple[Target, Job]:
+    """Return where blocks go, and what has to be done to them for that."""
+    if out is None:
+        from monitor.app import store_url
+        from monitor.backfill_targets import StoreTarget
+        from monitor.store.sql import open_store
+
+        url = store_url(settings, plan.synthetic)
+        store = stack.enter_context(
+            closing(open_store(url, plan.network, synthetic=plan.synthetic))
+        )
+        if not store.lead():
+            raise StoreError(
+                "another agent writes to this store; it must stop while the past comes in"
+            )
+        job, _ = plan.job(settings, "rows")
+        return StoreTarget(store, plan.chain), job
+    from monitor.backfill_targets import FileTarget, PartsTarget
+    from monitor.export import SCHEMA
+
+    job, registry = plan.job(settings, "table")
+    metadata = {
+        "version": __version__,
+        "schema": SCHEMA,
+        "network": plan.network,
+        "synthetic": plan.synthetic,
+        "registry": registry,
+        "source": plan.source,
+        "bodies": "proved" if prove else "not read",
+    }
+    kind = FileTarget if out.suffix == ".parquet" and not out.is_dir() else PartsTarget
+    return kind(out, plan.chain, metadata), job
+
+
+def watched(
+    items: Iterable[Item], total: int, what: str, *, weigh: Callable[[Item], int] = lambda _: 1
+) -> Iterator[Item]:
+    """Yield `items`; on a terminal, show rate and time left once it takes over two seconds."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    rate = TextColumn("{task.fields[rate]:,.0f}/s")
+    started, done = time.monotonic(), 0
+    with Progress(*columns, rate, TimeLeft(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total, visible=False, rate=0)
+        for item in items:
+            yield item
+            done += weigh(item)
+            seconds = time.monotonic() - started
+            bar.update(
+                task, completed=done, rate=done / max(seconds, 0.01), visible=seconds > _PATIENCE
+            )
+
+
+def _sum_up(span: Span, done: int, seconds: float, out: Path | None, *, as_json: bool) -> None:
+    blocks = span.last - span.first + 1
+    if as_json:
+        figures = {
+            "first": span.first,
+            "last": span.last,
+            "blocks": blocks,
+            "fetched": done,
+            "seconds": round(seconds, 3),
+            "out": str(out) if out else None,
+        }
+        click.echo(json.dumps(figures))
+        return
+    there = f"; {blocks - done} were there before" if done < blocks else ""
+    click.echo(
+        f"{done} blocks of {span.first} to {span.last} in {seconds:.1f} s, "
+        f"{done / seconds:,.0f} a second{there}",
+        err=True,
+    )

@@ -1,0 +1,64 @@
+"""Block files as large as mainnet's, of which only headers, counts and coinbases are on disk."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+from hashing.build import build_block, build_coinbase
+from hashing.header import BlockHeader
+from hashing.params import REGTEST
+from hashing.wire import TxOut, read_block_prefix
+from tests.analyzers.coinbase_vectors import RealCoinbase, real_coinbases
+
+KEY = bytes.fromhex("1ed82663d54de682")
+BODY = 1_500_000
+FILE = 134_217_728
+GENESIS_COINBASE = bytes.fromhex(
+    "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff001d"
+    "0104455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66"
+    "207365636f6e64206261696c6f757420666f722062616e6b73ffffffff0100f2052a01000000434104678afdb0fe55"
+    "48271967f1a67130b7105cd6a828e03909a67962e0ea1f61deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba"
+    "0b8d578a4c702b6bf11d5fac00000000"
+)
+"""The coinbase of every network's genesis block."""
+_PAYOUT = TxOut(312_500_000, b"\x00\x14" + bytes(20))
+
+
+def real_blocks(count: int) -> Iterator[tuple[RealCoinbase, bytes]]:
+    """Yield `count` blocks on the regtest genesis with the texts and payouts of real coinbases."""
+    parent = BlockHeader.parse(REGTEST.genesis_header)
+    reals = cycle([real for real in real_coinbases() if len(real.outputs) < 20])
+    for height, real in zip(range(1, count + 1), reals, strict=False):
+        tail = (real.script_sig[4:] or b"\x00")[:90]  # behind its own height
+        coinbase = build_coinbase(height, tail, real.outputs or (_PAYOUT,))
+        txid = read_block_prefix(parent.serialize() + b"\x01" + coinbase).coinbase.txid
+        raw = build_block(parent, coinbase, txid, time=parent.time + 600)
+        parent = BlockHeader.parse(raw[:80])
+        yield real, raw
+
+
+def write_sparse(folder: Path, count: int) -> None:
+    """Write `count` such blocks and the genesis block; bodies are holes in the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "xor.dat").write_bytes(KEY)
+    raws = [REGTEST.genesis_header + b"\x01" + GENESIS_COINBASE]
+    raws += [raw for _, raw in real_blocks(count)]
+    per_file = FILE // (BODY + 8)
+    for start in range(0, len(raws), per_file):
+        with (folder / f"blk{start // per_file:05}.dat").open("wb") as file:
+            for place, raw in enumerate(raws[start : start + per_file]):
+                offset = place * (BODY + 8)
+                head = REGTEST.magic + struct.pack("<I", BODY) + raw[:80] + b"\xfd\xc4\x09"
+                file.seek(offset)
+                file.write(obfuscated(head + raw[81:], offset))
+                file.truncate(offset + 8 + BODY)
+
+
+def obfuscated(data: bytes, offset: int) -> bytes:
+    """Return `data` as Bitcoin Core writes it at `offset`."""
+    key = KEY[offset % 8 :] + KEY * (len(data) // 8 + 1)
+    masked = int.from_bytes(data, "little") ^ int.from_bytes(key[: len(data)], "little")
+    return masked.to_bytes(len(data), "little")
