@@ -180,8 +180,10 @@ def read_parts(script_sig: bytes, outputs: Sequence[TxOut] = ()) -> CoinbaseRead
     ]
     commitments = tuple(_commitments(outputs))
     miners = tuple(
-        MinerName(pool, found[2], Where("script_sig", found.start(2), len(found[2])))
-        for pool, found in _miner_matches(script_sig)
+        dict.fromkeys(  # one name may follow two marks of its pool
+            MinerName(pool, found[2], Where("script_sig", found.start(2), len(found[2])))
+            for pool, found in _miner_matches(script_sig)
+        )
     )
     spoken = known + [(run.offset, run.offset + len(run.data)) for run in runs]
     return CoinbaseReading(

@@ -42,6 +42,7 @@ def test_what_is_no_height(script: str) -> None:
         ("七彩神仙鱼....4:Mined by user wanxiaohong".encode(), "f2pool", b"wanxiaohong"),
         ("🐟\x15Mined by chenguanghai\x00\x00".encode(), "f2pool", b"chenguanghai"),
         (b"/F2Pool/\x14Mined by sucori21\x00", "f2pool", b"sucori21"),
+        ("七彩神仙鱼...🐟\x15Mined by chenguanghai\x00".encode(), "f2pool", b"chenguanghai"),
         (b"/F2Pool/e\x00\x00", None, b""),
         (b"Mined by AntPool bj15 ,E\x11", "antpool", b"bj15"),
         (b"Mined by AntPool907\xf5\x00", "antpool", b"907"),
