@@ -52,7 +52,7 @@ def test_every_link_leads_somewhere_and_a_menu_to_every_page(site: Site) -> None
 
 def test_every_command_has_its_line() -> None:
     page = (ROOT / "docs" / "cli.md").read_text("utf-8")
-    assert re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE) == list(COMMANDS)
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
