@@ -27,6 +27,8 @@ from monitor.store.rows import STORED
 from monitor.store.sql import open_store
 from tests.support import longchain
 
+pytestmark = pytest.mark.timeout(1800)
+
 BATCH = 10_000
 DAYS = "SELECT height, time, name FROM block LEFT JOIN pool ON pool.id = pool_id WHERE NOT stale"
 
