@@ -308,10 +308,10 @@ def test_any_bytes_are_read_and_all_paths_agree(
 
 
 def test_hostile_sizes_take_linear_time() -> None:
-    huge = b"Mined by AntPoolEMC /ViaBTC/F2Pool" * 20_000
+    huge = b"Mined by AntPoolEMC /ViaBTC/F2Pool" * 5_000
     outputs = (TxOut(1, b"\x6a" + huge),) + (TxOut(0, b"\x6a"),) * 20_000
     found = attribute_parts(huge, outputs, REGISTRY)
-    assert Counter(e.kind for e in found.evidence)["tag"] > 100_000
+    assert Counter(e.kind for e in found.evidence)["tag"] > 25_000
 
 
 def test_an_empty_registry_is_no_registry() -> None:
