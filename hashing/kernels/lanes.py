@@ -77,13 +77,19 @@ def shuffle(builder: Any, x: Any, y: Any, indices: Sequence[int]) -> Any:
     return builder.shuffle_vector(x, y, mask)
 
 
-def pin(builder: Any, value: Any, registers: str = "v") -> Any:
-    """Return `value`, made at a place in the order of instructions that LLVM must keep.
+def opaque(builder: Any, value: Any, registers: str = "v", *, keeps_its_place: bool = False) -> Any:
+    """Return `value` through an empty piece of assembly, so that LLVM cannot tell what it is.
 
-    An empty piece of assembly that claims to have side effects; it emits nothing.
+    It emits nothing. With `keeps_its_place` it claims to have side effects, and so LLVM keeps
+    it, and what it needs, in the order of instructions.
     """
     kind = ir.FunctionType(value.type, [value.type])
-    return builder.asm(kind, "", f"={registers},0", [value], True)
+    return builder.asm(kind, "", f"={registers},0", [value], keeps_its_place)
+
+
+def pin(builder: Any, value: Any, registers: str = "v") -> Any:
+    """Return `value`, made at a place in the order of instructions that LLVM must keep."""
+    return opaque(builder, value, registers, keeps_its_place=True)
 
 
 def swap_bytes(builder: Any, x: Any) -> Any:
