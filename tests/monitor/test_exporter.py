@@ -1,12 +1,17 @@
+import datetime
 import re
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from analyzers.attribution import RULES
 from monitor.exporter import MAX_POOLS, Exporter
+from monitor.snapshot import Board
 from tests.support.webagent import WebAgent, mixed
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -44,8 +49,6 @@ def test_shares_come_with_bounds_and_size(exporter: Exporter) -> None:
     assert sum(s.value for s in shares if s.labels["window"] == "144") == pytest.approx(1)
     for sample in shares:
         key = sample.labels
-        if key["pool"] in {"other", "unknown"}:
-            continue
         (low,) = [
             s.value for s in families["poolscope_pool_share_lower_ratio"].samples if s.labels == key
         ]
@@ -74,3 +77,37 @@ def test_a_new_snapshot_is_rendered_ahead(agent: WebAgent, exporter: Exporter) -
     after = exporter.render("")[0]
     height = re.compile(rb"^poolscope_tip_height (\S+)", re.MULTILINE)
     assert float(height.search(after)[1]) == float(height.search(before)[1]) + 1  # type: ignore[index]
+
+
+def values(exporter: Exporter, name: str) -> dict[str, float]:
+    """Return the samples of a metric by the value of its only label, or by nothing."""
+    families = {family.name: family for family in parse_text(exporter.render("")[0].decode())}
+    if name not in families:
+        return {}
+    return {"".join(sample.labels.values()): sample.value for sample in families[name].samples}
+
+
+def test_rules_and_proofs_are_there_while_they_are_0(agent: WebAgent, exporter: Exporter) -> None:
+    agent.mine(mixed(100))
+    rules = values(exporter, "poolscope_attributed_blocks")
+    assert set(rules) == set(RULES)
+    assert rules["none"] > 0
+    assert rules["label"] == 0
+    proofs = values(exporter, "poolscope_proved_blocks")
+    assert proofs == {"header": 0, "coinbase": sum(rules.values())}
+
+
+def test_a_reorg_is_counted_and_its_time_noted(exporter: Exporter, agent: WebAgent) -> None:
+    noted = "poolscope_reorg_last_seen_timestamp_seconds"
+    assert values(exporter, noted) == {"": 0}
+    before = time.time()
+    agent.metrics.saw_reorg(4)
+    assert before <= values(exporter, noted)[""] <= time.time()
+    assert values(exporter, "poolscope_reorgs_seen") == {"1": 0, "2": 0, "3-5": 1, "6+": 0}
+
+
+def test_the_day_of_the_registry_is_midnight_of_it(agent: WebAgent) -> None:
+    name = "poolscope_registry_updated_timestamp_seconds"
+    assert values(Exporter(agent.board, agent.metrics), name) == {}
+    dated = replace(agent.board.snapshot, registry_date=datetime.date(2026, 2, 28))
+    assert values(Exporter(Board(dated), agent.metrics), name) == {"": 1_772_236_800}

@@ -83,11 +83,11 @@ def agents(directory: Path) -> Iterator[tuple[str, str]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), serve) as prices:
         threading.Thread(target=prices.serve_forever, daemon=True).start()
         priced = {
-            "POOLSCOPE_SAMPLE__SPEED": "5",
+            "POOLSCOPE_SAMPLE__SPEED": "2",
             "POOLSCOPE_ECONOMICS__PRICE_URL": f"http://127.0.0.1:{prices.server_port}/btc.json",
         }
         forked = {
-            "POOLSCOPE_REHEARSAL__SPEED": "5",
+            "POOLSCOPE_REHEARSAL__SPEED": "2",
             "POOLSCOPE_REHEARSAL__FORK_PROBABILITY": "0.3",
             "POOLSCOPE_REHEARSAL__FORK_DEPTH": "4",
         }
