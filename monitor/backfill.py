@@ -20,7 +20,6 @@ from hashing.chain import ChainEntry
 from hashing.errors import HeaderError
 from hashing.header import BlockHeader, sha256d
 from hashing.params import NetworkParams
-from hashing.validate import validate_headers
 from monitor.errors import ProofError
 from monitor.proof import prove_beginning
 
@@ -93,6 +92,8 @@ def checked(chain: Chain, params: NetworkParams, name: str) -> Chain:
     ProofError
         Otherwise; `name` is the source's.
     """
+    from hashing.validate import validate_headers  # Numba is no weight for workers
+
     failure = validate_headers(chain.headers, params, chain.start).failure
     if failure is not None:
         raise ProofError(failure.rule, f"{name}: {failure.message}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -51,7 +51,7 @@ class Plan:
 
     def job(self, settings: Settings, form: Literal["rows", "table"]) -> tuple[Job, str]:
         """Return what to do with each piece, and the version of the registry."""
-        registry = registry_of(settings.registry)
+        registry = replace(registry_of(settings.registry))  # without its compiled form
         return Job(self.reader, self.source, pickle.dumps(registry), form), registry.version
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
-
-from sqlalchemy.engine import Row
+from typing import TYPE_CHECKING, Any, Final
 
 from analyzers.model import Attribution, Evidence, Label, Where
 from hashing.header import BlockHeader
 from monitor.sources.base import BlockRef
 from monitor.store.base import BlockRow, Judged, ProofLevel, StoredBlock, Verdict
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Row
 
 PROOFS: Final[tuple[ProofLevel, ...]] = ("header", "coinbase")
 """Proof levels by the number that stands for them."""
