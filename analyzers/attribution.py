@@ -321,17 +321,26 @@ def _payout_evidence(
     outputs: Sequence[TxOut], matcher: Matcher, height: int | None
 ) -> list[Evidence]:
     """Return every output that pays a known script; strong where its pool has the majority."""
+    known = [
+        (place, out, row)
+        for place, out in enumerate(outputs)
+        if (row := matcher.payouts.get(out.script)) is not None and height in row.heights
+    ]
+    if not known:
+        return []
     owner = _payout_owner(outputs, matcher, height)
     total = sum(out.value for out in outputs) or 1
-    found: list[Evidence] = []
-    for place, out in enumerate(outputs):
-        row = matcher.payouts.get(out.script)
-        if row is not None and height in row.heights:
-            strength: Strength = row.strength if row.pool == owner else "weak"
-            where = Where(f"outputs[{place}]", 0, len(out.script))
-            share = out.value / total
-            found.append(Evidence("payout", row.pool, out.script, where, strength, share))
-    return found
+    return [
+        Evidence(
+            "payout",
+            row.pool,
+            out.script,
+            Where(f"outputs[{place}]", 0, len(out.script)),
+            row.strength if row.pool == owner else "weak",
+            out.value / total,
+        )
+        for place, out, row in known
+    ]
 
 
 def _only(pools: Collection[str]) -> str | None:
