@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import pickle
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from analyzers.attribution import attribute_parts
 from analyzers.model import Label
@@ -25,9 +24,9 @@ _BATCH: Final = 5000
 _MANY: Final = 50_000
 """Blocks from which on it pays to start other processes."""
 
+
 Case = tuple[bytes | None, int, Label | None]
-"""What decides: coinbase, height, label."""
-Judge = Callable[[Sequence[Case]], "Future[list[Verdict]]"]
+"""What decides about a block: coinbase, height, label."""
 
 
 class Relabelled(NamedTuple):
@@ -58,10 +57,22 @@ def relabel(
 ) -> Iterator[Relabelled]:
     """Judge every stored block anew, active or stale; yield what became of them bit by bit.
 
-    Many blocks are shared among the processors.
+    Many blocks are shared among the cores.
     """
-    with _judge(registry, store.counts().blocks) as judge:
-        for found, verdicts in _judged(store, judge):
+    from monitor.backfill import in_order
+    from monitor.backfill_crew import crew
+
+    bare = pickle.dumps(replace(registry))  # what it has compiled cannot be sent
+    waiting: deque[list[Judged]] = deque()
+
+    def calls() -> Iterator[tuple[Any, ...]]:
+        for found in _batches(store):
+            waiting.append(found)
+            yield judge, bare, [(block.coinbase, block.height, block.label) for block in found]
+
+    with crew(cores() if store.counts().blocks >= _MANY else 1) as workers:
+        for _, verdicts in in_order(workers.executor, calls(), workers.ahead):
+            found = waiting.popleft()
             changed = [
                 (old, new) for old, new in zip(found, verdicts, strict=True) if new != old.verdict
             ]
@@ -71,61 +82,26 @@ def relabel(
             yield Relabelled(len(found), moved)
 
 
-def _judged(store: BlockStore, judge: Judge) -> Iterator[tuple[list[Judged], list[Verdict]]]:
-    """Yield blocks with their verdicts, while those that follow are being judged."""
-    waiting: deque[tuple[list[Judged], Future[list[Verdict]]]] = deque()
+def _batches(store: BlockStore) -> Iterator[list[Judged]]:
     last = 0
-    while True:
-        found = store.judged(last, _BATCH)
-        if found:
-            last = found[-1].number
-            cases = [(block.coinbase, block.height, block.label) for block in found]
-            waiting.append((found, judge(cases)))
-        if waiting and (not found or len(waiting) > cores()):
-            blocks, verdicts = waiting.popleft()
-            yield blocks, verdicts.result()
-        if not found and not waiting:
-            return
+    while found := store.judged(last, _BATCH):
+        last = found[-1].number
+        yield found
 
 
-@contextmanager
-def _judge(registry: Registry, blocks: int) -> Iterator[Judge]:
-    """Give what judges: in this process, or in others where there is much to do."""
-    if blocks < _MANY or cores() == 1:
-        yield lambda cases: _done(judge_with(registry, cases))
-        return
-    bare = replace(registry)  # without what it has compiled, which cannot be sent
-    # forked, a process with threads may hang, and keep files open that it knows nothing of
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores(), context, _begin, (bare,)) as executor:
-        yield lambda cases: executor.submit(_judge_here, cases)
-
-
-def judge_with(registry: Registry, cases: Sequence[Case]) -> list[Verdict]:
-    """Return the verdict on each of `cases` under `registry`."""
+def judge(registry: bytes, cases: Sequence[Case]) -> list[Verdict]:
+    """Return the verdict on each of `cases` under a pickled registry."""
+    known = _registry(registry)
     verdicts = []
     for coinbase, height, label in cases:
         parts = None if coinbase is None else read_coinbase_parts(coinbase)
         script_sig, outputs = (parts.script_sig, parts.outputs) if parts else (b"", ())
-        found = attribute_parts(script_sig, outputs, registry, height=height, label=label)
+        found = attribute_parts(script_sig, outputs, known, height=height, label=label)
         verdicts.append(verdict_of(found))
     return verdicts
 
 
-_registry: Registry
-"""That of a process which `_judge` started."""
-
-
-def _begin(registry: Registry) -> None:
-    global _registry  # noqa: PLW0603 - a worker process has one task and one registry
-    _registry = registry
-
-
-def _judge_here(cases: Sequence[Case]) -> list[Verdict]:
-    return judge_with(_registry, cases)
-
-
-def _done(verdicts: list[Verdict]) -> Future[list[Verdict]]:
-    future: Future[list[Verdict]] = Future()
-    future.set_result(verdicts)
-    return future
+@lru_cache(maxsize=1)
+def _registry(pickled: bytes) -> Registry:
+    registry: Registry = pickle.loads(pickled)  # noqa: S301 - from the process that gave the work
+    return registry
