@@ -14,7 +14,7 @@ from tests.support import grafana
 from tests.support.metrics_page import PAGE, exported
 from tests.support.prometheus import JOB, RULES, Prometheus, agents, fetch, prometheus, wait_for
 
-pytestmark = pytest.mark.prometheus
+pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(600)]
 
 MINUTE: Final = 60
 REPLACED: Final = 20 * MINUTE

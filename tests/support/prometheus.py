@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 RULES: Final = Path(__file__).parents[2] / "dashboards" / "prometheus"
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
+REFUSED: Final = {400, 422}
+"""How Prometheus answers a query that it cannot parse, or not carry out."""
 JOB: Final = "poolscope"
 
 Answer = TypeVar("Answer")
@@ -56,14 +58,16 @@ def wait_for(what: Callable[[], Answer]) -> Answer:
 
 @contextmanager
 def agent(directory: Path, source: str, settings: Mapping[str, str]) -> Iterator[str]:
-    """Run an agent on a synthetic source; give its address. It must stop in order, and soon."""
+    """Start an agent on a synthetic source; give its address. It must stop in order, and soon."""
     address = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "monitor", "run", "--source", source, "--no-hashrate"]
     command += ["--port", address.partition(":")[2]]
     env = {**os.environ, **settings, "POOLSCOPE_DATA_DIR": str(directory)}
-    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE) as process:
+    with (
+        directory.with_suffix(".log").open("w") as log,
+        subprocess.Popen(command, env=env, stderr=log) as process,
+    ):
         try:
-            wait_for(lambda: fetch(f"http://{address}/-/ready"))
             yield address
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
@@ -95,6 +99,8 @@ def agents(directory: Path) -> Iterator[tuple[str, str]]:
             agent(directory / "sample", "sample", priced) as sample,
             agent(directory / "rehearsal", "rehearsal", forked) as rehearsal,
         ):
+            for each in (sample, rehearsal):
+                wait_for(partial(fetch, f"http://{each}/-/ready"))
             wait_for(lambda: b"bitcoin_price_dollars{" in fetch(f"http://{sample}/metrics"))
             yield sample, rehearsal
         prices.shutdown()
@@ -139,6 +145,8 @@ class Prometheus:
         try:
             return json.loads(fetch(url))["data"]
         except urllib.error.HTTPError as error:
+            if error.code not in REFUSED:
+                raise  # it has not started yet
             reason = json.loads(error.read())["error"]
             raise AssertionError(f"Prometheus refuses {parameters}: {reason}") from None
 
