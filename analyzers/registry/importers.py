@@ -77,7 +77,7 @@ def import_list(text: str, origin: str = "list") -> Imported:
     try:
         form, rows = _recognise(document, origin)
         return _build(form, sorted(rows, key=lambda row: (row.name, row.number)), origin)
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, UnicodeError) as error:
         raise RegistryError(f"{origin}: not the pool list it looks like: {error!r}") from error
 
 

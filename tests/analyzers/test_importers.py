@@ -87,6 +87,8 @@ def test_formats_are_told_apart() -> None:
         '[{"tags": [1], "name": "x"}]',
         '[{"tags": [], "name": 5}]',
         '{"coinbase_tags": []}',
+        r'[{"tags": ["\ud800"], "name": "half a character"}]',
+        r'[{"tags": [], "name": "\ud800"}]',
         '{"coinbase_tags": {"a": 1}}',
     ],
 )
