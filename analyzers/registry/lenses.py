@@ -113,6 +113,8 @@ def parse_lenses(text: str, registry: Registry, origin: str = "lenses") -> dict[
         tables = tomllib.loads(text).get("lens", [])
     except tomllib.TOMLDecodeError as error:
         raise RegistryError(f"{origin}: not TOML: {error}") from error
+    if not _are_tables(tables):
+        raise RegistryError(f"{origin}: lenses are [[lens]] tables")
     lenses = {TAG_LENS.name: TAG_LENS}
     for table in tables:
         lens = _lens(table, registry, origin)
@@ -130,6 +132,8 @@ def _lens(table: Mapping[str, Any], registry: Registry, origin: str) -> Lens:
         )
     if not re.fullmatch(r"[a-z][a-z-]{0,30}", str(table.get("name", ""))):
         raise RegistryError(f"{where}: a name is lower-case letters and dashes")
+    if not _are_tables(table.get("rows", [])) or not isinstance(table.get("names", {}), dict):
+        raise RegistryError(f"{where}: rows are tables, and names a table of entities")
     rows: dict[str, list[LensRow]] = {}
     for item in table.get("rows", []):
         row = _row(item, str(table.get("source", "")), where)
@@ -147,6 +151,10 @@ def _lens(table: Mapping[str, Any], registry: Registry, origin: str) -> Lens:
         rest=table.get("rest"),
         rows={pool: tuple(found) for pool, found in rows.items()},
     )
+
+
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _row(item: Mapping[str, Any], source: str, where: str) -> LensRow:

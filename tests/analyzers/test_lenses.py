@@ -62,6 +62,10 @@ ROW = 'pool = "viabtc", entity = "x"'
     ("text", "message"),
     [
         ("=", "not TOML"),
+        ("lens = 5", "tables"),
+        ("lens = [5]", "tables"),
+        ('[[lens]]\nname = "a"\ntitle = "t"\nrows = 5', "rows are tables"),
+        ('[[lens]]\nname = "a"\ntitle = "t"\nnames = 5', "names a table"),
         ('[[lens]]\nname = "a"', "needs a title"),
         ('[[lens]]\nname = "A"\ntitle = "t"', "a name is"),
         ('[[lens]]\nname = "tag"\ntitle = "t"', "there twice"),
