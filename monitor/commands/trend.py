@@ -67,8 +67,11 @@ def command(selection: Selection, measure: str, alpha: float, form: str | None) 
     """  # noqa: D301 - click wants the character itself
     table, window = selection.table()
     title, unit, values = _measure(measure, table)
-    parts = [_Part("all", len(table), _trend(values(table), table))]
-    parts += [_Part(era.name, len(part), _trend(values(part), part)) for era, part in by_era(table)]
+    eras = [("all", table), *((era.name, part) for era, part in by_era(table))]
+    parts = [
+        _Part(name, len(part), trend(values(part), part.start_time / YEAR, 1 - alpha))
+        for name, part in eras
+    ]
     changes = change_points(table, alpha=alpha)
     facts = {
         "source": selection.source,
@@ -87,7 +90,7 @@ def command(selection: Selection, measure: str, alpha: float, form: str | None) 
         out.writeheader()
         out.writerows(rows)
     else:
-        _print(facts, [_row(part, unit, alpha) for part in parts], changes)
+        _print(facts, [_row(part, unit, alpha) for part in parts], changes, alpha)
 
 
 def _measure(name: str, table: CountTable) -> tuple[str, float, Callable[[CountTable], Floats]]:
@@ -106,10 +109,6 @@ def _measure(name: str, table: CountTable) -> tuple[str, float, Callable[[CountT
         return found
 
     return f"Share of {name}", 1, share
-
-
-def _trend(values: Floats, table: CountTable) -> Trend:
-    return trend(values, table.start_time / YEAR)
 
 
 def _row(part: _Part, unit: float, alpha: float) -> dict[str, Any]:
@@ -147,14 +146,17 @@ def _changes(found: ChangePoints) -> dict[str, Any]:
     }
 
 
-def _print(facts: dict[str, str], rows: list[dict[str, Any]], changes: ChangePoints) -> None:
+def _print(
+    facts: dict[str, str], rows: list[dict[str, Any]], changes: ChangePoints, alpha: float
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
     console.print(Text(", ".join(f"{name} {value}" for name, value in facts.items())))
-    heads = ("era", "windows", "direction", "p", "slope a year", "95% interval", "lag-1 r")
+    interval = f"{100 * (1 - alpha):g}% interval"
+    heads = ("era", "windows", "direction", "p", "slope a year", interval, "lag-1 r")
     grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
     grid.columns[5].no_wrap = True
     for row in rows:

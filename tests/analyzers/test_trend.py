@@ -58,6 +58,18 @@ def test_autocorrelation_around_the_line_is_recovered() -> None:
         assert np.mean(found) == pytest.approx(phi, abs=0.04)
 
 
+@pytest.mark.parametrize("phi", [0.0, 0.6, 0.8, 0.9])
+@pytest.mark.parametrize("windows", [12, 30])
+def test_the_verdict_errs_seldom_even_on_few_windows_that_are_much_alike(
+    phi: float, windows: int
+) -> None:
+    runs = [tr.trend(autoregressive(phi, windows, seed)) for seed in range(400)]
+    assert np.mean([run.direction() != "none" for run in runs]) <= 0.15
+    assert np.mean([run.p < 0.05 for run in runs]) >= np.mean(
+        [run.direction() != "none" for run in runs]
+    )
+
+
 @pytest.mark.parametrize(
     ("phi", "low", "high"), [(0.0, 0.02, 0.09), (0.6, 0.02, 0.10), (0.8, 0.04, 0.15)]
 )
