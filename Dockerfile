@@ -33,6 +33,7 @@ ENV PATH=/opt/poolscope/bin:$PATH \
     POOLSCOPE_DATA_DIR=/var/lib/poolscope \
     POOLSCOPE_WEB__HOST=0.0.0.0 \
     POOLSCOPE_WEB__PORT=9431 \
+    XDG_CACHE_HOME=/var/cache \
     NUMBA_CACHE_DIR=/var/cache/poolscope/numba \
     MPLCONFIGDIR=/var/cache/poolscope/matplotlib
 USER 10001:10001
