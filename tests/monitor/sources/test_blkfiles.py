@@ -23,15 +23,9 @@ from tests.monitor.sources.contract import SourceContract, World
 from tests.support.blocks import Mined, extend, genesis
 from tests.support.node import RegtestNode
 from tests.support.node.chain import read_blk_files
+from tests.support.sparse import GENESIS_COINBASE
 
 HEIGHT = 45
-GENESIS_COINBASE = bytes.fromhex(
-    "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff001d"
-    "0104455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66"
-    "207365636f6e64206261696c6f757420666f722062616e6b73ffffffff0100f2052a01000000434104678afdb0fe55"
-    "48271967f1a67130b7105cd6a828e03909a67962e0ea1f61deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba"
-    "0b8d578a4c702b6bf11d5fac00000000"
-)
 
 
 @pytest.fixture(scope="module")
