@@ -199,6 +199,12 @@ def read_parts(script_sig: bytes, outputs: Sequence[TxOut] = ()) -> CoinbaseRead
     )
 
 
+def is_software_default(text: bytes) -> bool:
+    """Tell whether `text` is no more than what a program writes where nobody chose a text."""
+    bare = text.strip(b"/_ ")
+    return any(bare == marker.strip(b"/") for marker, _ in _SOFTWARE)
+
+
 def miner_texts(data: bytes) -> list[tuple[str, int, int]]:
     """Return (pool, start, end) of the text that pools let their miners choose."""
     return [(pool, *found.span(1)) for pool, found in _miner_matches(data)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from analyzers.coinbase import is_software_default
 from analyzers.registry.values import Payout, Registry, Tag
 
 CHAIN_BLOCKS: Final = 970_000
@@ -18,11 +19,12 @@ SCRIPT_BYTES: Final = 100
 CHANCE: Final = 0.001
 """Tags that chance is expected to hit more often than this over the chain are told."""
 
-FindingKind = Literal["clash", "inside", "dead", "text-only", "chance"]
+FindingKind = Literal["clash", "inside", "dead", "text-only", "weak", "chance"]
 """
 ``clash``: two pools claim the same tag or script. ``inside``: a tag is part of another
 pool's. ``dead``: it can never match. ``text-only``: it cannot match in tools that use tags
-as patterns over Latin-1 text. ``chance``: so short that random bytes hold it.
+as patterns over Latin-1 text. ``weak``: the registry says so, or it is a program's default
+text. ``chance``: so short that random bytes hold it.
 """
 
 
@@ -59,6 +61,7 @@ def inspect_registry(registry: Registry, blocks: int = CHAIN_BLOCKS) -> list[Fin
         *_dead(registry),
         *_inside(registry),
         *_text_only(registry),
+        *_weak(registry, blocks),
         *_by_chance(registry, blocks),
     ]
 
@@ -104,12 +107,28 @@ def _text_only(registry: Registry) -> Iterator[Finding]:
                 yield Finding("text-only", tag.pool, tag.text)
 
 
+def _weak(registry: Registry, blocks: int) -> Iterator[Finding]:
+    for tag in registry.tags:
+        if tag.strength == "weak" or is_software_default(tag.literal):
+            yield Finding("weak", tag.pool, tag.text, expected=_chance_hits(tag, blocks))
+
+
 def _by_chance(registry: Registry, blocks: int) -> Iterator[Finding]:
     for tag in sorted(registry.tags, key=lambda tag: len(tag.literal)):
-        places = SCRIPT_BYTES - len(tag.literal) + 1
-        expected = blocks * places / 256 ** len(tag.literal)
-        if tag.pattern is None and expected > CHANCE:
+        expected = _chance_hits(tag, blocks)
+        if expected > CHANCE:
             yield Finding("chance", tag.pool, tag.text, expected=expected)
+
+
+def _chance_hits(tag: Tag, blocks: int) -> float:
+    """Return in how many of `blocks` random scriptSigs of full length `tag` is expected.
+
+    0 for a pattern: how often one matches by chance is not computed.
+    """
+    if tag.pattern is not None:
+        return 0.0
+    places = SCRIPT_BYTES - len(tag.literal) + 1
+    return blocks * places / 256.0 ** len(tag.literal)
 
 
 def compare_registries(first: Registry, second: Registry, list_name: str = "") -> list[Difference]:

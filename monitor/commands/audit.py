@@ -60,6 +60,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
     inside     a tag is part of another pool's tag
     dead       a tag can never match
     text-only  it cannot match where tags are used as patterns over Latin-1 text
+    weak       the registry says so, or it is a program's default text
     chance     so short that random coinbases hold it
     fault      what a public list has that cannot be used
 

@@ -49,18 +49,20 @@ def test_findings_of_our_registry() -> None:
     assert ("inside", "EMC") in told
     assert ("chance", "EMC") in told
     assert {("text-only", "🐟"), ("text-only", "/$Mined by 7pool.com/")} <= told
+    assert {("weak", "ckpool"), ("weak", "BTCPool"), ("weak", "Public-Pool")} <= told
     assert not {kind for kind, _ in told} & {"clash", "dead"}
 
 
 def test_findings_of_a_public_list() -> None:
     array = [
         {"id": 1, "name": "One", "tags": ["/x/", "a" * 101, "ab("], "addresses": []},
-        {"id": 2, "name": "Two", "tags": ["/x/"], "addresses": []},
+        {"id": 2, "name": "Two", "tags": ["/x/", "/stratumPool/"], "addresses": []},
     ]
     found = inspect_registry(import_list(json.dumps(array)).registry)
     kinds = {(f.kind, f.pool, f.subject) for f in found}
     assert ("clash", "two", "/x/") in kinds
     assert ("dead", "one", "a" * 101) in kinds
+    assert ("weak", "two", "/stratumPool/") in kinds
     assert ("text-only", "one", "ab(") in kinds
     everything = inspect_registry(REGISTRY, blocks=10**6)
     (chance,) = (f for f in everything if (f.kind, f.subject) == ("chance", "EMC"))
