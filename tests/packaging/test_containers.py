@@ -111,6 +111,23 @@ def test_the_agent_understands_what_compose_tells_it(
     assert str(node.cookie).startswith(mounts[-1][1])
 
 
+def test_grafana_finds_dashboards_and_databases(services: dict[str, Any]) -> None:
+    mounted = dict(
+        reversed(volume.removesuffix(":ro").split(":")) for volume in services["grafana"]["volumes"]
+    )
+    home = Path(services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (ROOT / mounted[str(home.parent)] / home.name).exists()
+    provisioning = ROOT / mounted["/etc/grafana/provisioning"]
+    for path in (provisioning / "dashboards").glob("*.yml"):
+        for provider in yaml.safe_load(path.read_text())["providers"]:
+            assert provider["options"]["path"] in mounted
+    for path in (provisioning / "datasources").glob("*.yml"):
+        for source in yaml.safe_load(path.read_text())["datasources"]:
+            host, _, port = source["url"].removeprefix("http://").partition(":")
+            assert (host, port) in {("prometheus", "9090"), ("postgres", "5432")}
+            assert host in services
+
+
 @pytest.mark.prometheus
 def test_prometheus_takes_its_configuration(services: dict[str, Any], tmp_path: Path) -> None:
     for volume in services["prometheus"]["volumes"]:
