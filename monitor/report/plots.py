@@ -35,6 +35,9 @@ COLOURS: Final = (
 DAY: Final = 86_400
 """Matplotlib counts dates in days since 1970."""
 
+ROOM_BELOW: Final = 0.4
+"""Part of a plot's height that is kept free for what is drawn below its bands."""
+
 OTHERS: Final = "#C8C8C8"
 NAMED: Final = 9
 """Entities that the plot of shares shows by name."""
@@ -95,7 +98,7 @@ def hhi_plot(found: Series, changes: list[int], level: float) -> str:
             label="largest changes of shares" if number == 0 else None,
         )
     axes.set_ylabel("HHI, points")
-    axes.legend(loc="upper left", ncols=3, frameon=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
     return _svg(figure, "HHI over time with intervals")
 
 
@@ -123,6 +126,9 @@ def largest_plot(found: Series, drawn: Simulated, level: float) -> str:
     for part, name in ((100 / 3, "1/3"), (25, "1/4")):
         axes.axhline(part, color="#666666", lw=0.8, ls="--")
         axes.annotate(name, (dates[0], part), fontsize=8, va="bottom")
+    ends = drawn.largest[np.isfinite(drawn.largest[:, 0]), 1:] * 100
+    if ends.size:
+        axes.set_ylim(bottom=ends.min() - ROOM_BELOW * np.ptp(ends))
     axes.set_ylabel("% of blocks")
     right = axes.twinx()
     right.grid(visible=False)
@@ -138,7 +144,7 @@ def largest_plot(found: Series, drawn: Simulated, level: float) -> str:
     right.set_yticks([0, 1])
     right.set_ylabel("probability", loc="bottom")
     handles = [*axes.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
-    axes.legend(handles=handles, loc="upper left", ncols=3, frameon=False)
+    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
     return _svg(figure, "Largest share over time with intervals")
 
 
@@ -147,25 +153,27 @@ def nakamoto_plot(found: Series, drawn: Simulated) -> str:
     """Return the posterior of the Nakamoto coefficient over time, and the observed one."""
     figure, axes = _axes()
     dates = _dates(found.start_time)
-    used = np.flatnonzero(np.nanmax(drawn.nakamoto_half, axis=0) > 0.02)
+    used = np.flatnonzero((drawn.nakamoto_half > 0.02).any(axis=0))
     bands = [drawn.nakamoto_half[:, size] for size in used]
-    axes.stackplot(
-        dates,
-        bands,
-        colors=[COLOURS[size % len(COLOURS)] for size in used],
-        alpha=0.6,
-        labels=[str(size + 1) for size in used],
-        step="mid",
-    )
+    if used.size:
+        axes.stackplot(
+            dates,
+            bands,
+            colors=[COLOURS[size % len(COLOURS)] for size in used],
+            alpha=0.6,
+            labels=[str(size + 1) for size in used],
+            step="mid",
+        )
     axes.set_ylim(0, 1)
     axes.set_ylabel("probability")
-    axes.legend(
-        title="miners needed for more than half",
-        loc="upper center",
-        ncols=8,
-        bbox_to_anchor=(0.5, 1.3),
-        frameon=False,
-    )
+    if used.size:
+        axes.legend(
+            title="miners needed for more than half",
+            loc="upper center",
+            ncols=8,
+            bbox_to_anchor=(0.5, 1.3),
+            frameon=False,
+        )
     return _svg(figure, "Posterior of the Nakamoto coefficient over time")
 
 
