@@ -52,8 +52,8 @@ METHODS = (
     (
         "Trend",
         "Mann-Kendall, pre-whitened (Zhang et al. 2000), with Theil-Sen's slope; a direction is "
-        "given where both show one. In series of 120 windows without a trend that errs in 4 to 5 % of "
-        "cases at a nominal 5 %, in series of 13 that are much alike in up to 13 %.",
+        "given where both show one. In series of 120 windows without a trend that errs in 4 to 5 % "
+        "of cases at a nominal 5 %, in series of 13 that are much alike in up to 13 %.",
     ),
     (
         "Change points",
