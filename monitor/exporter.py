@@ -8,12 +8,12 @@ coinbase text ever becomes a label; pools are slugs of the registry.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, TypeAlias, get_args
 
-import numpy as np
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -27,7 +27,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from analyzers.attribution import RULES
-from analyzers.intervals import share_intervals
+from analyzers.intervals import share_interval
 from analyzers.summary import Nakamoto, Summary
 from monitor import __version__
 from monitor.config import EconomicsSettings
@@ -310,6 +310,10 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
             yield from _single(name, text, value)
 
 
+_interval: Final = functools.lru_cache(256)(share_interval)
+"""From block to block, and under most lenses, these counts are the same."""
+
+
 def _pools(snapshot: Snapshot) -> Iterator[Metric]:
     labels = ("pool", "window", "lens")
     blocks = _gauge("pool_blocks", "Blocks of a pool in a window, under a lens.", labels)
@@ -337,17 +341,14 @@ def _pools(snapshot: Snapshot) -> Iterator[Metric]:
             low.add_metric(key, entry.interval.low)
             high.add_metric(key, entry.interval.high)
         rest = sum(entry.blocks for entry in summary.shares[MAX_POOLS:])
-        counts = np.array([rest, summary.unattributed])
-        ends = share_intervals(counts, summary.blocks, summary.level)
-        for name, count, least, most in zip(
-            (OTHER, UNKNOWN), counts.tolist(), *(part.tolist() for part in ends), strict=True
-        ):
+        for name, count in ((OTHER, rest), (UNKNOWN, summary.unattributed)):
             key = (name, window, lens)
             blocks.add_metric(key, count)
             if summary.blocks:
+                ends = _interval(count, summary.blocks, summary.level)
                 share.add_metric(key, count / summary.blocks)
-                low.add_metric(key, least)
-                high.add_metric(key, most)
+                low.add_metric(key, ends.low)
+                high.add_metric(key, ends.high)
     yield from (blocks, share, low, high, size)
 
 
