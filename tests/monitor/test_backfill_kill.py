@@ -1,0 +1,125 @@
+"""kill -9 at random moments of a backfill: in the end every byte is as if undisturbed."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.sparse import write_sparse
+
+BLOCKS = 1500
+KILLS = 25
+"""Of each kind of target."""
+PROGRAM = (sys.executable, "-m", "tests.support.backfiller")
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sparse")
+    write_sparse(folder, BLOCKS)
+    return folder
+
+
+class Backfiller:
+    """A process that forks backfills."""
+
+    def __init__(self, process: subprocess.Popen[str], blocks: Path) -> None:
+        self._process = process
+        self._common = ["--network", "regtest", "--blocks-dir", str(blocks), "--range", "40"]
+        self._common += ["--workers", "1"]
+
+    def start(self, *arguments: str) -> int:
+        assert self._process.stdin
+        print(json.dumps([*self._common, *arguments]), file=self._process.stdin, flush=True)
+        return int(self._hear())
+
+    def end(self) -> tuple[int, float]:
+        """Wait; return exit code and seconds of CPU."""
+        code, seconds = self._hear().split()
+        return int(code), float(seconds)
+
+    def _hear(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline()
+
+
+@pytest.fixture(scope="module")
+def backfiller(blocks: Path) -> Iterator[Backfiller]:
+    with subprocess.Popen(
+        PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield Backfiller(process, blocks)
+        assert process.stdin
+        process.stdin.close()
+
+
+def whole(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def rows(path: Path) -> bytes:
+    """All that the store says, without when it was made."""
+    with closing(sqlite3.connect(path)) as store:
+        lines = [line for line in store.iterdump() if "'created'" not in line]
+    return "\n".join(lines).encode()
+
+
+TARGETS = {"file": ("--out", "all.parquet", whole), "store": ("--data-dir", "regtest.sqlite", rows)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", TARGETS)
+def test_killed_twenty_five_times(kind: str, backfiller: Backfiller, tmp_path: Path) -> None:
+    option, name, content = TARGETS[kind]
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    for folder in (calm, killed):
+        folder.mkdir()
+
+    def target(folder: Path) -> str:
+        return str(folder if option == "--data-dir" else folder / name)
+
+    backfiller.start(option, target(calm))
+    code, used = backfiller.end()
+    assert code == 0
+
+    chance = random.Random(7)
+    kills = 0
+    for _ in range(4 * KILLS):
+        child = backfiller.start(option, target(killed))
+        kill_after(child, chance.uniform(0, used), chance.uniform(0, 0.01))
+        code, _ = backfiller.end()
+        kills += code == -signal.SIGKILL
+        if kills == KILLS:
+            break
+        if code == 0:  # it was quicker than we: once more from the beginning
+            for left in killed.iterdir():
+                left.unlink()
+    assert kills == KILLS
+    backfiller.start(option, target(killed))
+    assert backfiller.end()[0] == 0
+    assert content(killed / name) == content(calm / name)
+    assert not list(killed.glob(".*"))
+
+
+def kill_after(child: int, cpu: float, more: float) -> None:
+    """Send SIGKILL once a process has used `cpu` seconds, and `more` on the clock.
+
+    Seconds of CPU, because a busy machine tells nothing by its clock.
+    """
+    with suppress(psutil.NoSuchProcess, ProcessLookupError):
+        process = psutil.Process(child)
+        while sum(process.cpu_times()[:2]) < cpu and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.002)
+        time.sleep(more)
+        process.kill()
