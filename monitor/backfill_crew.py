@@ -15,8 +15,10 @@ from typing import Any, Final
 
 from monitor.errors import ConfigError, SourceUnavailable
 
-_PATIENCE: Final = 10.0
+_SCHEDULER_PATIENCE: Final = 5.0
 """Seconds to wait for a scheduler."""
+_WORKERS_PATIENCE: Final = 30.0
+"""Seconds to wait for its workers."""
 _RETRIES: Final = 5
 """How often a range is given to another worker after one died of it."""
 
@@ -39,15 +41,17 @@ class Crew:
 def crew(workers: int, scheduler: str = "") -> Iterator[Crew]:
     """Give `workers` processes (one: a thread of this one), or those of a Dask scheduler.
 
+    Of a scheduler's workers, `workers` are waited for, and all that come are used.
+
     Raises
     ------
     ConfigError
         If Dask is not installed.
     SourceUnavailable
-        If no scheduler answers, or it has no workers.
+        If no scheduler answers, or it has not enough workers.
     """
     if scheduler:
-        with _dask(scheduler) as found:
+        with _dask(scheduler, workers) as found:
             yield found
         return
     if workers == 1:
@@ -75,7 +79,7 @@ def _begin_worker() -> None:
 
 
 @contextmanager
-def _dask(scheduler: str) -> Iterator[Crew]:
+def _dask(scheduler: str, workers: int) -> Iterator[Crew]:
     try:
         distributed: Any = importlib.import_module("distributed")
     except ImportError:
@@ -83,11 +87,16 @@ def _dask(scheduler: str) -> Iterator[Crew]:
             "--scheduler needs Dask: pip install 'poolscope[dask]', here and on the workers"
         ) from None
     try:
-        client = distributed.Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+        client = distributed.Client(scheduler, timeout=_SCHEDULER_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise SourceUnavailable(f"no Dask scheduler at {scheduler}: {error}") from None
     with client:
+        try:
+            client.wait_for_workers(workers, timeout=_WORKERS_PATIENCE)
+        except TimeoutError:
+            raise SourceUnavailable(
+                f"the Dask scheduler at {scheduler} has no {workers} workers; start them with "
+                f"'dask worker {scheduler}'"
+            ) from None
         threads = sum(client.nthreads().values())
-        if not threads:
-            raise SourceUnavailable(f"the Dask scheduler at {scheduler} has no workers yet")
         yield Crew(client.get_executor(pure=False, retries=_RETRIES), threads, elsewhere=True)

@@ -43,7 +43,8 @@ _PATIENCE: Final = 2.0
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),
-    help="Processes (default: one a processor for block files, one for each node).",
+    help="Processes (default: one a processor for block files, one for each node); with "
+    "--scheduler, Dask workers to wait for (default 1).",
 )
 @click.option(
     "--scheduler",
@@ -138,8 +139,8 @@ def _begin(
 
     folder = files_of(settings)
     usual = (os.cpu_count() or 1) if folder else max(1, len(settings.bitcoind))
-    remote = stack.enter_context(crew(1, scheduler)) if scheduler else None
-    local = stack.enter_context(crew(workers or usual))
+    remote = stack.enter_context(crew(workers or 1, scheduler)) if scheduler else None
+    local = stack.enter_context(crew(usual if scheduler else workers or usual))
     if folder is None:
         elsewhere = remote is not None
         plan = asyncio.run(plan_source(settings, asked, prove=prove, elsewhere=elsewhere))

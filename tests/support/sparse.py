@@ -40,12 +40,15 @@ def real_blocks(count: int) -> Iterator[tuple[RealCoinbase, bytes]]:
         yield real, raw
 
 
-def write_sparse(folder: Path, count: int) -> None:
-    """Write `count` such blocks and the genesis block; bodies are holes in the files."""
+def write_sparse(folder: Path, count: int, *, order: int = 1) -> None:
+    """Write `count` such blocks and the genesis block; bodies are holes in the files.
+
+    With the `order` -1 the last block comes first.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "xor.dat").write_bytes(KEY)
     raws = [REGTEST.genesis_header + b"\x01" + GENESIS_COINBASE]
-    raws += [raw for _, raw in real_blocks(count)]
+    raws = [*raws, *(raw for _, raw in real_blocks(count))][::order]
     per_file = FILE // (BODY + 8)
     for start in range(0, len(raws), per_file):
         with (folder / f"blk{start // per_file:05}.dat").open("wb") as file:
