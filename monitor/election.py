@@ -54,15 +54,25 @@ class Election:
             await self._follow()
             self.writes = True
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    writing = tasks.create_task(self._role.write())
-                    tasks.create_task(self._stop_when_lost(writing))
+                await self._write()
                 log.warning("this agent is cut off from its store; another one may write now")
-            except* StoreError as errors:
-                self._trouble.again(str(errors.exceptions[0]))
+            except StoreError as error:
+                self._trouble.again(str(error))
             finally:
                 self.writes = False
             await asyncio.sleep(self._trouble.left())
+
+    async def _write(self) -> None:
+        """Write until this agent is the writer no more."""
+        tasks = [asyncio.create_task(self._role.write()), asyncio.create_task(self._until_lost())]
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     async def _follow(self) -> None:
         """Show what another agent stores until there is none that writes."""
@@ -85,10 +95,9 @@ class Election:
                 self._trouble.again(self.behind)
             await asyncio.sleep(max(POLL, self._trouble.left()))
 
-    async def _stop_when_lost(self, writing: asyncio.Task[None]) -> None:
+    async def _until_lost(self) -> None:
         while await self._in_store(self._store.leads):  # noqa: ASYNC110 - no event: a far lock
             await asyncio.sleep(CHECK)
-        writing.cancel()
 
     async def _in_store(self, call: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from analyzers.model import Label
 from analyzers.registry import Registry, RegistryError
 from hashing.wire import read_coinbase_parts
 from monitor.cores import cores
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, StoreError
 from monitor.store.base import BlockStore, Judged, Verdict
 from monitor.store.rows import verdict_of
 
@@ -57,7 +58,12 @@ def relabel(
 ) -> Iterator[Relabelled]:
     """Judge every stored block anew, active or stale; yield what became of them bit by bit.
 
-    Many blocks are shared among the cores.
+    Many blocks are shared among the cores. What is stored stays when this fails.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be used, or a process that helped has died.
     """
     from monitor.backfill import in_order
     from monitor.backfill_crew import crew
@@ -70,16 +76,24 @@ def relabel(
             waiting.append(found)
             yield judge, bare, [(block.coinbase, block.height, block.label) for block in found]
 
-    with crew(cores() if store.counts().blocks >= _MANY else 1) as workers:
-        for _, verdicts in in_order(workers.executor, calls(), workers.ahead):
-            found = waiting.popleft()
-            changed = [
-                (old, new) for old, new in zip(found, verdicts, strict=True) if new != old.verdict
-            ]
-            if changed and not dry_run:
-                store.judge(changed)
-            moved = [(old, new) for old, new in changed if new.pool != old.verdict.pool]
-            yield Relabelled(len(found), moved)
+    try:
+        with crew(cores() if store.counts().blocks >= _MANY else 1) as workers:
+            for _, verdicts in in_order(workers.executor, calls(), workers.ahead):
+                found = waiting.popleft()
+                changed = [
+                    (old, new)
+                    for old, new in zip(found, verdicts, strict=True)
+                    if new != old.verdict
+                ]
+                if changed and not dry_run:
+                    store.judge(changed)
+                moved = [(old, new) for old, new in changed if new.pool != old.verdict.pool]
+                yield Relabelled(len(found), moved)
+    except BrokenExecutor:
+        raise StoreError(
+            "a process that attributed blocks anew has died (was memory short?); what it did is "
+            "stored, so run it again"
+        ) from None
 
 
 def _batches(store: BlockStore) -> Iterator[list[Judged]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from analyzers.registry import Registry, load_registry
 from monitor import relabel
+from monitor.errors import StoreError
 from monitor.store.sql import SqlStore, open_store
 from tests.support import longchain
 
@@ -56,3 +59,18 @@ def test_what_is_interrupted_can_be_repeated(
     assert not any(part.moved for part in parts[:3])
     assert {row.verdict.registry for row in store.judged(0, BLOCKS)} == {registry.version}
     assert "antpool" not in {row.verdict.pool for row in store.judged(0, BLOCKS)}
+
+
+def test_the_death_of_a_helper_is_said(
+    store: SqlStore, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relabel, "_MANY", 0)
+    monkeypatch.setattr(relabel, "cores", lambda: 2)
+    monkeypatch.setattr(relabel, "judge", die)
+    with pytest.raises(StoreError, match=r"has died .* run it again"):
+        list(relabel.relabel(store, registry))
+
+
+def die(*_: object) -> None:
+    """End the process that is asked to."""
+    os.kill(os.getpid(), signal.SIGKILL)

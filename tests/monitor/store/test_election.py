@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from monitor import election
 from monitor.election import Election
-from monitor.errors import StoreError
+from monitor.errors import ConfigError, StoreError
 from monitor.sources.base import BlockRef
 from monitor.store.base import Step
 from monitor.store.lease import WRITER, advisory
@@ -140,6 +140,17 @@ async def test_a_write_that_fails_is_tried_again(
         agent.to_write.put_nowait(chain[1])
         await until(lambda: agent.store.first_height() == 2)
     assert "do not continue" in caplog.text
+
+
+async def test_any_other_failure_ends_the_agent(shared: str) -> None:
+    class Broken(Agent):
+        async def write(self) -> None:
+            raise ConfigError("this cannot be used")
+
+    with ThreadPoolExecutor(1) as executor:
+        agent = Broken(shared, executor)
+        with closing(agent.store), pytest.raises(ConfigError, match="cannot be used"):
+            await agent.election.run()
 
 
 async def test_a_store_that_is_away_is_waited_for(
