@@ -1,11 +1,11 @@
-"""Schedules on AVX-512 vectors, rounds on the SHA unit, both at the same time.
+"""Schedules on vectors, rounds on the SHA unit, both at the same time.
 
 The two parts of the core that these need are separate, so that each would idle while the
 other works. Eight messages at a time go through a pipeline: while the rounds of one group run, the
 schedule of the next one is made. Within a step nothing waits for anything of the same step;
 all goes through scratch memory from one step to the next. The instructions of both kinds are
 merged evenly, as the core looks only a few hundred ahead; LLVM would sort them apart again,
-so some values are pinned to their places.
+so some values are pinned to their places. `docs/hashing.md` tells more, with figures.
 """
 
 from __future__ import annotations
