@@ -54,6 +54,7 @@ class BlockReader:
     def __init__(self, client: NodeClient, level: RestLevel) -> None:
         self._client = client
         self.level = level
+        self._short = False
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return up to `count` headers of the active chain from height `start` on."""
@@ -140,9 +141,13 @@ class BlockReader:
         )
 
     async def _prefix(self, ref: BlockRef) -> BlockPrefix:
-        """Read as much of a block's start as header and coinbase take."""
+        """Read as much of a block's start as header and coinbase take.
+
+        The node refuses a part of a block that ends before it does. Short blocks come in
+        hundreds of thousands, so the one after a short one is asked for whole.
+        """
         block = hash_to_hex(ref.hash)
-        for size in _PART_SIZES:
+        for size in () if self._short else _PART_SIZES:
             path = f"/rest/blockpart/{block}.bin?offset=0&size={size}"
             reply = await self._client.get(path, size)
             if reply.status == 400:  # the block is shorter than that
@@ -151,7 +156,9 @@ class BlockReader:
                 return read_block_prefix(_body(reply, path))
             except WireError:  # the coinbase is longer than that
                 continue
-        return read_block_prefix(await self._whole(ref))
+        raw = await self._whole(ref)
+        self._short = len(raw) < _PART_SIZES[-1]
+        return read_block_prefix(raw)
 
     async def _proved_from_part(self, ref: BlockRef) -> SourceBlock:
         prefix = await self._prefix(ref)
