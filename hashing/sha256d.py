@@ -60,12 +60,12 @@ def _digests(messages: Bytes, shape: Shape, kernel: str | None, threads: int) ->
     messages = np.ascontiguousarray(messages)
     digests = np.empty((len(messages), 32), np.uint8)
     width = DESIGNS[name].width
-    parts = _parts(len(messages), min(threads, len(messages) // _LEAST_PER_THREAD or 1), width)
+    parts = split(len(messages), min(threads, len(messages) // _LEAST_PER_THREAD or 1), width)
 
     def hash_part(part: range) -> None:
         digest_into(messages[part.start : part.stop], digests[part.start : part.stop], name)
 
-    _on_threads(hash_part, parts)
+    on_threads(hash_part, parts)
     return digests
 
 
@@ -122,8 +122,8 @@ def scan_nonces(
             found.extend(nonce for nonce in hits if _meets(header, nonce, target))
         return found
 
-    parts = [range(start + part.start, start + part.stop) for part in _parts(count, threads)]
-    return np.array([n for found in _on_threads(scan_part, parts) for n in found], np.uint32)
+    parts = [range(start + part.start, start + part.stop) for part in split(count, threads)]
+    return np.array([n for found in on_threads(scan_part, parts) for n in found], np.uint32)
 
 
 def _scan_piece(
@@ -159,13 +159,14 @@ def _pieces(part: range, most: int) -> Iterator[range]:
         yield range(first, min(first + most, part.stop))
 
 
-def _parts(count: int, threads: int, multiple: int = 1) -> list[range]:
+def split(count: int, threads: int, multiple: int = 1) -> list[range]:
     """Divide ``range(count)`` for `threads`, in multiples of `multiple` but for the last."""
     cuts = [count * i // threads // multiple * multiple for i in range(threads)] + [count]
     return [range(low, high) for low, high in itertools.pairwise(cuts)]
 
 
-def _on_threads(work: Callable[[range], Result], parts: Sequence[range]) -> list[Result]:
+def on_threads(work: Callable[[range], Result], parts: Sequence[range]) -> list[Result]:
+    """Return what `work` returns for each of `parts`, each on a thread of its own."""
     if len(parts) == 1:
         return [work(parts[0])]
     with ThreadPoolExecutor(len(parts)) as pool:

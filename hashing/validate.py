@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +24,7 @@ from hashing.errors import HashingError, HeaderError, TargetError
 from hashing.header import HEADER_SIZE, BlockHeader
 from hashing.kernels.check import NBITS, TIME, Rules, first_bad
 from hashing.params import MEDIAN_TIME_SPAN, RETARGET_INTERVAL, NetworkParams
-from hashing.sha256d import Bytes, digest_into
+from hashing.sha256d import Bytes, digest_into, on_threads, split
 from hashing.target import decode_nbits, encode_nbits, work_from_target
 
 Words = npt.NDArray[np.uint32]
@@ -138,17 +136,16 @@ def _check(  # noqa: PLR0917
 ) -> tuple[int, Counter[int]]:
     """Return the index of the first bad header or -1, and how many headers have which nBits."""
     rules, retargets = _rules(params, start), _retargets(words, params, start)
-    cuts = [len(words) * i // threads for i in range(threads)] + [len(words)]
 
-    def check_part(part: tuple[int, int]) -> tuple[int, Counter[int]]:
+    def check_part(part: range) -> tuple[int, Counter[int]]:
         digests = np.zeros((_CHUNK + 1, 32), np.uint8)
         hashes = digests.view("<u4")
-        if part[0]:
-            hashes[0] = np.frombuffer(_header(words, part[0] - 1).hash, "<u4")
+        if part.start:
+            hashes[0] = np.frombuffer(_header(words, part.start - 1).hash, "<u4")
         pairs = np.empty((_CHUNK, 2), np.uint32)
         runs: Counter[int] = Counter()
-        for low in range(*part, _CHUNK):
-            high = min(low + _CHUNK, part[1])
+        for low in range(part.start, part.stop, _CHUNK):
+            high = min(low + _CHUNK, part.stop)
             count = high - low
             digest_into(words[low:high].view(np.uint8), digests[1 : count + 1], kernel)
             bad, used = first_bad(words, hashes, low, high, rules, retargets, pairs)
@@ -161,12 +158,7 @@ def _check(  # noqa: PLR0917
                 on_progress(count)
         return -1, runs
 
-    parts = list(itertools.pairwise(cuts))
-    if threads == 1:
-        results = [check_part(parts[0])]
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            results = list(pool.map(check_part, parts))
+    results = on_threads(check_part, split(len(words), threads))
     bad = next((bad for bad, _ in results if bad >= 0), -1)
     return bad, sum((runs for _, runs in results), Counter())
 
