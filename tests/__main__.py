@@ -17,7 +17,10 @@ ROOT = Path(__file__).parent.parent
 DEBIAN_PARTS = {
     # marker -> (programs that show it is there, Debian packages)
     "browser": (("chromium",), ("chromium",)),
-    "image": (("buildah", "mmdebstrap"), ("buildah", "mmdebstrap")),
+    "image": (
+        ("buildah", "mmdebstrap", "systemd-nspawn"),
+        ("buildah", "mmdebstrap", "systemd-container"),
+    ),
     "postgres": (("pg_ctlcluster",), ("postgresql",)),
     "prometheus": (("prometheus", "promtool"), ("prometheus",)),
     "systemd": (("systemd-analyze",), ("systemd",)),

@@ -1,6 +1,7 @@
-"""The image, really built by buildah without an engine, and the agent in it really run.
+"""The image, built by buildah without an engine; the agent, run in it and under systemd.
 
-The base is made on the spot from Debian's packages, since no registry is asked.
+The base is made on the spot from Debian's packages, since no registry is asked. It holds
+systemd, too, so that the same tree can be booted with the unit in it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -16,16 +18,19 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/poolscope-base"
-PACKAGES = "python3,python3-venv,ca-certificates"
+PACKAGES = "python3,python3-venv,ca-certificates,systemd-sysv"
+SECCOMP_FILTER = "2"
+"""What proc(5) calls a process whose system calls are filtered."""
 
 pytestmark = [
     pytest.mark.image,
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(os.geteuid() != 0, reason="making a Debian base needs root"),
 ]
 
@@ -35,7 +40,7 @@ class Buildah:
 
     def __init__(self, storage: Path) -> None:
         self._options = [f"--root={storage}/root", f"--runroot={storage}/run"]
-        self._environ = os.environ | {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+        self._environ = os.environ | {"BUILDAH_ISOLATION": "chroot"}
 
     def command(self, *arguments: str | Path) -> dict[str, Any]:
         """Return what subprocess needs to run a buildah command."""
@@ -123,6 +128,62 @@ def test_the_agent_runs_in_it_and_writes_only_to_its_volumes(
         if path.lstat().st_ctime > begin.stat().st_ctime and path.is_file()
     ]
     assert written == []
+
+
+def test_the_unit_runs_confined_and_is_restarted_when_it_hangs(
+    buildah: Buildah, container: str
+) -> None:
+    root = Path(buildah("mount", container))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for directory in ("var/lib/poolscope", "var/cache/poolscope"):
+        shutil.rmtree(root / directory)  # the image's; here systemd makes its own
+    shutil.copy(ROOT / "packaging" / "poolscope.service", root / "etc/systemd/system")
+    hasty = root / "etc/systemd/system/poolscope.service.d/hasty.conf"
+    hasty.parent.mkdir()
+    hasty.write_text("[Service]\nWatchdogSec=15\nRestartSec=0\n")
+    (root / "etc/systemd/system/multi-user.target.wants/poolscope.service").symlink_to(
+        "/etc/systemd/system/poolscope.service"
+    )
+    (root / "etc/machine-id").write_text("")
+    settings = root / "etc/poolscope/poolscope.toml"
+    settings.parent.mkdir()
+    settings.write_text(f'source = "sample"\n[web]\nport = {port}\n')
+    boot = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe"]
+    with subprocess.Popen(
+        [*boot, f"--directory={root}", "--boot"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as machine:
+        try:
+            metrics = f"http://127.0.0.1:{port}/metrics"
+            # Kernels compile and run, so the filters of memory and system calls let them.
+            wait_for(machine, metrics, r"local_hashes_per_second [1-9]")
+            agent = agent_below(machine.pid)
+            facts = dict(
+                line.split(":\t", 1)
+                for line in Path(f"/proc/{agent.pid}/status").read_text().splitlines()
+            )
+            assert "0" not in facts["Uid"].split()
+            assert int(facts["CapBnd"], 16) == 0
+            assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", SECCOMP_FILTER)
+            agent.suspend()
+            agent.wait(120)
+            wait_for(machine, metrics, r"poolscope_ready 1")
+        finally:
+            machine.terminate()
+            machine.communicate(timeout=120)
+    written = list((root / "var/lib/private/poolscope").iterdir())
+    assert {path.name for path in written} >= {"sample.sqlite"}
+    assert list((root / "var/cache/private/poolscope").rglob("*.nbi"))
+
+
+def agent_below(pid: int) -> psutil.Process:
+    """Return the agent's process in a booted machine."""
+    (agent,) = (
+        process
+        for process in psutil.Process(pid).children(recursive=True)
+        if process.cmdline()[-2:] == ["/opt/poolscope/bin/poolscope", "run"]
+    )
+    return agent
 
 
 def wait_for(running: subprocess.Popen[bytes], url: str, wanted: str) -> None:
