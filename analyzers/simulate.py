@@ -7,8 +7,11 @@ imports Numba; the agent uses `analyzers.summary` instead.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from threading import Lock
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,6 +59,8 @@ def simulate(
     seed: int = 0,
     level: float = LEVEL,
     prior: float = JEFFREYS,
+    executor: Executor | None = None,
+    parts: int = 32,
 ) -> Simulated:
     """Draw the Dirichlet posterior of each window.
 
@@ -69,6 +74,10 @@ def simulate(
         How many draws, what makes them repeatable, and the content of the intervals.
     prior:
         Pseudo-blocks for each entity seen; Jeffreys' half by default.
+    executor, parts:
+        Where the windows are simulated, in so many parts: any executor in the manner of
+        `concurrent.futures`, such as ``distributed.Client(...).get_executor()``. None is
+        here. The figures are the same.
 
     Raises
     ------
@@ -85,16 +94,43 @@ def simulate(
     table = np.asarray(counts, dtype=np.float64)
     if table.ndim != 2 or np.any(table < 0) or not np.all(np.isfinite(table)):
         raise ValueError("counts must be a table of numbers, one row a window, none negative")
-    if draws < 1 or prior <= 0 or not 0 < level < 1 or seed < 0:
-        raise ValueError("draws, prior, level or seed is outside its range")
+    if draws < 1 or prior <= 0 or parts < 1 or not 0 < level < 1 or seed < 0:
+        raise ValueError("draws, prior, level, seed or parts is outside its range")
     own = np.zeros(len(table)) if unattributed is None else np.asarray(unattributed, float)
     if own.shape != (len(table),) or np.any(own < 0):
         raise ValueError("there must be one number of unattributed blocks for each window")
     alphas = -np.sort(-table, axis=1)
     columns = (alphas > 0).sum(axis=1)
     others = np.where((own > 0) | (columns == 1), own + prior, 0.0)
-    thresholds = np.array([float(t) for t in THRESHOLDS])
-    hhi, largest, above, sizes = simulate_windows(
-        alphas + prior, columns, others, thresholds, draws, seed, (1 - level) / 2, MAX_SIZE
-    )
+    plan = _Plan(draws, seed, (1 - level) / 2)
+    if executor is None:
+        found = [_simulated(plan, 0, alphas + prior, columns, others)]
+    else:
+        pieces = max(1, min(parts, len(table)))
+        cuts = [len(table) * i // pieces for i in range(pieces + 1)]
+        futures = [
+            executor.submit(_simulated, plan, a, alphas[a:b] + prior, columns[a:b], others[a:b])
+            for a, b in pairwise(cuts)
+        ]
+        found = [future.result() for future in futures]
+    hhi, largest, above, sizes = (np.concatenate(column) for column in zip(*found, strict=True))
     return Simulated(hhi, largest, *above.T, *sizes.transpose(1, 0, 2))
+
+
+class _Plan(NamedTuple):
+    draws: int
+    seed: int
+    tail: float
+
+
+def _simulated(
+    plan: _Plan, first: int, alphas: Floats, columns: NDArray[np.int64], others: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Simulate windows from number `first` on, with all cores."""
+    thresholds = np.array([float(t) for t in THRESHOLDS])
+    with _ONE_AT_A_TIME:
+        return simulate_windows(alphas, columns, others, thresholds, *plan, MAX_SIZE, first)
+
+
+_ONE_AT_A_TIME: Final = Lock()
+"""Numba's own pool of threads can be used by one thread at a time only."""

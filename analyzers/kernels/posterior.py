@@ -122,10 +122,12 @@ def simulate_windows(  # noqa: PLR0917 - a kernel takes arrays by place
     seed: int,
     tail: float,
     max_size: int,
+    first: int,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Simulate each row of `alphas`, of which the first `columns` entries count.
 
-    `others` is the parameter of what belongs to nobody (0 for none); `thresholds` fall.
+    `others` is the parameter of what belongs to nobody (0 for none); `thresholds` fall. The
+    first row is window number `first`: parts of a table then give what the whole gives.
     Returned per window: HHI and largest share (mean, low, high); per window and threshold:
     probability that the largest exceeds it, and probabilities of the sizes 1..`max_size`
     (the last: or more).
@@ -138,7 +140,7 @@ def simulate_windows(  # noqa: PLR0917 - a kernel takes arrays by place
         k = columns[window]
         if k == 0:
             continue
-        state, spare = _stream(seed, window), np.full(1, np.nan)
+        state, spare = _stream(seed, first + window), np.full(1, np.nan)
         d = alphas[window, :k] - 1.0 / 3.0
         c = 1.0 / np.sqrt(9.0 * d)
         # a parameter below 1 is drawn one higher and scaled by uniform ** (1 / parameter)

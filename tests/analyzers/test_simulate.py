@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numba
 import numpy as np
 import pytest
@@ -58,6 +60,16 @@ def test_the_same_on_any_number_of_threads_and_in_any_company() -> None:
     first = simulate(table[:3], draws=200, seed=5)
     assert (first.hhi == together.hhi[:3]).all()
     assert (simulate(table, draws=200, seed=6).hhi != together.hhi).any()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7])
+def test_the_same_in_parts_on_an_executor(rows: int) -> None:
+    counts = np.tile(EXAMPLE, (rows, 1))
+    whole = simulate(counts, draws=200, seed=3)
+    with ThreadPoolExecutor(3) as executor:
+        parted = simulate(counts, draws=200, seed=3, executor=executor, parts=3)
+    for name in ("hhi", "largest", "above_half", "nakamoto_third"):
+        np.testing.assert_array_equal(getattr(parted, name), getattr(whole, name))
 
 
 def test_windows_do_not_share_a_stream() -> None:
