@@ -264,7 +264,8 @@ class Agent:
         elif self._election.writes:
             behind = "stored blocks are being attributed anew"
         else:
-            behind = self._election.behind
+            empty = None if self.board.snapshot.tip else "the writer has stored no block yet"
+            behind = self._election.behind or empty
         return [behind] if behind else []
 
     def _load(self) -> None:
