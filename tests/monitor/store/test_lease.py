@@ -143,12 +143,13 @@ def test_a_writer_that_was_cut_off_cannot_write(shared: str, chain: list[Mined])
         assert first.tip() == chain[2].ref
 
 
-def test_agents_may_set_a_store_up_at_the_same_moment(url: str) -> None:
+@pytest.mark.postgres
+def test_agents_may_set_a_store_up_at_the_same_moment(shared: str) -> None:
     together = Barrier(3)
 
     def start(_: int) -> SqlStore:
         together.wait()
-        return open_store(url, "regtest")
+        return open_store(shared, "regtest")
 
     with ExitStack() as stack, ThreadPoolExecutor(3) as threads:
         stores = [stack.enter_context(closing(store)) for store in threads.map(start, range(3))]
