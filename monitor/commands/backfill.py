@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import time
@@ -43,8 +44,8 @@ _PATIENCE: Final = 2.0
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),
-    help="Processes (default: one a processor for block files, one for each node); with "
-    "--scheduler, Dask workers to wait for (default 1).",
+    help="Processes (default: one a processor for block files; a node has never more than one); "
+    "with --scheduler, Dask workers to wait for (default 1).",
 )
 @click.option(
     "--scheduler",
@@ -140,10 +141,14 @@ def _begin(
     folder = files_of(settings)
     usual = (os.cpu_count() or 1) if folder else max(1, len(settings.bitcoind))
     remote = stack.enter_context(crew(workers or 1, scheduler)) if scheduler else None
-    local = stack.enter_context(crew(usual if scheduler else workers or usual))
+    wanted = workers if workers and not scheduler else usual
+    # one process to a node: its queue of requests is short
+    local = stack.enter_context(crew(wanted if folder else min(wanted, usual)))
     if folder is None:
         elsewhere = remote is not None
         plan = asyncio.run(plan_source(settings, asked, prove=prove, elsewhere=elsewhere))
+        # each range opens the source anew, and would say so
+        logging.getLogger("monitor.sources").setLevel(logging.WARNING)
     else:
         plan = plan_files(
             folder,

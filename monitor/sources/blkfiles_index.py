@@ -7,7 +7,7 @@ whole chain is chosen here from some 140, by the same rules.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -91,9 +91,9 @@ def active_chain(
     return heights[best[-1]] or 0, np.array(best[::-1], np.int64)
 
 
-def _path(tip: int, parents: array[int], totals: list[int] | None = None) -> tuple[list[int], int]:
+def _path(tip: int, parents: array[int], totals: Sequence[int] = ()) -> tuple[array[int], int]:
     """Return the way from `tip` down to a root, or to what has its total; and what follows."""
-    path, at = [], tip
+    path, at = array("q"), tip
     while at >= 0 and not (totals and totals[at]):
         path.append(at)
         at = parents[at]
