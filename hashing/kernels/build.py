@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
 from hashing.kernels import sha256
 from hashing.kernels.combined import LANES, SCRATCH, CombinedEngine
-from hashing.kernels.lanes import LaneEngine, Work
+from hashing.kernels.lanes import I64, LaneEngine, Work, pin
 from hashing.kernels.shani import STREAMS, ShaEngine
 
 
@@ -63,6 +64,17 @@ FINGERPRINT: Final = _fingerprint()
 with code that another one made."""
 
 
+def _align_stack(builder: Any) -> None:
+    """Have the function align its stack, as one that has an aligned variable must.
+
+    Else its spilled vectors straddle cache lines or not, as the stack happens to begin.
+    """
+    with builder.goto_entry_block():
+        variable = builder.alloca(ir.ArrayType(I64, 8))
+    variable.align = 64
+    pin(builder, variable, "r")
+
+
 def _describe_scan(  # noqa: PLR0917
     _context: Any, design: Any, mark: Any, job: Any, nonce: Any, limit: Any, write: Any, read: Any
 ) -> Any:
@@ -78,6 +90,7 @@ def _describe_scan(  # noqa: PLR0917
             write=args[5],
             read=args[6],
         )
+        _align_stack(builder)
         return sha256.scan(engine_of(builder, work))
 
     return types.uint32(design, mark, job, nonce, limit, write, read), emit
@@ -100,6 +113,7 @@ def _describe_digest(  # noqa: PLR0917
         work = Work(
             size=size.literal_value, source=args[3], target=args[4], write=args[5], read=args[6]
         )
+        _align_stack(builder)
         describe(engine_of(builder, work))
         return context.get_dummy_value()
 
