@@ -27,7 +27,9 @@ def test_its_options_and_metadata_are_there(tmp_path: Path) -> None:
     known = {
         name for option in command.params if isinstance(option, Option) for name in option.opts
     }
-    shown = set(re.findall(r"`(--[a-z-]+)", PAGE)) | set(re.findall(r" (--[a-z][a-z-]+) ", PAGE))
+    shown = set(re.findall(r"(?<=`)--[a-z-]+", PAGE))
+    for line in re.findall(r"^poolscope backfill.*$", PAGE, re.MULTILINE):
+        shown |= set(re.findall(r"--[a-z-]+", line))
     assert shown <= known
     write_sparse(tmp_path / "blocks", 5)
     out = tmp_path / "all.parquet"
