@@ -31,7 +31,7 @@ from tests.support.sparse import BODY, KEY, write_sparse
 BLOCKS = 100_000
 WHOLE = 200
 """Blocks that the peer reads, which reads bodies, too."""
-NODE_BLOCKS = 10_000
+NODE_BLOCKS = 5000
 DRAWS = 10_000
 WINDOWS = 6200
 
