@@ -32,6 +32,11 @@ BLOCKS = 100_000
 WHOLE = 200
 """Blocks that the peer reads, which reads bodies, too."""
 NODE_BLOCKS = 5000
+NODE = f"""
+from tests.support.node import __main__, chain
+chain._CONTENTS_KEPT = {2 * NODE_BLOCKS}  # as a node's blocks are in the page cache
+__main__.main()
+"""
 DRAWS = 10_000
 WINDOWS = 6200
 
@@ -140,7 +145,7 @@ def datadir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_from_a_node(
     benchmark: BenchmarkFixture, datadir: Path, tmp_path: Path, way: tuple[str, tuple[str, ...]]
 ) -> None:
-    words = [sys.executable, "-m", "tests.support.node", "--datadir", str(datadir), "--no-zmq"]
+    words = [sys.executable, "-c", NODE, "--datadir", str(datadir), "--no-zmq"]
     login = ("--user", "u", "--password", "p")
     with subprocess.Popen(
         [*words, *login, *way[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE
