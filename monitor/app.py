@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
 from analyzers.attribution import attribute
@@ -20,7 +19,7 @@ from analyzers.registry.lenses import TAG_LENS, Lens, load_lenses
 from hashing.params import NETWORKS
 from hashing.wire import CoinbaseTx
 from monitor.analysis import KEPT, RECENT, Analysis, Origin, Totals
-from monitor.config import Settings
+from monitor.config import Settings, store_url
 from monitor.election import Election
 from monitor.errors import ConfigError, StoreError
 from monitor.exporter import AgentMetrics, Exporter
@@ -47,13 +46,6 @@ class Progress(Protocol):
 
     def __call__(self, stored: int, left: int) -> None:
         """Take note of a step."""
-
-
-def store_url(settings: Settings, synthetic: str) -> str | Path:
-    """Return where the store is: as set, or a file of its own for each kind of chain."""
-    if settings.store:
-        return settings.store
-    return settings.data_dir / f"{synthetic or settings.network}.sqlite"
 
 
 async def run(settings: Settings, progress: Progress) -> None:

@@ -282,6 +282,13 @@ def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
         raise ConfigError(f"settings file {path}: {error}") from None
 
 
+def store_url(settings: Settings, synthetic: str) -> str | Path:
+    """Return where the store is: as set, or a file of its own for each kind of chain."""
+    if settings.store:
+        return settings.store
+    return settings.data_dir / f"{synthetic or settings.network}.sqlite"
+
+
 def public_url(url: str) -> str:
     """Return `url` with any user and password hidden, fit for logs and metrics."""
     parts = urlsplit(url)

@@ -65,8 +65,8 @@ def relabel(
     StoreError
         If the store cannot be used, or a process that helped has died.
     """
-    from monitor.backfill import in_order
-    from monitor.backfill_crew import crew
+    from monitor.backfill.core import in_order
+    from monitor.backfill.crew import crew
 
     bare = pickle.dumps(replace(registry))  # what it has compiled cannot be sent
     waiting: deque[list[Judged]] = deque()

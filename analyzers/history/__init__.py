@@ -11,6 +11,8 @@ import gzip
 from importlib.resources import files
 from typing import Final
 
+from analyzers.mined import EntityOf
+from analyzers.registry import load_registry
 from analyzers.windows import CountTable, table_of
 
 HISTORY: Final = files(__name__) / "daily_blocks.csv.gz"
@@ -41,3 +43,16 @@ def load_history() -> CountTable:
     return table_of(
         list(rows.values()), [0] * len(rows), heights.values(), (day * 86_400 for day in rows)
     )
+
+
+def with_own_names(lens: EntityOf) -> EntityOf:
+    """Return `lens` for pools as the history names them: first they get this project's names.
+
+    Examples
+    --------
+    >>> from analyzers.mined import by_tag
+    >>> with_own_names(by_tag)("braiinspool", 840_000, 1_713_571_767)
+    'braiinspool'
+    """
+    slug_of = functools.cache(functools.partial(load_registry().slug_of_label, "mempool"))
+    return lambda pool, height, time: lens(slug_of(pool) or pool, height, time)

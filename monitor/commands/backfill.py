@@ -21,10 +21,10 @@ from monitor.commands.options import setting_option, settings_options
 from monitor.errors import PoolscopeError, StoreError
 
 if TYPE_CHECKING:
-    from monitor.backfill import Span, Target
-    from monitor.backfill_crew import Crew
-    from monitor.backfill_plan import Plan
-    from monitor.backfill_work import Job
+    from monitor.backfill.core import Span, Target
+    from monitor.backfill.crew import Crew
+    from monitor.backfill.plan import Plan
+    from monitor.backfill.work import Job
     from monitor.config import Settings
 
 Item = TypeVar("Item")
@@ -102,7 +102,7 @@ def command(
       poolscope backfill --bitcoind http://alice:secret@127.0.0.1:8332 --from 800000
       poolscope backfill --blocks-dir /node/blocks --out history/ --scheduler tcp://10.0.0.1:8786
     """  # noqa: D301
-    from monitor.backfill import backfill
+    from monitor.backfill.core import backfill
     from monitor.log import setup_logging
 
     setup_logging(settings.log_level)
@@ -135,8 +135,8 @@ def _begin(
     prove: bool,
 ) -> tuple[Plan, Crew]:
     """Return what to fetch, and who fetches it; block files are always indexed here."""
-    from monitor.backfill_crew import crew
-    from monitor.backfill_plan import files_of, plan_files, plan_source
+    from monitor.backfill.crew import crew
+    from monitor.backfill.plan import files_of, plan_files, plan_source
 
     folder = files_of(settings)
     usual = (os.cpu_count() or 1) if folder else max(1, len(settings.bitcoind))
@@ -167,8 +167,8 @@ def _target(
 ) -> tuple[Target, Job]:
     """Return where blocks go, and what has to be done to them for that."""
     if out is None:
-        from monitor.app import store_url
-        from monitor.backfill_targets import StoreTarget
+        from monitor.backfill.targets import StoreTarget
+        from monitor.config import store_url
         from monitor.store.sql import open_store
 
         url = store_url(settings, plan.synthetic)
@@ -181,7 +181,7 @@ def _target(
             )
         job, _ = plan.job(settings, "rows")
         return StoreTarget(store, plan.chain), job
-    from monitor.backfill_targets import FileTarget, PartsTarget
+    from monitor.backfill.targets import FileTarget, PartsTarget
     from monitor.export import SCHEMA
 
     job, registry = plan.job(settings, "table")

@@ -283,7 +283,7 @@ class Selection:
         return window.seconds // DAY
 
     def _history(self, window: Window) -> CountTable:
-        from analyzers.history import load_history
+        from analyzers.history import load_history, with_own_names
 
         span = self._span(window)
         days = load_history().between(self.start, self.end)
@@ -329,14 +329,6 @@ def lens_named(name: str) -> EntityOf:
     raise click.BadParameter(
         f"{name!r} is no lens: give {', '.join(lenses)} or a CSV file of pool,entity"
     )
-
-
-def with_own_names(lens: EntityOf) -> EntityOf:
-    """Return `lens` for pools as mempool's list names them: first they get our names."""
-    from analyzers.registry import load_registry
-
-    slug_of = functools.cache(functools.partial(load_registry().slug_of_label, "mempool"))
-    return lambda pool, height, time: lens(slug_of(pool) or pool, height, time)
 
 
 def selection_options(command: Callable[..., None]) -> Callable[..., None]:

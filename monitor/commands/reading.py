@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
-from monitor.app import store_url
-from monitor.config import Settings
+from monitor.config import Settings, store_url
 from monitor.errors import StoreError
 from monitor.store.sql import SqlStore, open_store
 

@@ -30,8 +30,8 @@ def writing_store(settings: Settings) -> Iterator[BlockStore]:
     StoreError
         If there is none, or it cannot be written.
     """
-    from monitor.app import store_url
     from monitor.commands.reading import reading_store
+    from monitor.config import store_url
     from monitor.store.sql import open_store
 
     with reading_store(settings) as found:

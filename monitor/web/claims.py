@@ -9,10 +9,9 @@ from analyzers.assumptions import UNITS, Assumptions, Input
 from analyzers.claims import evaluate
 from analyzers.claims.markets import markets
 from analyzers.geography import series_names
-from analyzers.history import SOURCE, load_history
+from analyzers.history import SOURCE, load_history, with_own_names
 from analyzers.registry.lenses import TAG_LENS
 from analyzers.windows import CountTable
-from monitor.commands.inputs import with_own_names
 from monitor.report.claims import as_values
 from monitor.snapshot import Snapshot
 from monitor.terms import TipTerms, with_terms

@@ -20,8 +20,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from analyzers.history import load_history
 from analyzers.simulate import simulate
 from hashing.params import REGTEST
-from monitor.backfill import Span
-from monitor.backfill_files import FileReader, chain_of, scan
+from monitor.backfill.core import Span
+from monitor.backfill.files import FileReader, chain_of, scan
 from monitor.sources.blkfiles_index import joined
 from monitor.sources.blkfiles_records import BlkFolder
 from tests.support.daskcluster import DaskCluster

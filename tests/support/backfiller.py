@@ -13,9 +13,9 @@ import sys
 
 import numpy as np
 
-import monitor.backfill_crew
-import monitor.backfill_plan
-import monitor.backfill_targets
+import monitor.backfill.crew
+import monitor.backfill.plan
+import monitor.backfill.targets
 import monitor.commands.backfill
 import monitor.store.sql  # noqa: F401
 from hashing.params import REGTEST

@@ -10,7 +10,7 @@ from click import Option
 from pyarrow import parquet
 
 from monitor.commands.backfill import command
-from tests.monitor.test_backfill import backfill
+from tests.monitor.backfill.test_backfill import backfill
 from tests.support.sparse import write_sparse
 
 PAGE = (Path(__file__).parents[3] / "docs" / "backfill.md").read_text("utf-8")

@@ -14,10 +14,10 @@ import numpy as np
 from hashing.chain import anchor_height
 from hashing.header import HEADER_SIZE
 from hashing.params import NETWORKS
-from monitor.backfill import Chain, Span, checked, in_order
-from monitor.backfill_ask import SourceReader, backfill_sources
-from monitor.backfill_files import FileReader, chain_of, scan
-from monitor.backfill_work import Job, Reader
+from monitor.backfill.ask import SourceReader, backfill_sources
+from monitor.backfill.core import Chain, Span, checked, in_order
+from monitor.backfill.files import FileReader, chain_of, scan
+from monitor.backfill.work import Job, Reader
 from monitor.config import Settings
 from monitor.errors import ConfigError, SourceError, SourceUnavailable
 from monitor.relabel import registry_of

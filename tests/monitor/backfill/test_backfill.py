@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from analyzers.frames import read_export
 from hashing.params import REGTEST
-from monitor.backfill import in_order
+from monitor.backfill.core import in_order
 from monitor.cli import cli
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import extend, genesis

@@ -18,7 +18,7 @@ from analyzers.model import Label
 from analyzers.registry import Registry
 from hashing.header import sha256d
 from hashing.wire import TxOut
-from monitor.backfill import Piece
+from monitor.backfill.core import Piece
 from monitor.store.base import BlockRow
 from monitor.store.rows import PROOFS, evidence_json
 

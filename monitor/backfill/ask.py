@@ -10,8 +10,8 @@ from typing import Final
 from hashing.chain import ChainEntry
 from hashing.header import BlockHeader
 from hashing.params import NETWORKS, NetworkParams
-from monitor.backfill import Piece
-from monitor.backfill_work import Found
+from monitor.backfill.core import Piece
+from monitor.backfill.work import Found
 from monitor.config import Settings, load_settings
 from monitor.errors import SourceUnavailable
 from monitor.proof import prove

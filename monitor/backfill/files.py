@@ -15,8 +15,8 @@ from hashing.build import push_height
 from hashing.errors import WireError
 from hashing.params import NETWORKS, NetworkParams
 from hashing.wire import merkle_root
-from monitor.backfill import Chain, Piece, Span
-from monitor.backfill_work import Found
+from monitor.backfill.core import Chain, Piece, Span
+from monitor.backfill.work import Found
 from monitor.errors import BadReply, NotFound, ProofError
 from monitor.sources.blkfiles_index import Records, active_chain, joined, scan_file
 from monitor.sources.blkfiles_records import BlkFile, BlkFolder, Record, proved_height

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hashing.header import hash_to_hex
-from monitor.backfill import Chain, Span, spans
+from monitor.backfill.core import Chain, Span, spans
 from monitor.errors import PoolscopeError, StoreError
 from monitor.export import COLUMNS, write
 from monitor.store.base import BlockRow, BlockStore

@@ -69,7 +69,7 @@ def crew(workers: int, scheduler: str = "") -> Iterator[Crew]:
 
 def _begin_worker() -> None:
     """Leave Ctrl-C to the parent, and die when it dies: nobody else would end this process."""
-    importlib.import_module("monitor.backfill_files")
+    importlib.import_module("monitor.backfill.files")
     gc.set_threshold(100_000)  # blocks make no cycles: looking for some took an eighth of the time
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

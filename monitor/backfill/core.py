@@ -1,7 +1,7 @@
 """The past of a chain at once: ranges of blocks, read anywhere, put in order, begun again at will.
 
 The way: headers of the whole chain, all checked (`Chain`); ranges of it that the target does
-not have yet; each range read, proved and attributed by `monitor.backfill_work.work` on any
+not have yet; each range read, proved and attributed by a `monitor.backfill.work.Job` on any
 executor; results put into the target, which is the only memory of how far it came.
 """
 
