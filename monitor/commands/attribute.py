@@ -75,7 +75,7 @@ def command(
       poolscope attribute 03e6b5062f5669614254432f
       poolscope attribute --jsonl coinbases.jsonl > attributed.jsonl
       zcat coinbases.jsonl.gz | poolscope attribute --jsonl - | jq -r .pool | sort | uniq -c
-    """  # noqa: D301
+    """
     if bool(coinbases) == (jsonl is not None):
         raise click.UsageError("give coinbases as hex, or --jsonl FILE (- for standard input)")
     registry = registry_of(registry_path)

@@ -45,7 +45,7 @@ def command() -> None:
       poolscope audit blocks --against labels.csv
       poolscope audit unknown > proposals.toml
       poolscope audit drift --pool antpool --all
-    """  # noqa: D301
+    """
 
 
 @command.command("registry")
@@ -69,7 +69,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
       poolscope audit registry
       poolscope audit registry pools-v2.json
       poolscope audit registry analyzers/registry/pools.toml pools-v2.json
-    """  # noqa: D301
+    """
     from analyzers.audit import compare_registries, inspect_registry
     from analyzers.escape import terminal_text
 
@@ -157,7 +157,7 @@ def audit_blocks(
     Examples:
       poolscope audit blocks --against labels.csv
       poolscope audit blocks --against labels.jsonl --list bitcoin-data --json
-    """  # noqa: D301
+    """
     from analyzers.audit import disagreements
 
     registry = registry_of(registry_path or settings.registry)
@@ -295,7 +295,7 @@ def audit_unknown(
     Examples:
       poolscope audit unknown > proposals.toml
       poolscope audit unknown --by shape --min-blocks 10 --json
-    """  # noqa: D301
+    """
     from analyzers.audit import propose_entry, unknown_clusters
 
     with reading_store(settings) as store:
@@ -353,7 +353,7 @@ def audit_drift(settings: Settings, *, slug: str | None, everything: bool, as_js
     Examples:
       poolscope audit drift
       poolscope audit drift --pool antpool --all
-    """  # noqa: D301
+    """
     from analyzers.audit import sightings
 
     with reading_store(settings) as store:

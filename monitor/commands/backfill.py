@@ -101,7 +101,7 @@ def command(
       poolscope backfill --blocks-dir ~/.bitcoin/blocks --out history.parquet
       poolscope backfill --bitcoind http://alice:secret@127.0.0.1:8332 --from 800000
       poolscope backfill --blocks-dir /node/blocks --out history/ --scheduler tcp://10.0.0.1:8786
-    """  # noqa: D301
+    """
     from monitor.backfill.core import backfill
     from monitor.log import setup_logging
 

@@ -32,7 +32,7 @@ def command(settings: Settings, which: str, *, as_json: bool) -> None:
       poolscope block 830000
       poolscope block 000000000000000000011d55599ed27d7efca05f5849b755319c89eb2cffbc1f
       poolscope block 830000 --json
-    """  # noqa: D301
+    """
     key = _key(which)
     with reading_store(settings) as store:
         block = store.block(key)

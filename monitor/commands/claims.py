@@ -76,7 +76,7 @@ def command(
       poolscope claims --claim geography --series 'CBECI map'
       poolscope claims --claim control --from 2024-04-20 --lens template
       poolscope claims --html > claims.html
-    """  # noqa: D301 - click wants the character itself
+    """
     if from_store and selection.history:
         raise click.UsageError("--from-store and --history exclude each other")
     selection = dataclasses.replace(selection, history=not from_store)

@@ -62,7 +62,7 @@ def command(file: str | None, series: str, against: str, *, listed: bool, as_jso
       poolscope compare --series 'edge AI'
       poolscope compare clouds.csv
       poolscope compare clouds.csv --against pools
-    """  # noqa: D301 - click wants the character itself
+    """
     if listed:
         names = _names()
         click.echo(json.dumps(names, indent=2) if as_json else "\n".join(names))

@@ -141,7 +141,7 @@ def command(
       poolscope concentration --history --compare --group antpool,poolin,btccom
       poolscope concentration --counts 43,25,20,15,9,7,4 --threshold 2/3
       poolscope concentration --counts pools.csv --json
-    """  # noqa: D301 - click wants the character itself
+    """
     if step is not None and not each:
         raise click.UsageError("--step is for the windows of --each")
     if (each or compare is not None) and (thresholds or ties or groups):

@@ -46,7 +46,7 @@ def command(settings: Settings, *, as_json: bool) -> None:
       poolscope config
       POOLSCOPE_WEB__PORT=9000 poolscope config --json
       poolscope config > poolscope.toml
-    """  # noqa: D301
+    """
     values = public_settings(settings)
     if as_json:
         click.echo(json.dumps(values, indent=2))

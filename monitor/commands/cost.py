@@ -80,7 +80,7 @@ def command(
       poolscope cost --tariff 0.09 --efficiency 20
       poolscope cost --tariff 0.05 --efficiency 17.5 --pool-fee 0.02 --capital 15 --price 90000
       poolscope cost --difficulty 148.26e12 --fees 0.0055 --price 91132 --json
-    """  # noqa: D301 - click wants the character itself
+    """
     try:
         assumptions = _assumptions(settings, given, no_store=no_store)
         result = _result(assumptions, _price(settings, price), seed)

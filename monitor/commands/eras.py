@@ -44,7 +44,7 @@ def command(selection: Selection, *, divisions: tuple[Division, ...], as_json: b
       poolscope eras --history
       poolscope eras --by hardware --lens template
       poolscope eras --history --window 30d --json
-    """  # noqa: D301 - click wants the character itself
+    """
     table, window = selection.table()
     found = {name: by_division(table, name) for name in divisions or DIVISIONS}
     facts = {"source": selection.source, "window": str(window), "lens": selection.lens}

@@ -52,7 +52,7 @@ def command(
       poolscope export --out blocks.parquet
       poolscope export --format csv --from 840000 --to 849999 --out epoch.csv
       poolscope export --format jsonl --out - | head
-    """  # noqa: D301
+    """
     from monitor.export import SCHEMA, tables_of, write
 
     with reading_store(settings) as store:

@@ -67,7 +67,7 @@ def command(
       poolscope hashrate
       poolscope hashrate --kernel best --threads 1 --seconds 5
       poolscope hashrate --kernel sha-ni --kernel portable --json
-    """  # noqa: D301 - click wants the character itself
+    """
     from hashing import choice
     from hashing.hashrate import measure, measure_hashlib
 

@@ -136,7 +136,7 @@ def command(
       poolscope network --window 144 --lens template
       poolscope network --window 30d --claim foundryusa=270EH --claim ocean=1.5%
       poolscope network --json
-    """  # noqa: D301 - click wants the character itself
+    """
     from analyzers.observed import judge_claims, observe
 
     stretch = _read(settings, window, end, lens, level)

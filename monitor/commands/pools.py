@@ -38,7 +38,7 @@ def command(settings: Settings, window: int, lens: str, *, as_json: bool) -> Non
       poolscope pools
       poolscope pools --window 144
       poolscope pools --lens template --json
-    """  # noqa: D301
+    """
     lenses = load_lenses()
     if lens not in lenses:
         raise ConfigError(f"there is no lens {lens!r}; known: {', '.join(lenses)}")

@@ -41,7 +41,7 @@ def command(
     Examples:
       poolscope relabel --dry-run
       poolscope relabel --registry my-pools.toml
-    """  # noqa: D301
+    """
     registry = registry_of(registry_path or settings.registry)
     seen = changed = 0
     open_it = reading_store if dry_run else writing_store

@@ -55,7 +55,7 @@ def command(selection: Selection, out: Path, level: float, draws: int, seed: int
       poolscope report --history --out report.html
       poolscope report --history --window 30d --from 2022-01-01 --out report.html
       poolscope report --out week.html --window 144
-    """  # noqa: D301 - click wants the character itself
+    """
     table, window = selection.table()
     with _busy(f"simulating and drawing {len(table)} windows"):
         from monitor.report.page import Subject, make_report

@@ -64,7 +64,7 @@ def command(
       poolscope risk --history --window 7d
       poolscope risk --counts 43,25,20,15,9,7 --risk 0.01
       poolscope risk --history --entity antpool --entity poolin --json
-    """  # noqa: D301 - click wants the character itself
+    """
     if share is not None:
         who, interval = "the share given", Interval(share, share)
         facts: dict[str, Any] = {}

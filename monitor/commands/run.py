@@ -71,7 +71,7 @@ def command(settings: Settings) -> None:
       poolscope run --source blkfiles --blocks-dir ~/.bitcoin/blocks
       poolscope run --source sample --set sample.speed=2
       poolscope run --source rehearsal --port 9999
-    """  # noqa: D301
+    """
     from monitor.app import run
     from monitor.log import setup_logging
 

@@ -31,7 +31,7 @@ def command(settings: Settings, *, as_json: bool) -> None:
     Examples:
       poolscope status
       poolscope status --json
-    """  # noqa: D301
+    """
     agent, missing = _agent(settings)
     state: dict[str, Any] = {"agent": agent, "missing": missing, "store": None}
     try:

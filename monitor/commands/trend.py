@@ -64,7 +64,7 @@ def command(selection: Selection, measure: str, alpha: float, form: str | None) 
       poolscope trend --history
       poolscope trend --history --window 30d --from 2022-01-01
       poolscope trend --history --measure foundryusa --json
-    """  # noqa: D301 - click wants the character itself
+    """
     table, window = selection.table()
     title, unit, values = _measure(measure, table)
     eras = [("all", table), *((era.name, part) for era, part in by_era(table))]

@@ -66,7 +66,7 @@ def command(
       poolscope verify-headers headers.bin
       poolscope verify-headers part.bin --start-height 822528 --json
       poolscope verify-headers blockchain_headers --network testnet4
-    """  # noqa: D301 - click wants the character itself
+    """
     import numpy as np
 
     from hashing.validate import validate_headers

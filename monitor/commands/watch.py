@@ -66,7 +66,7 @@ def command(settings: Settings, *, window: str, lens: str, as_json: bool) -> Non
       poolscope watch --window 2016
       poolscope watch --port 9999 | tee blocks.txt
       poolscope watch --json | jq .tip.height
-    """  # noqa: D301
+    """
     host = settings.web.host
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.web.port}"
