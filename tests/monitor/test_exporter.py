@@ -10,8 +10,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from analyzers.attribution import RULES
-from monitor.exporter import MAX_POOLS, Exporter
+from monitor.exporter import Exporter
 from monitor.snapshot import Board
+from monitor.state_metrics import MAX_POOLS
 from tests.support.webagent import WebAgent, mixed
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"

@@ -1,0 +1,265 @@
+"""Metrics of the chain's state: what follows from a snapshot, and from nothing else."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Final, get_args
+
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+
+from analyzers.attribution import RULES
+from analyzers.intervals import share_interval
+from analyzers.summary import Nakamoto, Summary
+from monitor import __version__
+from monitor.snapshot import Snapshot
+from monitor.store.base import ProofLevel
+
+MAX_POOLS: Final = 60
+"""Most pools that get series of their own in a window; the rest is ``other``."""
+
+OTHER: Final = "other"
+UNKNOWN: Final = "unknown"
+
+_THRESHOLD_NAMES: Final = {
+    Fraction(1, 2): "half",
+    Fraction(1, 3): "third",
+    Fraction(1, 4): "quarter",
+}
+
+
+def threshold_name(threshold: Fraction) -> str:
+    """Return the label value of a threshold of interest: half, third or quarter."""
+    return _THRESHOLD_NAMES[threshold]
+
+
+def state_metrics(snapshot: Snapshot) -> Iterator[Metric]:
+    """Yield every metric that follows from the chain's state."""
+    yield from _about(snapshot)
+    yield from _chain(snapshot)
+    yield from _pools(snapshot)
+    yield from _concentration(snapshot)
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"poolscope_{name}", text, labels=labels)
+
+
+def _single(name: str, text: str, value: float | None) -> Iterator[Metric]:
+    """Yield a gauge without labels, or nothing while its value is not known."""
+    if value is not None:
+        metric = _gauge(name, text)
+        metric.add_metric((), value)
+        yield metric
+
+
+def _about(snapshot: Snapshot) -> Iterator[Metric]:
+    for name, text, values in (
+        ("build", "The running program.", {"version": __version__}),
+        (
+            "registry",
+            "The pool registry that attributes blocks.",
+            {"hash": snapshot.registry_version[:16], "pools": str(snapshot.registry_pools)},
+        ),
+        (
+            "network",
+            "The chain that is followed; synthetic names why it is not the live one.",
+            {"network": snapshot.network, "synthetic": snapshot.synthetic},
+        ),
+    ):
+        yield InfoMetricFamily(f"poolscope_{name}", text, value=values)
+    if date := snapshot.registry_date:
+        midnight = datetime.datetime.combine(date, datetime.time(), datetime.UTC)
+        yield from _single(
+            "registry_updated_timestamp_seconds",
+            "Day on which the registry's rows were last held against their sources.",
+            midnight.timestamp(),
+        )
+
+
+def _chain(snapshot: Snapshot) -> Iterator[Metric]:
+    yield from _single(
+        "tip_height", "Height of the stored tip.", snapshot.tip.height if snapshot.tip else None
+    )
+    yield from _single("tip_timestamp_seconds", "Time in the header of the tip.", snapshot.tip_time)
+    yield from _single("difficulty", "Difficulty of the tip.", snapshot.difficulty)
+    yield from _single("reorgs", "Reorgs seen since the store began.", snapshot.reorgs)
+    yield from _single(
+        "reorg_depth_max_blocks",
+        "Blocks that the deepest reorg since the store began replaced.",
+        snapshot.deepest_reorg,
+    )
+    yield from _single("stale_blocks", "Stale blocks in the store.", snapshot.stale_blocks)
+    yield from _single(
+        "conflicting_blocks",
+        "Blocks of the largest window whose evidence names more than one pool.",
+        snapshot.conflicts,
+    )
+    yield from _single(
+        "empty_blocks",
+        "Blocks of the largest window with no transaction but the coinbase.",
+        snapshot.empty_blocks,
+    )
+    proved = _gauge(
+        "proved_blocks", "Blocks of the largest window by how far they are proved.", ("proof",)
+    )
+    for level in get_args(ProofLevel):
+        proved.add_metric((level,), snapshot.proved.get(level, 0))
+    yield proved
+    ruled = _gauge(
+        "attributed_blocks",
+        "Blocks of the largest window by the rule that decided whose they are.",
+        ("rule",),
+    )
+    for rule in RULES:
+        ruled.add_metric((rule,), snapshot.rules.get(rule, 0))
+    yield ruled
+    rate = _gauge(
+        "network_hashes_per_second",
+        "Network hash rate over a window, by the work and time of its blocks.",
+        ("window",),
+    )
+    low = _gauge(
+        "network_hashes_per_second_lower", "Lower 95 % bound of the network hash rate.", ("window",)
+    )
+    high = _gauge(
+        "network_hashes_per_second_upper", "Upper 95 % bound of the network hash rate.", ("window",)
+    )
+    for view in snapshot.hashrates:
+        for metric, value in zip(
+            (rate, low, high), (view.rate.value, *view.rate.interval), strict=True
+        ):
+            metric.add_metric((str(view.window),), value)
+    yield from (rate, low, high)
+    if epoch := snapshot.epoch:
+        factor = epoch.forecast.factor
+        for name, text, value in (
+            ("epoch_blocks", "Blocks found in the running difficulty epoch.", epoch.blocks),
+            (
+                "epoch_start_timestamp_seconds",
+                "Time in the header of the epoch's first block.",
+                epoch.start_time,
+            ),
+            ("epoch_change_ratio", "Expected new difficulty over old.", factor.value),
+            (
+                "epoch_change_lower_ratio",
+                "Lower 95 % bound of the expected change.",
+                factor.interval.low,
+            ),
+            (
+                "epoch_change_upper_ratio",
+                "Upper 95 % bound of the expected change.",
+                factor.interval.high,
+            ),
+            (
+                "epoch_retarget_timestamp_seconds",
+                "Expected time of the next retarget.",
+                epoch.retarget_time.value,
+            ),
+        ):
+            yield from _single(name, text, value)
+
+
+_interval: Final = functools.lru_cache(256)(share_interval)
+"""From block to block, and under most lenses, these counts are the same."""
+
+
+def _pools(snapshot: Snapshot) -> Iterator[Metric]:
+    labels = ("pool", "window", "lens")
+    blocks = _gauge("pool_blocks", "Blocks of a pool in a window, under a lens.", labels)
+    share = _gauge(
+        "pool_share_ratio", "A pool's share of the window's blocks, as observed.", labels
+    )
+    low = _gauge(
+        "pool_share_lower_ratio", "Lower 95 % bound of a pool's share of the work.", labels
+    )
+    high = _gauge(
+        "pool_share_upper_ratio", "Upper 95 % bound of a pool's share of the work.", labels
+    )
+    size = _gauge(
+        "window_blocks",
+        "Blocks in a window, fewer than its name says while the chain is short.",
+        ("window", "lens"),
+    )
+    for view in snapshot.windows:
+        window, lens, summary = str(view.window), view.lens, view.summary
+        size.add_metric((window, lens), summary.blocks)
+        for entry in summary.shares[:MAX_POOLS]:
+            key = (entry.entity, window, lens)
+            blocks.add_metric(key, entry.blocks)
+            share.add_metric(key, entry.share)
+            low.add_metric(key, entry.interval.low)
+            high.add_metric(key, entry.interval.high)
+        rest = sum(entry.blocks for entry in summary.shares[MAX_POOLS:])
+        for name, count in ((OTHER, rest), (UNKNOWN, summary.unattributed)):
+            key = (name, window, lens)
+            blocks.add_metric(key, count)
+            if summary.blocks:
+                ends = _interval(count, summary.blocks, summary.level)
+                share.add_metric(key, count / summary.blocks)
+                low.add_metric(key, ends.low)
+                high.add_metric(key, ends.high)
+    yield from (blocks, share, low, high, size)
+
+
+_MEASURES: Final[tuple[tuple[str, str, Callable[[Summary], float]], ...]] = (
+    ("hhi_ratio", "Herfindahl-Hirschman index, unbiased.", lambda s: s.hhi),
+    ("hhi_lower_ratio", "Lower 95 % bound of the HHI.", lambda s: s.hhi_interval.low),
+    ("hhi_upper_ratio", "Upper 95 % bound of the HHI.", lambda s: s.hhi_interval.high),
+    ("effective_entities", "Effective number of entities, 1/HHI.", lambda s: s.effective_number),
+    (
+        "effective_entities_lower",
+        "Lower 95 % bound of the effective number.",
+        lambda s: s.effective_number_interval.low,
+    ),
+    (
+        "effective_entities_upper",
+        "Upper 95 % bound of the effective number.",
+        lambda s: s.effective_number_interval.high,
+    ),
+    ("entities", "Entities with a block in the window.", lambda s: s.entities),
+)
+
+
+def _concentration(snapshot: Snapshot) -> Iterator[Metric]:
+    labels = ("window", "lens")
+    for name, text, measure in _MEASURES:
+        metric = _gauge(name, text, labels)
+        for view in snapshot.windows:
+            metric.add_metric((str(view.window), view.lens), measure(view.summary))
+        yield metric
+    nakamoto = _gauge(
+        "nakamoto_entities",
+        "Fewest entities that found more than the threshold of the window's blocks.",
+        (*labels, "threshold"),
+    )
+    at_most = _gauge(
+        "nakamoto_at_most_probability_ratio",
+        "Probability that as many entities, or fewer, hold more than the threshold of the work.",
+        (*labels, "threshold", "entities"),
+    )
+    above = _gauge(
+        "any_above_probability_ratio",
+        "Probability that some entity holds more than the threshold of the work.",
+        (*labels, "threshold"),
+    )
+    for view in snapshot.windows:
+        key = (str(view.window), view.lens)
+        for figure in (view.summary.nakamoto_half, view.summary.nakamoto_third):
+            _nakamoto(nakamoto, at_most, key, figure)
+        for threshold, probability in view.summary.any_above.items():
+            above.add_metric((*key, threshold_name(threshold)), probability)
+    yield from (nakamoto, at_most, above)
+
+
+def _nakamoto(
+    observed: GaugeMetricFamily, at_most: GaugeMetricFamily, key: tuple[str, str], figure: Nakamoto
+) -> None:
+    name = threshold_name(figure.threshold)
+    if figure.observed is None:
+        return
+    observed.add_metric((*key, name), figure.observed)
+    for size in range(1, 6):
+        at_most.add_metric((*key, name, str(size)), figure.at_most(size))
