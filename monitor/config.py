@@ -57,6 +57,12 @@ class WebSettings(_Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(9431, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
 
+    @property
+    def reached_at(self) -> str:
+        """Host and port at which this machine reaches the server, as a URL has them."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"{f'[{host}]' if ':' in host else host}:{self.port}"
+
 
 class NodeSettings(_Section):
     """One bitcoind node; give several for failover."""

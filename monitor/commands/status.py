@@ -45,8 +45,7 @@ def command(settings: Settings, *, as_json: bool) -> None:
 
 def _agent(settings: Settings) -> tuple[str, list[str]]:
     """Ask a running agent; return its state and what it misses."""
-    host = "127.0.0.1" if settings.web.host in {"0.0.0.0", "::"} else settings.web.host  # noqa: S104
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.web.port}/-/ready"
+    url = f"http://{settings.web.reached_at}/-/ready"
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT):
             return "ready", []

@@ -67,9 +67,7 @@ def command(settings: Settings, *, window: str, lens: str, as_json: bool) -> Non
       poolscope watch --port 9999 | tee blocks.txt
       poolscope watch --json | jq .tip.height
     """
-    host = settings.web.host
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.web.port}"
+    url = f"http://{settings.web.reached_at}"
     try:
         if as_json:
             asyncio.run(_follow(url, _JsonLines()))

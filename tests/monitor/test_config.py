@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from monitor.config import Settings, load_settings, public_settings
+from monitor.config import Settings, WebSettings, load_settings, public_settings
 from monitor.errors import ConfigError
 
 
@@ -110,3 +110,17 @@ def test_documented_defaults_are_the_defaults() -> None:
         default = _default_of(name)
         text = f"{default:g}" if isinstance(default, float) else str(default)
         assert shown == (text.lower() if isinstance(default, bool) else text), name
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "127.0.0.1:9431"),
+        ("0.0.0.0", "127.0.0.1:9431"),
+        ("::", "[::1]:9431"),
+        ("fd00::7", "[fd00::7]:9431"),
+        ("node.lan", "node.lan:9431"),
+    ],
+)
+def test_where_this_machine_reaches_the_server(host: str, address: str) -> None:
+    assert WebSettings(host=host).reached_at == address
