@@ -9,6 +9,7 @@ doi:10.1145/358407.358414), which needs parameters of 1 or more.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit, prange, uint64
@@ -18,19 +19,19 @@ Floats = NDArray[np.float64]
 
 
 @njit
-def _rotate(x, bits):  # type: ignore[no-untyped-def]
+def _rotate(x: Any, bits: Any) -> Any:
     return (x << uint64(bits)) | (x >> uint64(64 - bits))
 
 
 @njit
-def _splitmix(x):  # type: ignore[no-untyped-def]
+def _splitmix(x: Any) -> Any:
     x = (x ^ (x >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> uint64(27))) * uint64(0x94D049BB133111EB)
     return x ^ (x >> uint64(31))
 
 
 @njit
-def _stream(seed, window):  # type: ignore[no-untyped-def]
+def _stream(seed: Any, window: Any) -> Any:
     start = _splitmix(uint64(seed) + uint64(0x9E3779B97F4A7C15)) ^ uint64(window)
     state = np.empty(2, np.uint64)
     state[0] = _splitmix(start + uint64(0x9E3779B97F4A7C15))
@@ -39,7 +40,7 @@ def _stream(seed, window):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _uniform(state):  # type: ignore[no-untyped-def]
+def _uniform(state: Any) -> Any:
     a, b = state[0], state[1]
     total = a + b
     b ^= a
@@ -49,7 +50,7 @@ def _uniform(state):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _normal(state, spare):  # type: ignore[no-untyped-def]
+def _normal(state: Any, spare: Any) -> Any:
     """Return a normal variate by Marsaglia's polar method, which makes two: one is kept."""
     if spare[0] == spare[0]:
         value = spare[0]
@@ -66,7 +67,7 @@ def _normal(state, spare):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _gamma(state, spare, d, c):  # type: ignore[no-untyped-def]
+def _gamma(state: Any, spare: Any, d: Any, c: Any) -> Any:
     while True:
         x = _normal(state, spare)
         v = 1.0 + c * x
@@ -82,7 +83,7 @@ def _gamma(state, spare, d, c):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _top_sizes(drawn, thresholds, total, sizes):  # type: ignore[no-untyped-def]
+def _top_sizes(drawn: Any, thresholds: Any, total: Any, sizes: Any) -> Any:
     """Fill `sizes` with how many of the largest exceed each part of `total`; eats `drawn`."""
     held, size, done = 0.0, 0, len(thresholds) - 1
     while done >= 0 and size < len(drawn):
@@ -101,7 +102,7 @@ def _top_sizes(drawn, thresholds, total, sizes):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _mean_and_ends(values, tail, figures):  # type: ignore[no-untyped-def]
+def _mean_and_ends(values: Any, tail: Any, figures: Any) -> Any:
     """Fill `figures` with the mean and the quantiles at `tail` and 1 - `tail`."""
     values.sort()
     figures[0] = values.mean()
