@@ -111,8 +111,12 @@ class Step:
 
 
 class Reorg(NamedTuple):
-    """A reorg: `depth` blocks above `fork_height` became stale, `old_tip` the last of them."""
+    """A reorg: `depth` blocks above `fork_height` became stale, `old_tip` the last of them.
 
+    `number` grows with each reorg that the store has seen.
+    """
+
+    number: int
     at: int
     fork_height: int
     depth: int
@@ -175,8 +179,13 @@ class BlockStore(Protocol):
     def blocks(self, start: int, stop: int) -> Iterator[StoredBlock]:
         """Yield the active blocks with start <= height < stop, in height order."""
 
-    def stale_blocks(self, limit: int | None = None) -> list[StoredBlock]:
-        """Return the stale blocks, the last `limit` by height if given, in height order."""
+    def stale_blocks(
+        self, limit: int | None = None, before: bytes | None = None
+    ) -> list[StoredBlock]:
+        """Return the stale blocks, the last `limit` by height if given, in height order.
+
+        Only those that come before the stored block of the hash `before`, if given.
+        """
 
     def knows(self, block_hash: bytes) -> bool:
         """Say whether a block is stored, active or stale."""
@@ -209,8 +218,8 @@ class BlockStore(Protocol):
     def chain(self, start: int = 0, stop: int | None = None) -> Chain:
         """Return who mined the active blocks with start <= height < stop."""
 
-    def reorgs(self, limit: int | None = None) -> list[Reorg]:
-        """Return the reorgs seen, oldest first, the last `limit` if given."""
+    def reorgs(self, limit: int | None = None, before: int | None = None) -> list[Reorg]:
+        """Return the reorgs seen, oldest first, the last `limit` numbered below `before`."""
 
     def counts(self) -> Counts:
         """Return totals."""

@@ -186,8 +186,13 @@ class SqlStore:
                 return
             start = batch[-1].ref.height + 1
 
-    def stale_blocks(self, limit: int | None = None) -> list[StoredBlock]:
-        """Return the stale blocks, the last `limit` by height if given, in height order."""
+    def stale_blocks(
+        self, limit: int | None = None, before: bytes | None = None
+    ) -> list[StoredBlock]:
+        """Return the stale blocks, the last `limit` by height if given, in height order.
+
+        Only those that come before the stored block of the hash `before`, if given.
+        """
         block = tables.block.c
         query = (
             sa.select(tables.block)
@@ -195,6 +200,9 @@ class SqlStore:
             .order_by(block.height.desc(), block.id.desc())
             .limit(limit)
         )
+        if before is not None:
+            place = sa.select(block.height, block.id).where(block.hash == before)
+            query = query.where(sa.tuple_(block.height, block.id) < place.scalar_subquery())
         with self._database.reading() as connection:
             return list(self._blocks(connection, query))[::-1]
 
@@ -250,14 +258,12 @@ class SqlStore:
         columns = found.columns
         return Chain(columns["height"], columns["time"], columns["pool"], found.pools)
 
-    def reorgs(self, limit: int | None = None) -> list[Reorg]:
-        """Return the reorgs seen, oldest first, the last `limit` if given."""
-        columns = tables.reorg.c
-        query = (
-            sa.select(columns.at, columns.fork_height, columns.depth, columns.old_tip)
-            .order_by(columns.id.desc())
-            .limit(limit)
-        )
+    def reorgs(self, limit: int | None = None, before: int | None = None) -> list[Reorg]:
+        """Return the reorgs seen, oldest first, the last `limit` numbered below `before`."""
+        number = tables.reorg.c.id
+        query = sa.select(tables.reorg).order_by(number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(number < before)
         with self._database.reading() as connection:
             return [Reorg(*row) for row in connection.execute(query)][::-1]
 

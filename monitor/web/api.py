@@ -71,6 +71,6 @@ class Api:
 
 def _route(endpoint: Endpoint) -> str:
     path = endpoint.path
-    for name, pattern in endpoint.places.items():
+    for name, (pattern, _) in endpoint.places.items():
         path = path.replace(f"{{{name}}}", f"{{{name}:{pattern}}}")
     return PREFIX + path

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
-from hashing.header import hash_from_hex
+from hashing.header import hash_from_hex, hash_to_hex
 from monitor.snapshot import WindowView
 from monitor.store.base import BlockStore, StoredBlock
 from monitor.web import answers, overview, pools, status
@@ -21,8 +22,10 @@ from monitor.web.queries import (
     BlocksQuery,
     ClaimsQuery,
     HistoryQuery,
-    LimitQuery,
+    PageQuery,
     Query,
+    ReorgsQuery,
+    StaleQuery,
     WindowQuery,
 )
 from monitor.web.reader import Reader
@@ -39,6 +42,13 @@ class Ask:
     place: Mapping[str, str]
 
 
+class Place(NamedTuple):
+    """A part of an address that stands for many: the form it has, and what it means."""
+
+    pattern: str
+    description: str
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One endpoint. `live` answers can change without a new block and are not kept."""
@@ -48,7 +58,7 @@ class Endpoint:
     answer: type[answers.Answer]
     handler: Callable[[Ask, Any], Awaitable[answers.Answer]]
     query: type[Query] = Query
-    places: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
     live: bool = False
 
 
@@ -129,12 +139,16 @@ async def _blocks(ask: Ask, query: BlocksQuery) -> answers.BlockList:
     found, older = await ask.reader.read(
         query, lambda store: _newest(store, query.before, query.limit, query.pool)
     )
-    parameters = [f"before={found[-1].ref.height}"] if found else []
-    parameters += [f"limit={query.limit}"] + ([f"pool={query.pool}"] if query.pool else [])
     return answers.BlockList(
         blocks=[brief(block, ask.context.name_of) for block in found],
-        next=f"{PREFIX}/blocks?{'&'.join(parameters)}" if older else None,
+        next=_next("/blocks", query, found[-1].ref.height) if older else None,
     )
+
+
+def _next(path: str, query: PageQuery, last: int | str) -> str:
+    """Return where the page behind that of `query` is, which ended with `last`."""
+    asked = query.model_dump(exclude_none=True) | {"before": last}
+    return f"{PREFIX}{path}?{urlencode(asked)}"
 
 
 def _newest(
@@ -164,29 +178,40 @@ async def _block(ask: Ask, _query: Query) -> answers.BlockDetail:
     return detail(found, ask.context.name_of)
 
 
-async def _stale(ask: Ask, query: LimitQuery) -> answers.StaleList:
-    found = await ask.reader.read(("stale", query), lambda store: store.stale_blocks(query.limit))
+async def _stale(ask: Ask, query: StaleQuery) -> answers.StaleList:
+    def stale(store: BlockStore) -> list[StoredBlock]:
+        before = None if query.before is None else hash_from_hex(query.before)
+        if before is not None and not store.knows(before):
+            raise ApiError(400, "parameter 'before': no block of this hash in the store")
+        return store.stale_blocks(query.limit + 1, before)
+
+    found = (await ask.reader.read(query, stale))[::-1]
+    shown = [brief(block, ask.context.name_of) for block in found[: query.limit]]
     return answers.StaleList(
         total=ask.context.board.snapshot.stale_blocks,
-        blocks=[brief(block, ask.context.name_of) for block in reversed(found)],
+        blocks=shown,
+        next=_next("/stale", query, shown[-1].hash) if len(found) > query.limit else None,
     )
 
 
-async def _reorgs(ask: Ask, query: LimitQuery) -> answers.ReorgList:
-    found = await ask.reader.read(("reorgs", query), lambda store: store.reorgs(query.limit))
+async def _reorgs(ask: Ask, query: ReorgsQuery) -> answers.ReorgList:
+    found = await ask.reader.read(query, lambda store: store.reorgs(query.limit + 1, query.before))
+    shown = [
+        answers.Reorg(
+            number=reorg.number,
+            at=reorg.at,
+            fork_height=reorg.fork_height,
+            depth=reorg.depth,
+            old_tip=hash_to_hex(reorg.old_tip),
+        )
+        for reorg in found[::-1][: query.limit]
+    ]
     snapshot = ask.context.board.snapshot
     return answers.ReorgList(
         total=snapshot.reorgs,
         deepest=snapshot.deepest_reorg,
-        reorgs=[
-            answers.Reorg(
-                at=reorg.at,
-                fork_height=reorg.fork_height,
-                depth=reorg.depth,
-                old_tip=reorg.old_tip[::-1].hex(),
-            )
-            for reorg in reversed(found)
-        ],
+        reorgs=shown,
+        next=_next("/reorgs", query, shown[-1].number) if len(found) > query.limit else None,
     )
 
 
@@ -229,7 +254,7 @@ ENDPOINTS: Final = (
         "A pool: the registry's entry and what it found.",
         answers.PoolDetail,
         _pool,
-        places={"slug": "[a-z0-9._-]{1,64}"},
+        places={"slug": Place("[a-z0-9._-]{1,64}", "The pool's slug.")},
     ),
     Endpoint("/blocks", "Blocks, newest first.", answers.BlockList, _blocks, BlocksQuery),
     Endpoint(
@@ -237,9 +262,14 @@ ENDPOINTS: Final = (
         "A block by height or hash (reversed hex), with coinbase and evidence.",
         answers.BlockDetail,
         _block,
-        places={"block": "[0-9a-f]{64}|[0-9]{1,8}"},
+        places={
+            "block": Place(
+                "[0-9a-f]{64}|[0-9]{1,8}",
+                "A height of the active chain, or the hash of any stored block.",
+            )
+        },
     ),
-    Endpoint("/stale", "Stale blocks, newest first.", answers.StaleList, _stale, LimitQuery),
+    Endpoint("/stale", "Stale blocks, newest first.", answers.StaleList, _stale, StaleQuery),
     Endpoint(
         "/claims",
         "The founding claims, judged under inputs that can be changed.",
@@ -247,5 +277,5 @@ ENDPOINTS: Final = (
         _claims,
         ClaimsQuery,
     ),
-    Endpoint("/reorgs", "Reorgs, newest first.", answers.ReorgList, _reorgs, LimitQuery),
+    Endpoint("/reorgs", "Reorgs, newest first.", answers.ReorgList, _reorgs, ReorgsQuery),
 )

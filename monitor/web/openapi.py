@@ -63,9 +63,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
                 "name": name,
                 "in": "path",
                 "required": True,
-                "schema": {"type": "string", "pattern": f"^({pattern})$"},
+                "description": place.description,
+                "schema": {"type": "string", "pattern": f"^({place.pattern})$"},
             }
-            for name, pattern in endpoint.places.items()
+            for name, place in endpoint.places.items()
         ]
         + _parameters(endpoint),
         "responses": {

@@ -47,22 +47,34 @@ class HistoryQuery(Query):
     """Also give the share of this pool."""
 
 
-class BlocksQuery(Query):
+class PageQuery(Query):
+    """How much of what comes in pages, newest first; each kind has its own `before`."""
+
+    limit: int = Field(25, ge=1, le=100)
+    """Most entries to return."""
+
+
+class BlocksQuery(PageQuery):
     """Which blocks."""
 
     before: int | None = Field(None, ge=0, le=100_000_000)
     """Only blocks below this height."""
-    limit: int = Field(25, ge=1, le=100)
-    """Most blocks to return."""
     pool: Name | None = None
     """Only blocks of this pool; `unknown` for those that nothing names a pool for."""
 
 
-class LimitQuery(Query):
-    """How many."""
+class StaleQuery(PageQuery):
+    """Which stale blocks."""
 
-    limit: int = Field(25, ge=1, le=100)
-    """Most entries to return."""
+    before: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    """Only what comes after the stale block of this hash; as `next` gives it."""
+
+
+class ReorgsQuery(PageQuery):
+    """Which reorgs."""
+
+    before: int | None = Field(None, ge=0, le=2**31 - 1)
+    """Only reorgs of lower numbers."""
 
 
 Amount = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]

@@ -9,10 +9,13 @@ class Source(Answer):
     """One place that blocks come from."""
 
     name: str
+    """Its name, such as bitcoind or esplora."""
     up: bool | None
     """Whether it answered last; null before the first request."""
     requests: int
+    """Requests since the agent started."""
     failures: int
+    """Requests that failed since the agent started."""
     last_success: Exact
     """Unix time of its last answer."""
 
@@ -21,6 +24,7 @@ class LocalRate(Answer):
     """The SHA-256d rate of the machine that poolscope runs on, one thread."""
 
     hashes_per_second: Figure
+    """Median of the repetitions of the measurement."""
     spread: Figure
     """Highest minus lowest repetition of the measurement."""
 
@@ -29,22 +33,29 @@ class Status(Answer):
     """How the agent is, and what it follows."""
 
     version: str
+    """Version of poolscope."""
     network: str
+    """Name of the network, such as mainnet."""
     synthetic: str
     """Empty for the live chain, else why the blocks are not live: sample, rehearsal."""
     ready: bool
+    """Whether it has caught up with its source and can write its store."""
     missing: list[str]
     """What is still missing before it is ready."""
     now: float
     """The agent's clock."""
     sources: list[Source]
+    """The sources that were asked so far, by name."""
     local_rate: LocalRate | None
     """Null where it has not been measured."""
     registry_version: str
+    """Short hash of the registry that attributes blocks."""
     registry_pools: int
+    """Pools that the registry knows."""
 
 
 class Sources(Answer):
     """Sources and their health."""
 
     sources: list[Source]
+    """The sources that were asked so far, by name."""

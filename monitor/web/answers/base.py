@@ -42,19 +42,26 @@ class ErrorAnswer(Answer):
     """The body of every answer that is an error."""
 
     error: Problem
+    """What went wrong."""
 
 
 class Estimate(Answer):
     """A figure with its 95 % interval."""
 
     value: Figure
+    """The estimate."""
     low: Figure
+    """Lower end of its interval."""
     high: Figure
+    """Upper end of its interval."""
 
 
 class WhenEstimate(Answer):
     """A Unix time with its 95 % interval."""
 
     value: Exact
+    """The estimate."""
     low: Exact
+    """Lower end of its interval."""
     high: Exact
+    """Upper end of its interval."""

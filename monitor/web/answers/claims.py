@@ -11,63 +11,95 @@ class Quantity(Answer):
     """A number with its unit; `text` where there is no number."""
 
     value: Exact
+    """The number; null where there is none."""
     unit: str
+    """Its unit; empty where it is a plain number."""
     text: str
+    """What stands in its place where it is null."""
 
 
 class ClaimInput(Answer):
     """One input of a verdict: its value, what it may be, and who says so as of when."""
 
     name: str
+    """What the input is called; most are parameters of /claims, too."""
     value: float
+    """Its value, in `unit`."""
     low: float
     """Equal to `high` where the input is taken as known."""
     high: float
+    """The other end of what it may be."""
     unit: str
+    """Its unit; empty where it is a plain number."""
     date: str
+    """The day or month that the value is of, as its source says it."""
     source: str
+    """Who says so."""
 
 
 class ClaimSwing(Answer):
     """What is found at the ends of one input if nothing else changes."""
 
     name: str
+    """The input that changes."""
     low: float
+    """Its low end."""
     high: float
+    """Its high end."""
     unit: str
+    """The unit of the input."""
     at_low: float
+    """What is found at the low end, in the unit of the finding."""
     at_high: float
+    """What is found at the high end."""
 
 
 class ClaimCase(Answer):
     """The same question asked of other inputs: a region, a series, an era."""
 
     label: str
+    """Which region, series or era."""
     found: Quantity
+    """What is found there."""
     interval: tuple[float, float] | None
+    """Its 95 % interval, or the range of its inputs; null where there is none."""
     verdict: Literal["holds", "does not hold", "cannot be said"]
+    """Whether the claim holds there."""
     note: str
+    """What else to know of it; may be empty."""
 
 
 class Claim(Answer):
     """A claim, judged."""
 
     slug: str
+    """Its short name."""
     claim: str
+    """The claim in words."""
     said_by: str
+    """Who said it, and where."""
     verdict: Literal["holds", "does not hold", "cannot be said"]
+    """Whether it holds."""
     claimed: Quantity
+    """What was claimed, as a number."""
     found: Quantity
+    """What was found."""
     measure: str
     """What the number found is of."""
     interval: tuple[float, float] | None
+    """Its 95 % interval, or the range of its inputs; null where there is none."""
     because: str
+    """Why the verdict is so."""
     turns: str
     """What would have to be otherwise for another verdict."""
     inputs: list[ClaimInput]
+    """What went into it."""
     sensitivity: list[ClaimSwing]
+    """How far each input alone moves what is found."""
     cases: list[ClaimCase]
+    """The same asked of other regions, series or eras."""
     sources: list[str]
+    """Where its data come from."""
     cannot_show: list[str]
     """What the data behind it cannot show at all."""
 
@@ -76,6 +108,7 @@ class Claims(Answer):
     """The founding claims, judged under the inputs that were given."""
 
     claims: list[Claim]
+    """The claims, judged."""
     terms: Literal["shipped", "chain"]
     """Where difficulty, subsidy and fees come from."""
     chain: bool

@@ -9,10 +9,13 @@ class Tip(Answer):
     """The end of the chain that is followed."""
 
     height: int
+    """Its height."""
     hash: str
+    """Its hash, in the usual reversed hex."""
     time: int
     """Time in its header, which its miner set."""
     difficulty: Exact
+    """Difficulty that its header claims and meets."""
 
 
 class Share(Answer):
@@ -21,13 +24,19 @@ class Share(Answer):
     pool: str
     """Slug of the pool (or other entity of the lens)."""
     name: str
+    """Its name."""
     blocks: int
+    """Blocks that it found in the window."""
     share: Figure
+    """These over all blocks of the window."""
     low: Figure
+    """Lower end of the 95 % interval of its true share."""
     high: Figure
+    """Upper end of that interval."""
     above_third: Figure
     """Probability that its true share of the work is above a third."""
     above_half: Figure
+    """Probability that its true share of the work is above a half."""
 
 
 class Shares(Answer):
@@ -36,6 +45,7 @@ class Shares(Answer):
     window: int
     """The window's length in blocks."""
     lens: str
+    """The lens that it is seen through."""
     blocks: int
     """Blocks that are really there: fewer than the window while the store is young."""
     unattributed: int
@@ -48,6 +58,7 @@ class Nakamoto(Answer):
     """How many entities together hold more than a threshold of the work."""
 
     threshold: Figure
+    """The threshold, a ratio."""
     observed: int | None
     """By the blocks as they were found."""
     posterior: dict[int, Figure]
@@ -58,19 +69,28 @@ class TopRatio(Answer):
     """The joint share of the `top` largest."""
 
     top: int
+    """How many are taken together."""
     value: Figure
+    """Their share of the blocks."""
     low: Figure
+    """Lower end of its 95 % interval."""
     high: Figure
+    """Upper end of that interval."""
 
 
 class Concentration(Answer):
     """How concentrated a window is, under a lens."""
 
     window: int
+    """Length of the window, in blocks."""
     lens: str
+    """The lens that it is seen through."""
     blocks: int
+    """Blocks that are really there."""
     unattributed: int
+    """Blocks that nothing names a pool for."""
     entities: int
+    """Entities that found a block."""
     hhi: Estimate
     """Herfindahl-Hirschman index, unbiased: 0 is nobody, 1 is one for all."""
     hhi_plug_in: Figure
@@ -80,28 +100,39 @@ class Concentration(Answer):
     effective: Estimate
     """Effective number of entities, 1/HHI: so many equal ones would be as concentrated."""
     nakamoto_half: Nakamoto
+    """How many together hold more than half."""
     nakamoto_third: Nakamoto
+    """How many together hold more than a third."""
     any_above_half: Figure
     """Probability that some entity holds more than half of the work."""
     any_above_third: Figure
+    """Probability that some entity holds more than a third."""
     any_above_quarter: Figure
+    """Probability that some entity holds more than a quarter."""
     gini: Figure
+    """Gini coefficient of those who found a block: 0 if all found the same number."""
     ratios: list[TopRatio]
+    """Joint shares of the largest few."""
 
 
 class Hashrate(Answer):
     """The network's hash rate over a window of blocks."""
 
     window: int
+    """Length of the window, in blocks."""
     hashes_per_second: Estimate
+    """The estimate, with its interval."""
 
 
 class Epoch(Answer):
     """The running difficulty epoch and the retarget that ends it."""
 
     start_height: int
+    """Height of its first block."""
     blocks: int
+    """Blocks found in it."""
     blocks_left: int
+    """Blocks until it ends."""
     change: Estimate
     """New difficulty over old, expected."""
     retarget_time: WhenEstimate
@@ -112,10 +143,15 @@ class Confirmations(Answer):
     """Confirmations to wait for against the largest entity of a window, if it attacked."""
 
     window: int
+    """Length of the window, in blocks."""
     lens: str
+    """The lens that it is seen through."""
     entity: str
+    """Slug of the largest entity."""
     name: str
+    """Its name."""
     share: Estimate
+    """Its share of the blocks."""
     risk: float
     """Accepted probability that a payment is replaced."""
     confirmations: int | None
@@ -130,13 +166,21 @@ class Point(Answer):
     """Concentration of the window that ends at `height`."""
 
     height: int
+    """Height of its last block."""
     time: int
+    """Unix time in the header of that block."""
     blocks: int
+    """Blocks in the window."""
     hhi: Estimate
+    """Herfindahl-Hirschman index, unbiased."""
     effective: Estimate
+    """Effective number of entities."""
     nakamoto_half: int | None
+    """Fewest that found more than half of the blocks; null where nobody did."""
     any_above_third: Figure
+    """Probability that some entity holds more than a third."""
     any_above_half: Figure
+    """Probability that some entity holds more than half."""
     share: Estimate | None
     """Of the pool that was asked for."""
 
@@ -145,34 +189,44 @@ class History(Answer):
     """Concentration over time: overlapping windows, the oldest first."""
 
     window: int
+    """Length of the window, in blocks."""
     lens: str
+    """The lens that it is seen through."""
     pool: str | None
+    """The pool whose share is given besides, null for none."""
     step: int
     """Blocks between two points."""
     points: list[Point]
+    """The points, the oldest first."""
 
 
 class Lens(Answer):
     """A way to look at pools: who is counted as one."""
 
     name: str
+    """The name that parameters take."""
     title: str
+    """A heading for it."""
     description: str
+    """Who is counted as one under it."""
 
 
 class Lenses(Answer):
     """The lenses that the agent looks through."""
 
     lenses: list[Lens]
+    """The lenses."""
 
 
 class Windows(Answer):
     """Shares by window and lens."""
 
     windows: list[Shares]
+    """One entry for each window and lens."""
 
 
 class Concentrations(Answer):
     """Concentration by window and lens."""
 
     concentration: list[Concentration]
+    """One entry for each window and lens."""

@@ -120,8 +120,11 @@ def test_a_reorg_keeps_the_stale_blocks(
     assert active(store) == refs(chain[:8]) + refs(branch)
     assert [block.ref for block in store.stale_blocks()] == refs(chain[8:])
     assert [block.ref for block in store.stale_blocks(limit=2)] == refs(chain[10:])
+    assert [block.ref for block in store.stale_blocks(2, chain[10].ref.hash)] == refs(chain[8:10])
     (reorg,) = store.reorgs()
-    assert reorg == Reorg(reorg.at, 8, 4, chain[-1].ref.hash)
+    assert reorg == Reorg(reorg.number, reorg.at, 8, 4, chain[-1].ref.hash)
+    assert store.reorgs(before=reorg.number) == []
+    assert store.reorgs(before=reorg.number + 1) == [reorg]
     assert store.counts() == (18, 4, 1, 4)
 
 

@@ -114,6 +114,27 @@ async def test_reorgs_leave_stale_blocks(client: Client, agent: WebAgent) -> Non
     assert [block["height"] for block in seen["blocks"]] == list(range(201, 186, -1))
 
 
+@pytest.mark.parametrize(
+    ("path", "kind", "key"), [("/stale", "blocks", "hash"), ("/reorgs", "reorgs", "number")]
+)
+async def test_what_was_replaced_comes_in_pages_that_new_reorgs_do_not_shift(
+    client: Client, agent: WebAgent, path: str, kind: str, key: str
+) -> None:
+    for depth in (1, 3, 1, 2, 2):  # some heights become stale more than once
+        agent.reorg(depth, mixed(depth + 1))
+    everything = await get(client, path)
+    assert everything["next"] is None
+    page = await get(client, f"{path}?limit=2")
+    agent.reorg(1, mixed(2))
+    found = page[kind]
+    while page["next"]:
+        page = await get(client, page["next"].removeprefix("/api/v1"))
+        assert 1 <= len(page[kind]) <= 2
+        found += page[kind]
+    assert found == everything[kind]
+    assert len({entry[key] for entry in found}) == len(found) == everything["total"]
+
+
 async def test_history_ends_at_the_tip_with_the_figures_of_now(
     client: Client, agent: WebAgent
 ) -> None:
@@ -177,6 +198,9 @@ async def test_status_names_sources_and_what_is_missing(client: Client, agent: W
         ("/concentration/history?lens=moon", 400, "must be one of tag"),
         ("/blocks?limit=101", 400, "parameter 'limit'"),
         ("/blocks?before=-1", 400, "parameter 'before'"),
+        ("/stale?before=5", 400, "parameter 'before'"),
+        (f"/stale?before={'0' * 64}", 400, "no block of this hash"),
+        ("/reorgs?before=99999999999", 400, "parameter 'before'"),
         ("/blocks?pool=%3Cscript%3E", 400, "parameter 'pool'"),
         ("/blocks/100000", 404, "no block 100000"),
         ("/blocks/zz", 404, "openapi.json lists"),
@@ -250,6 +274,23 @@ def test_the_openapi_document_is_valid_and_complete() -> None:
     }
     for name, schema in described["components"]["schemas"].items():
         assert schema.get("description"), f"{name} is not described"
+
+
+def test_the_openapi_document_describes_every_field_and_parameter() -> None:
+    made = json.loads(document())
+    silent = [
+        f"{name}.{field}"
+        for name, schema in made["components"]["schemas"].items()
+        for field, about in schema["properties"].items()
+        if not about.get("description", "").endswith(".")
+    ]
+    silent += [
+        f"{path}?{parameter['name']}"
+        for path, item in made["paths"].items()
+        for parameter in item["get"].get("parameters", ())
+        if not parameter.get("description", "").endswith(".")
+    ]
+    assert silent == []
 
 
 async def test_openapi_is_served(client: Client) -> None:
