@@ -45,6 +45,7 @@ class Election:
         self._trouble = Trouble(log)
         self.writes = False
         """Whether this agent is the writer."""
+        self._news = False  # an agent that is the writer from its start, as most are, is none
         self.behind: str | None = "the store has not been read yet"
         """Why an agent that follows does not show what is stored, None when it does."""
 
@@ -55,6 +56,7 @@ class Election:
             self.writes = True
             try:
                 await self._write()
+                self._news = True
                 log.warning("this agent is cut off from its store; another one may write now")
             except StoreError as error:
                 self._trouble.again(str(error))
@@ -80,8 +82,10 @@ class Election:
         while True:
             try:
                 if await self._in_store(self._store.lead):
-                    log.info("this agent writes to the store")
+                    if self._news:
+                        log.info("this agent writes to the store now")
                     return
+                self._news = True
                 if shown is None:
                     log.info("another agent writes to the store; this one follows it")
                 newest = await self._in_store(self._store.revision)

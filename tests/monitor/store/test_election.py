@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -111,8 +113,10 @@ async def test_a_writer_that_is_cut_off_stands_back(
     cut_off = (
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
     )
+    caplog.set_level(logging.INFO, "monitor.election")
     async with agents(shared, 1) as (agent,):
         await until(lambda: agent.election.writes)
+        assert not caplog.records, "a writer from the start has nothing to say"
         with server.connect() as rival, server.connect() as operator:
             lock = sa.select(sa.func.pg_advisory_lock(*advisory(WRITER)))
             waiting = asyncio.create_task(asyncio.to_thread(rival.execute, lock))
@@ -128,7 +132,20 @@ async def test_a_writer_that_is_cut_off_stands_back(
         await until(lambda: agent.election.writes)
         agent.to_write.put_nowait(chain[1])
         await until(lambda: agent.store.tip() == chain[1].ref)
-    assert "cut off from its store" in caplog.text
+    assert [record.getMessage() for record in caplog.records] == [
+        "this agent is cut off from its store; another one may write now",
+        "another agent writes to the store; this one follows it",
+        "this agent writes to the store now",
+    ]
+
+
+def test_the_runbook_names_the_connection_that_holds_the_lock(server: sa.Engine) -> None:
+    runbooks = Path(__file__).parents[3] / "docs" / "runbooks.md"
+    (query,) = re.findall(r"`(select pid[^`]+)`", runbooks.read_text("utf-8"))
+    with server.connect() as writer, server.connect() as operator:
+        writer.execute(sa.select(sa.func.pg_try_advisory_lock(*advisory(WRITER))))
+        own = writer.scalar(sa.select(sa.func.pg_backend_pid()))
+        assert own in operator.exec_driver_sql(" ".join(query.split())).scalars().all()
 
 
 async def test_a_write_that_fails_is_tried_again(
