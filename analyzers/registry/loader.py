@@ -19,6 +19,7 @@ from typing import Any, Final
 from analyzers.escape import terminal_text
 from analyzers.model import Strength
 from analyzers.registry.address import AddressError, script_of
+from analyzers.registry.pattern import Pattern
 from analyzers.registry.values import Heights, Payout, Pool, Registry, RegistryError, Tag, slugify
 
 RULES_VERSION: Final = 2
@@ -129,7 +130,7 @@ def _content_hash(pools: Mapping[str, Pool]) -> str:
             sorted(
                 (
                     tag.literal.hex(),
-                    tag.pattern.pattern.hex() if tag.pattern else "",
+                    tag.pattern.source.hex() if tag.pattern else "",
                     tag.strength,
                     str(tag.heights),
                 )
@@ -227,11 +228,11 @@ class _Table:
             raise self._error(f"{row}: every row names its sources, keys of [sources]")
         return strength, Heights(first, last), sources, self._text(row, "note")
 
-    def _pattern(self, text: str) -> re.Pattern[bytes]:
+    def _pattern(self, text: str) -> Pattern:
         try:
-            return re.compile(text.encode(), re.DOTALL)
-        except re.error as error:
-            raise self._error(f"pattern {text!r}: {error}") from error
+            return Pattern(text.encode())
+        except ValueError as error:
+            raise self._error(f"pattern {text!r}: {error} (the syntax is RE2's)") from None
 
     def _hex(self, row: dict[str, Any]) -> bytes:
         try:

@@ -59,7 +59,10 @@ class Matcher:
                     found.append(TagMatch(tag, start, end, tag.literal))
                 elif id(tag) not in tried:
                     tried.add(id(tag))
-                    found += (TagMatch(tag, *m.span(), m[0]) for m in tag.pattern.finditer(data))
+                    found += (
+                        TagMatch(tag, start, end, data[start:end])
+                        for start, end in tag.pattern.spans(data)
+                    )
         return found
 
 

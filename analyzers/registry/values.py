@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzers.model import Strength
+from analyzers.registry.pattern import Pattern
 
 if TYPE_CHECKING:
     from analyzers.registry.matcher import Matcher
@@ -58,14 +59,14 @@ class Tag:
     strength: Strength
     heights: Heights
     sources: tuple[str, ...]
-    pattern: re.Pattern[bytes] | None = None
+    pattern: Pattern | None = None
     note: str = ""
 
     @property
     def text(self) -> str:
         """The tag as people write it: pattern, text, or hex where it is no printable text."""
         if self.pattern is not None:
-            return self.pattern.pattern.decode("ascii", "backslashreplace")
+            return self.pattern.source.decode("ascii", "backslashreplace")
         try:
             text = self.literal.decode()
         except UnicodeDecodeError:

@@ -284,7 +284,16 @@ def test_keys_are_not_taken_for_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["coinbase", "escape", "facts", "registry.address", "registry.values", "version_bits"]
+    "name",
+    [
+        "coinbase",
+        "escape",
+        "facts",
+        "registry.address",
+        "registry.pattern",
+        "registry.values",
+        "version_bits",
+    ],
 )
 def test_examples(name: str) -> None:
     results = doctest.testmod(importlib.import_module(f"analyzers.{name}"))
