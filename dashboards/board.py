@@ -205,7 +205,7 @@ class Mark(AnnotationQuery):
 
 def marks() -> list[Mark]:
     """Return the events that change what figures mean: reorgs, retargets, other registries."""
-    registry = metric("registry_info")
+    began = f"min_over_time(timestamp({metric('registry_info')})[$__range:$__interval] @ end())"
     return [
         Mark(
             "Reorgs",
@@ -221,8 +221,8 @@ def marks() -> list[Mark]:
         ),
         Mark(
             "Registry changes",
-            f"(min_over_time(timestamp({registry})[$__range:$__interval] @ end())"
-            f" unless on (hash) {registry} @ start()) * 1000",
+            f"{began} * 1000 > on (job, instance) group_left"
+            f" min by (job, instance) ({began}) * 1000",
             "purple",
             "Blocks are attributed by another registry since then: {{pools}} pools ({{hash}}).",
         ),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -19,11 +18,9 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import (
-    DashboardFieldConfigSourceOverrides,
     DataSourceRef,
-    DataTransformerConfig,
     DynamicConfigValue,
-    MatcherConfig,
+    FieldColorModeId,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -40,23 +37,44 @@ HASHRATE: Final = units.HashesPerSecond
 SECONDS: Final = units.Seconds
 BYTES: Final = units.BytesIEC
 COUNT: Final = units.Number
+HEIGHT: Final = units.LocaleFormat
 PER_SECOND: Final = units.RequestsPerSecond
 AGO: Final = units.DateTimeFromNow
 """Wants milliseconds of Unix time."""
 PLAIN: Final = units.Short
 
 EMPTY: Final = "No data"
+LAST: Final = "lastNotNull"
+POOL_COLORS: Final = {
+    "foundryusa": "blue",
+    "antpool": "orange",
+    "viabtc": "green",
+    "f2pool": "red",
+    "spiderpool": "purple",
+    "marapool": "yellow",
+    "luxor": "light-blue",
+    "secpool": "light-orange",
+    "binancepool": "super-light-yellow",
+    "ocean": "dark-blue",
+    "braiinspool": "light-red",
+    "sbicrypto": "light-green",
+    "btccom": "light-purple",
+    "poolin": "dark-green",
+    "unknown": "#8e8e8e",
+    "other": "#5a5a5a",
+}
+"""The same pool has the same colour on every panel; those that are not here get any."""
+RULE_COLORS: Final = {
+    "tag+payout": "green",
+    "tag": "blue",
+    "payout": "purple",
+    "output-tag": "light-blue",
+    "label": "yellow",
+    "ambiguous": "orange",
+    "weak": "light-orange",
+    "none": "red",
+}
 GREEN, ORANGE, RED = "green", "orange", "red"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table: its heading, the query of its values, their unit."""
-
-    name: str
-    expr: str
-    unit: str = COUNT
-    decimals: int | None = None
 
 
 def steps(base: str, *above: tuple[float, str]) -> Builder[Any]:
@@ -75,26 +93,41 @@ def words(texts: Mapping[str, tuple[str, str]]) -> ValueMap:
     return ValueMap(options=results)
 
 
-def _source(queries: Sequence[Query | Sql]) -> DataSourceRef:
-    return STORE if isinstance(queries[0], Sql) else PROMETHEUS
+AnyPanel = TypeVar("AnyPanel", stat.Panel, timeseries.Panel, bargauge.Panel, table.Panel)
 
 
-def _targets(
-    queries: Sequence[Query | Sql], *, instant: bool, as_table: bool = False
-) -> list[Builder[Any]]:
-    return [
-        SqlTarget(query, as_table=as_table or instant)
-        if isinstance(query, Sql)
-        else _promql(query, chr(ord("A") + place), instant=instant, as_table=as_table)
-        for place, query in enumerate(queries)
-    ]
+def begun(
+    panel: AnyPanel,
+    title: str,
+    description: str,
+    queries: Sequence[Query | Sql],
+    *,
+    size: tuple[int, int],
+    empty: str,
+) -> AnyPanel:
+    """Return `panel` with what all have; `size` is width and height in Grafana's grid."""
+    width, height = size
+    return (
+        panel.title(title)
+        .description(description)
+        .datasource(STORE if isinstance(queries[0], Sql) else PROMETHEUS)
+        .targets([*_targets(queries, type(panel))])
+        .no_value(empty)
+        .span(width)
+        .height(height)
+    )
 
 
-def _promql(query: Query, name: str, *, instant: bool, as_table: bool) -> prometheus.Dataquery:
-    target = prometheus.Dataquery().ref_id(name).expr(query.expr)
-    target = target.datasource(PROMETHEUS).legend_format(query.legend)
-    target = target.instant() if instant else target.range()
-    return target.format(PromQueryFormat.TABLE if as_table else PromQueryFormat.TIME_SERIES)
+def _targets(queries: Sequence[Query | Sql], kind: type) -> Iterator[Builder[Any]]:
+    """Yield queries: charts ask over time, all others for the latest values."""
+    for place, query in enumerate(queries):
+        if isinstance(query, Sql):
+            yield SqlTarget(query, as_table=kind is not timeseries.Panel)
+        else:
+            shape = PromQueryFormat.TABLE if kind is table.Panel else PromQueryFormat.TIME_SERIES
+            target = prometheus.Dataquery().ref_id(chr(ord("A") + place)).expr(query.expr)
+            target = target.datasource(PROMETHEUS).legend_format(query.legend).format(shape)
+            yield target.range() if kind is timeseries.Panel else target.instant()
 
 
 def figures(
@@ -108,26 +141,24 @@ def figures(
     thresholds: Builder[Any] | None = None,
     texts: Mapping[str, tuple[str, str]] | None = None,
     names: bool = False,
+    both: bool = False,
     empty: str = EMPTY,
 ) -> stat.Panel:
-    """Return the latest values, large. `names` shows the series' names instead of values."""
+    """Return the latest values, large.
+
+    `names` shows the series' names instead of values, `both` names and values.
+    """
     panel = (
-        stat.Panel()
-        .title(title)
-        .description(description)
-        .datasource(_source(queries))
-        .targets(_targets(queries, instant=True))
+        begun(stat.Panel(), title, description, queries, size=(width, 4), empty=empty)
         .unit(unit)
-        .no_value(empty)
         .graph_mode(options.BigValueGraphMode.NONE)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .justify_mode(options.BigValueJustifyMode.CENTER)
+        .reduce_options(common.ReduceDataOptions().calcs([LAST]))
         .thresholds(thresholds or steps("text"))
-        .span(width)
-        .height(4)
     )
     if names:
         panel.text_mode(options.BigValueTextMode.NAME)
-    elif len(queries) > 1:
+    elif both:
         panel.text_mode(options.BigValueTextMode.VALUE_AND_NAME)
     if decimals is not None:
         panel.decimals(decimals)
@@ -147,37 +178,40 @@ def chart(
     bands: Sequence[str] = (),
     stacked: bool = False,
     stepped: bool = False,
+    ranked: bool = False,
+    colors: Mapping[str, str] | None = None,
     lowest: float | None = None,
     highest: float | None = None,
+    decimals: int | None = None,
+    levels: Sequence[float] = (),
     empty: str = EMPTY,
 ) -> timeseries.Panel:
     """Return series over time.
 
     `bands` names estimates (see `dashboards.queries.estimate`) whose interval becomes a
     coloured band; an empty name stands for the one that has none. `stepped` is for whole
-    numbers that hold until they change.
+    numbers that hold until they change. `ranked` is for many series: a table beside the chart
+    names them, the largest first. `colors` are those of names. `levels` are drawn as dashed lines.
     """
-    legend = common.VizLegendOptions().show_legend(True)
-    legend = legend.display_mode(options.LegendDisplayMode.LIST)
-    legend = legend.placement(options.LegendPlacement.BOTTOM).calcs(["lastNotNull"])
     tooltip = common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI)
     panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(description)
-        .datasource(_source(queries))
-        .targets(_targets(queries, instant=False))
+        begun(timeseries.Panel(), title, description, queries, size=(width, height), empty=empty)
         .unit(unit)
-        .no_value(empty)
-        .legend(legend)
+        .legend(_ranking() if ranked else _names())
         .tooltip(tooltip.sort(options.SortOrder.DESCENDING))
         .line_width(1.5)
         .fill_opacity(60 if stacked else 0)
         .show_points(options.VisibilityMode.NEVER)
         .span_nulls(False)
-        .span(width)
-        .height(height)
     )
+    if levels:
+        panel.thresholds(steps("transparent", *((level, ORANGE) for level in levels)))
+        style = common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
+        panel.thresholds_style(style)
+    if decimals is not None:
+        panel.decimals(decimals)
+    if unit == COUNT and lowest == 0:
+        panel.axis_soft_max(1)
     if stacked:
         panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL))
     if stepped:
@@ -186,19 +220,51 @@ def chart(
         panel.min(lowest)
     if highest is not None:
         panel.max(highest)
+    _color(panel, colors)
     for color, name in zip(_BAND_COLORS, bands, strict=False):
         _band(panel, name, color)
     return panel
+
+
+def _color(panel: timeseries.Panel | bargauge.Panel, colors: Mapping[str, str] | None) -> None:
+    for name, color in (colors or {}).items():
+        fixed = DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})
+        panel.override_by_name(name, [fixed])
+
+
+def _names() -> common.VizLegendOptions:
+    return (
+        common.VizLegendOptions()
+        .show_legend(True)
+        .display_mode(options.LegendDisplayMode.LIST)
+        .placement(options.LegendPlacement.BOTTOM)
+        .calcs([LAST])
+    )
+
+
+def _ranking() -> common.VizLegendOptions:
+    return (
+        _names()
+        .display_mode(options.LegendDisplayMode.TABLE)
+        .placement(options.LegendPlacement.RIGHT)
+        .sort_by("Last *")
+        .sort_desc(True)
+    )
 
 
 _BAND_COLORS: Final = ("blue", "orange", "green", "purple")
 
 
 def _band(panel: timeseries.Panel, name: str, color: str) -> None:
-    """Draw the interval of the estimate `name` as a band, its ends without lines."""
+    """Draw the interval of the estimate `name` as a band, its ends without lines or names."""
     middle, low, high = (f"{name} {part}".strip() for part in ESTIMATE)
     fixed = DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})
-    edge = [fixed, DynamicConfigValue("custom.lineWidth", 0)]
+    unnamed = {"legend": True, "tooltip": False, "viz": False}
+    edge = [
+        fixed,
+        DynamicConfigValue("custom.lineWidth", 0),
+        DynamicConfigValue("custom.hideFrom", unnamed),
+    ]
     panel.override_by_name(middle, [fixed, DynamicConfigValue("custom.lineWidth", 2)])
     panel.override_by_name(low, edge)
     fill = [
@@ -216,116 +282,22 @@ def bars(
     *,
     width: int = 12,
     height: int = 10,
-    highest: float | None = None,
-    thresholds: Builder[Any] | None = None,
+    colors: Mapping[str, str] | None = None,
+    decimals: int | None = None,
     empty: str = EMPTY,
 ) -> bargauge.Panel:
-    """Return the latest values as bars that lie."""
+    """Return the latest values as bars that lie; `colors` are those of names."""
     panel = (
-        bargauge.Panel()
-        .title(title)
-        .description(description)
-        .datasource(_source(queries))
-        .targets(_targets(queries, instant=True))
+        begun(bargauge.Panel(), title, description, queries, size=(width, height), empty=empty)
         .unit(unit)
-        .no_value(empty)
         .min(0)
         .orientation(options.VizOrientation.HORIZONTAL)
         .display_mode(options.BarGaugeDisplayMode.BASIC)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .thresholds(thresholds or steps("blue"))
-        .span(width)
-        .height(height)
+        .reduce_options(common.ReduceDataOptions().calcs([LAST]))
+        .text(common.VizTextDisplayOptions().title_size(13).value_size(16))
+        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
     )
-    if highest is not None:
-        panel.max(highest)
+    _color(panel, colors)
+    if decimals is not None:
+        panel.decimals(decimals)
     return panel
-
-
-def listing(
-    title: str,
-    description: str,
-    keys: Mapping[str, str],
-    columns: Sequence[Column],
-    *,
-    sort: str = "",
-    width: int = 24,
-    height: int = 10,
-    empty: str = EMPTY,
-) -> table.Panel:
-    """Return a table of the latest values: a row for each value of the labels `keys`.
-
-    `keys` maps labels to headings; each column's query must yield just these labels.
-    `sort` names the column that orders the rows, the largest first.
-    """
-    queries = [Query(column.expr) for column in columns]
-    targets = _targets(queries, instant=True, as_table=True)
-    sources = (
-        [f"Value #{chr(ord('A') + place)}" for place in range(len(columns))]
-        if len(columns) > 1
-        else ["Value"]
-    )
-    headings = dict(keys) | {
-        source: column.name for source, column in zip(sources, columns, strict=True)
-    }
-    panel = (
-        table.Panel()
-        .title(title)
-        .description(description)
-        .datasource(PROMETHEUS)
-        .targets(targets)
-        .no_value(empty)
-        .with_transformation(DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(organized(headings, hidden=("Time",)))
-        .overrides([_column_style(column) for column in columns])
-        .span(width)
-        .height(height)
-    )
-    if sort:
-        panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])
-    return panel
-
-
-def rows(
-    title: str,
-    description: str,
-    query: Sql,
-    columns: Mapping[str, str],
-    *,
-    width: int = 24,
-    height: int = 10,
-    empty: str = EMPTY,
-) -> table.Panel:
-    """Return the rows that a SQL query yields; `columns` gives units to some of its columns."""
-    styles = [_column_style(Column(name, "", unit)) for name, unit in columns.items()]
-    return (
-        table.Panel()
-        .title(title)
-        .description(description)
-        .datasource(STORE)
-        .targets(_targets([query], instant=True))
-        .no_value(empty)
-        .overrides(styles)
-        .span(width)
-        .height(height)
-    )
-
-
-def organized(headings: Mapping[str, str], hidden: Sequence[str] = ()) -> DataTransformerConfig:
-    """Return the transformation that names and orders fields; `hidden` ones are left out."""
-    return DataTransformerConfig(
-        id_val="organize",
-        options={
-            "excludeByName": dict.fromkeys(hidden, True),
-            "indexByName": {field: place for place, field in enumerate(headings)},
-            "renameByName": dict(headings),
-        },
-    )
-
-
-def _column_style(column: Column) -> Builder[DashboardFieldConfigSourceOverrides]:
-    properties = [DynamicConfigValue("unit", column.unit)]
-    if column.decimals is not None:
-        properties.append(DynamicConfigValue("decimals", column.decimals))
-    matcher = MatcherConfig(id_val="byName", options=column.name)
-    return dashboard.DashboardFieldConfigSourceOverrides().matcher(matcher).properties(properties)

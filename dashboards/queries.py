@@ -45,6 +45,14 @@ def estimate(value: str, low: str, high: str, *selectors: str, name: str = "") -
     ]
 
 
+def any_above(window: str = VIEW) -> list[Query]:
+    """Return the probabilities that somebody holds more than each part of the work."""
+    return [
+        Query(metric("any_above_probability_ratio", window, f'threshold="{part}"'), f"a {part}")
+        for part in ("quarter", "third", "half")
+    ]
+
+
 ESTIMATE: Final = ("estimate", "lower 95 %", "upper 95 %")
 """Names of the series of an estimate; a band lies between the last two."""
 
@@ -55,3 +63,14 @@ def largest(expr: str, count: int, label: str = "pool") -> str:
     `topk` alone would choose anew at every point and cut the lines to pieces.
     """
     return f"{expr} and on ({label}) topk({count}, {expr} @ end())"
+
+
+def refused_blocks() -> list[Query]:
+    """Return the blocks that did not prove themselves in an hour: all, and each reason's."""
+    refused = f"sum by (reason) (increase({metric('blocks_refused_total')}[1h]))"
+    return [Query(f"sum ({refused})", "all"), Query(f"{refused} > 0", "{{reason}}")]
+
+
+def ever(expr: str, label: str) -> str:
+    """Return the series of `expr` that are above zero somewhere in the time range, by `label`."""
+    return f"{expr} and on ({label}) max_over_time({expr}[$__range:$__interval] @ end()) > 0"

@@ -12,12 +12,13 @@ from dashboards.panels import (
     ORANGE,
     RATIO,
     RED,
+    RULE_COLORS,
     bars,
     chart,
     figures,
     steps,
 )
-from dashboards.queries import AGENT, VIEW, WINDOW, Query, estimate, metric
+from dashboards.queries import AGENT, VIEW, WINDOW, Query, estimate, ever, metric, refused_blocks
 
 LENS = AGENT + ', lens="$lens"'
 UNKNOWN = 'pool="unknown"'
@@ -132,7 +133,7 @@ def _unknown() -> Panels:
         chart(
             "Unknown share against a week before",
             "How far it lies above that of the 1008 blocks a week before, in standard deviations "
-            "of the difference. The alert asks 4.5, under the lens tag.",
+            "of the difference. The alert asks 4.5, the dashed line, under the lens tag.",
             [
                 Query(
                     'poolscope:week_share_change_sigmas{job="$job", instance="$instance", '
@@ -142,6 +143,8 @@ def _unknown() -> Panels:
                 )
             ],
             COUNT,
+            decimals=1,
+            levels=(4.5,),
             empty="No data: it takes a week of scrapes",
         ),
     ]
@@ -155,17 +158,20 @@ def _evidence() -> Panels:
             "them. output-tag: text in an output. label: a published list, where the bytes say "
             "nothing. ambiguous: evidence is even. weak: only a software's default text. none: "
             "nothing.",
-            [Query(metric("attributed_blocks") + " > 0", "{{rule}}")],
+            [Query(f"sort_desc({metric('attributed_blocks')} > 0)", "{{rule}}")],
             COUNT,
+            colors=RULE_COLORS,
         ),
         chart(
             "Blocks by rule, over time",
             "A step between rules with no change of pools is a change of tags, payouts or the "
             "registry.",
-            [Query(metric("attributed_blocks"), "{{rule}}")],
+            [Query(ever(metric("attributed_blocks"), "rule"), "{{rule}}")],
             COUNT,
             height=10,
             stacked=True,
+            ranked=True,
+            colors=RULE_COLORS,
             lowest=0,
         ),
         chart(
@@ -181,13 +187,7 @@ def _evidence() -> Panels:
             "Refused blocks",
             "Blocks that sources offered and that do not prove themselves, by the reason, in an "
             "hour. None is ever stored; a source that does this is broken or lies.",
-            [
-                Query(
-                    f"increase({metric('blocks_refused_total')}[1h]) > 0 "
-                    f"or sum by (job, instance) (increase({metric('blocks_refused_total')}[1h]))",
-                    "{{reason}}",
-                )
-            ],
+            refused_blocks(),
             COUNT,
             lowest=0,
         ),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.board import Panels, Section, board, marks, view_variables
-from dashboards.panels import COUNT, RATIO, Column, chart, listing
-from dashboards.queries import AGENT, VIEW, WINDOW, Query, estimate, largest, metric
+from dashboards.panels import COUNT, POOL_COLORS, RATIO, chart
+from dashboards.queries import AGENT, VIEW, WINDOW, Query, any_above, estimate, largest, metric
+from dashboards.tables import Column, listing
 
 LENS = AGENT + ', lens="$lens"'
+MOST = 5
+"""The most entities that an agent gives the probability of."""
 HALF, THIRD = 'threshold="half"', 'threshold="third"'
 
 
@@ -45,13 +49,13 @@ def _lenses() -> Panels:
             [
                 Column("Entities", _by_lens("entities")),
                 Column("HHI", _by_lens("hhi_ratio"), COUNT, 3),
-                Column("HHI at least", _by_lens("hhi_lower_ratio"), COUNT, 3),
-                Column("HHI at most", _by_lens("hhi_upper_ratio"), COUNT, 3),
+                Column("at least", _by_lens("hhi_lower_ratio"), COUNT, 3),
+                Column("at most", _by_lens("hhi_upper_ratio"), COUNT, 3),
                 Column("Effective number", _by_lens("effective_entities"), COUNT, 1),
-                Column("Nakamoto (half)", _by_lens("nakamoto_entities", HALF)),
-                Column("Nakamoto (third)", _by_lens("nakamoto_entities", THIRD)),
-                Column("P(one above a third)", _by_lens(above, THIRD), RATIO, 1),
-                Column("P(one above a half)", _by_lens(above, HALF), RATIO, 1),
+                Column("Nakamoto ½", _by_lens("nakamoto_entities", HALF)),
+                Column("Nakamoto ⅓", _by_lens("nakamoto_entities", THIRD)),
+                Column("P(one > ⅓)", _by_lens(above, THIRD), RATIO, 1),
+                Column("P(one > ½)", _by_lens(above, HALF), RATIO, 1),
             ],
             sort="HHI",
             height=8,
@@ -78,7 +82,6 @@ def _over_time() -> Panels:
             ),
             COUNT,
             bands=[""],
-            lowest=0,
         ),
         chart(
             "HHI in windows of all sizes",
@@ -92,13 +95,43 @@ def _over_time() -> Panels:
             "are in Pools.",
             [Query(largest(metric("pool_share_ratio", VIEW, 'pool!="unknown"'), 3), "{{pool}}")],
             RATIO,
+            decimals=1,
+            colors=POOL_COLORS,
             lowest=0,
         ),
     ]
 
 
+def _needed(title: str, threshold: str) -> timeseries.Panel:
+    """Return the distribution of the Nakamoto number of the true parts of the work."""
+
+    def at_most(entities: int) -> str:
+        named = (f'threshold="{threshold}"', f'entities="{entities}"')
+        return metric("nakamoto_at_most_probability_ratio", VIEW, *named)
+
+    exactly = [
+        Query(f"{at_most(count)} - ignoring (entities) {at_most(count - 1)}", f"{count}")
+        for count in range(2, MOST + 1)
+    ]
+    return chart(
+        title,
+        f"How many it takes, and how probable that is given the window: the fewest entities that "
+        f"together hold more than a {threshold} of the work. The probabilities add up to one.",
+        [
+            Query(at_most(1), "1"),
+            *exactly,
+            Query(f"1 - {at_most(MOST)}", f"{MOST + 1} or more"),
+        ],
+        RATIO,
+        width=8,
+        decimals=1,
+        stacked=True,
+        lowest=0,
+        highest=1,
+    )
+
+
 def _nakamoto() -> Panels:
-    at_most = "nakamoto_at_most_probability_ratio"
     asked = "Nakamoto number: the fewest entities that together found more than"
     return [
         chart(
@@ -108,35 +141,19 @@ def _nakamoto() -> Panels:
             [Query(metric("nakamoto_entities", VIEW), "{{threshold}}")],
             COUNT,
             width=8,
+            decimals=0,
             stepped=True,
             lowest=0,
         ),
-        chart(
-            "So few hold more than a half",
-            "Probability, given the window, that so many entities or fewer hold more than a half "
-            "of the work.",
-            [Query(metric(at_most, VIEW, HALF), "{{entities}} or fewer")],
-            RATIO,
-            width=8,
-            lowest=0,
-            highest=1,
-        ),
-        chart(
-            "So few hold more than a third",
-            "Probability, given the window, that so many entities or fewer hold more than a third "
-            "of the work.",
-            [Query(metric(at_most, VIEW, THIRD), "{{entities}} or fewer")],
-            RATIO,
-            width=8,
-            lowest=0,
-            highest=1,
-        ),
+        _needed("Entities that hold more than a half", "half"),
+        _needed("Entities that hold more than a third", "third"),
         chart(
             "One alone holds more than …",
             "Probability, given the window, that some entity holds more than a quarter, a third or "
             "a half of the work. The alerts ask 99 % over 1008 blocks for an hour.",
-            [Query(metric("any_above_probability_ratio", VIEW), "{{threshold}}")],
+            any_above(),
             RATIO,
+            decimals=1,
             width=24,
             lowest=0,
             highest=1,

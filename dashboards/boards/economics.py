@@ -8,16 +8,17 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.board import Panels, Section, agent_variables, board, marks
-from dashboards.panels import AGO, RATIO, Column, chart, figures, listing
+from dashboards.panels import AGO, RATIO, chart, figures
 from dashboards.queries import AGENT, Query, metric
+from dashboards.tables import Column, listing
 
 PH_DAYS: Final = "8.64e19"
 """Hashes of a PH/s in a day."""
 KWH: Final = "3.6e6"
 """Joules in a kilowatt-hour."""
-BITCOIN_PH_DAY: Final = "suffix: BTC/PH/day"
-DOLLARS_PH_DAY: Final = "suffix: USD/PH/day"
-DOLLARS_KWH: Final = "suffix: USD/kWh"
+BITCOIN_PH_DAY: Final = "suffix:BTC/PH/day"
+DOLLARS_PH_DAY: Final = "suffix:USD/PH/day"
+DOLLARS_KWH: Final = "suffix:USD/kWh"
 NO_FEES: Final = "No coinbase of the last blocks is known"
 NO_PRICE: Final = "No price is set: see the settings of economics"
 
@@ -72,7 +73,7 @@ def _pays() -> Panels:
             "Reward of a block",
             "Subsidy and mean fees; the subsidy alone where no coinbase is known.",
             [Query(f"{SUBSIDY} + ({FEES} or 0 * {SUBSIDY})")],
-            "suffix: BTC",
+            "suffix:BTC",
             decimals=4,
             width=6,
         ),
@@ -89,6 +90,7 @@ def _pays() -> Panels:
             "Steps are retargets; what moves between them are fees.",
             [Query(f"{HASHPRICE} * {PH_DAYS}", "hashprice")],
             BITCOIN_PH_DAY,
+            decimals=5,
         ),
         chart(
             "Fees over subsidy",
@@ -119,20 +121,24 @@ def _costs() -> Panels:
                     "USD per BTC",
                     f"max by (joules_per_terahash, dollars_per_kilowatthour) ({ELECTRICITY})",
                     units.Dollars,
-                    0,
+                    1,
+                    gauge=True,
+                    width=220,
                 )
             ],
             sort="USD per BTC",
-            width=8,
-            height=9,
+            width=9,
+            height=11,
         ),
         chart(
             "Electricity behind a bitcoin",
             "Dollars per bitcoin at each tariff, by machine. Without pool fees, machines, staff.",
             [Query(ELECTRICITY, MACHINE + " at {{dollars_per_kilowatthour}} USD/kWh")],
             units.Dollars,
-            width=16,
-            height=9,
+            width=15,
+            height=11,
+            decimals=1,
+            ranked=True,
             lowest=0,
         ),
         chart(
@@ -161,7 +167,7 @@ def _dollars() -> Panels:
             "A bitcoin in dollars, as the source or the figure in the settings says.",
             [Query(metric("bitcoin_price_dollars"), "{{source}}")],
             units.Dollars,
-            decimals=0,
+            decimals=1,
             width=6,
             empty=NO_PRICE,
         ),
@@ -200,6 +206,8 @@ def _dollars() -> Panels:
                 )
             ],
             RATIO,
+            ranked=True,
+            decimals=1,
             lowest=0,
             empty=NO_PRICE,
         ),

@@ -11,18 +11,18 @@ from dashboards.panels import (
     COUNT,
     GREEN,
     HASHRATE,
+    HEIGHT,
     ORANGE,
     PER_SECOND,
     RATIO,
     RED,
     SECONDS,
-    Column,
     chart,
     figures,
-    listing,
     steps,
 )
-from dashboards.queries import AGENT, Query, metric
+from dashboards.queries import AGENT, Query, metric, refused_blocks
+from dashboards.tables import Column, listing
 
 RATE = "$__rate_interval"
 STEP = metric("step_processing_seconds_bucket")
@@ -76,7 +76,7 @@ def _now() -> Panels:
             empty="No agent",
         ),
         figures(
-            "Sources that answer",
+            "Sources",
             "Sources that answered when last asked; the others are tried again and again.",
             [Query(f"sum({metric('source_up')})")],
             COUNT,
@@ -142,6 +142,7 @@ def _sources() -> Panels:
             [Query(metric("source_up"), "{{source}}")],
             COUNT,
             width=8,
+            decimals=0,
             stepped=True,
             lowest=0,
             highest=1,
@@ -184,12 +185,7 @@ def _sources() -> Panels:
         chart(
             "Refused blocks",
             "Blocks that do not prove themselves, in an hour. They are not stored.",
-            [
-                Query(
-                    f"sum by (reason) (increase({metric('blocks_refused_total')}[1h]))",
-                    "{{reason}}",
-                )
-            ],
+            refused_blocks(),
             COUNT,
             lowest=0,
         ),
@@ -224,7 +220,7 @@ def _ingest() -> Panels:
             "Height",
             "The stored tip. It stands still for ten minutes on average; an hour is rare.",
             [Query(metric("tip_height"), "height")],
-            COUNT,
+            HEIGHT,
             stepped=True,
         ),
         chart(
@@ -233,6 +229,7 @@ def _ingest() -> Panels:
             "want an explanation.",
             [Query(metric("reorgs_seen_total"), "{{depth}}")],
             COUNT,
+            decimals=0,
             stepped=True,
             lowest=0,
         ),
@@ -251,19 +248,17 @@ def _process() -> Panels:
         ),
         chart(
             "CPU",
-            "Processor time a second: 1 is one core.",
-            [Query(f"rate(process_cpu_seconds_total{{{AGENT}}}[{RATE}])", "cores")],
-            COUNT,
+            "Processor time over time: 100 % is one core.",
+            [Query(f"rate(process_cpu_seconds_total{{{AGENT}}}[{RATE}])", "of a core")],
+            RATIO,
             width=8,
             lowest=0,
         ),
         chart(
             "Open files",
-            "File descriptors, readers of the page among them, and their limit.",
-            [
-                Query(f"process_open_fds{{{AGENT}}}", "open"),
-                Query(f"process_max_fds{{{AGENT}}}", "limit"),
-            ],
+            "File descriptors, readers of the page among them. At the limit of the system nobody "
+            "more is let in.",
+            [Query(f"process_open_fds{{{AGENT}}}", "open")],
             COUNT,
             width=8,
             lowest=0,

@@ -10,7 +10,10 @@ from dashboards.panels import (
     COUNT,
     GREEN,
     HASHRATE,
+    HEIGHT,
     ORANGE,
+    PLAIN,
+    POOL_COLORS,
     RATIO,
     RED,
     SECONDS,
@@ -19,9 +22,21 @@ from dashboards.panels import (
     figures,
     steps,
 )
-from dashboards.queries import AGENT, VIEW, WINDOW, Query, estimate, largest, metric
+from dashboards.queries import (
+    AGENT,
+    NAMED,
+    VIEW,
+    WINDOW,
+    Query,
+    any_above,
+    estimate,
+    largest,
+    metric,
+)
 
 SHARES = metric("pool_share_ratio", VIEW)
+DAY = 144
+"""Blocks."""
 
 
 def overview() -> Dashboard:
@@ -32,6 +47,7 @@ def overview() -> Dashboard:
         "Who mines Bitcoin by the evidence in the blocks, and how sure that is.",
         [
             Section("Chain and agent", _state()),
+            Section("Mining by the last $window blocks", _glance()),
             Section("Shares of the last $window blocks under the lens $lens", _shares()),
             Section("Concentration", _concentration()),
             Section("Network", _network()),
@@ -56,8 +72,7 @@ def _state() -> Panels:
             "Tip",
             "Height of the newest block of the stored chain.",
             [Query(metric("tip_height"))],
-            COUNT,
-            decimals=0,
+            HEIGHT,
         ),
         figures(
             "Age of the tip",
@@ -92,6 +107,56 @@ def _state() -> Panels:
     ]
 
 
+def _glance() -> Panels:
+    return [
+        figures(
+            "Network hash rate",
+            "From the work and the time of the window's blocks. The chart below has its interval.",
+            [Query(metric("network_hashes_per_second", WINDOW))],
+            HASHRATE,
+            decimals=0,
+            empty="Too few blocks yet",
+        ),
+        figures(
+            "Difficulty",
+            "Of the newest block: how many times harder than the easiest target of all.",
+            [Query(metric("difficulty"))],
+            PLAIN,
+            decimals=1,
+        ),
+        figures(
+            "Largest pool",
+            "Observed share of the largest that the lens names.",
+            [Query(f"topk(1, {metric('pool_share_ratio', VIEW, NAMED)})", "{{pool}}")],
+            RATIO,
+            decimals=1,
+            both=True,
+        ),
+        figures(
+            "Nakamoto number",
+            "The fewest that together found more than a half of the window's "
+            "blocks. How sure that is stands in Concentration.",
+            [Query(metric("nakamoto_entities", VIEW, 'threshold="half"'))],
+            COUNT,
+            empty="More blocks than half are unknown",
+        ),
+        figures(
+            "Effective number",
+            "1/HHI: as many equal miners would be as concentrated.",
+            [Query(metric("effective_entities", VIEW))],
+            COUNT,
+            decimals=1,
+        ),
+        figures(
+            "Unknown",
+            "Part of the window's blocks that name no pool.",
+            [Query(metric("pool_share_ratio", VIEW, 'pool="unknown"'))],
+            RATIO,
+            decimals=1,
+        ),
+    ]
+
+
 def _shares() -> Panels:
     return [
         bars(
@@ -101,7 +166,9 @@ def _shares() -> Panels:
             "between 22 and 38 % on most days. The table in Pools has the interval of each.",
             [Query(f"sort_desc(topk(12, {SHARES}))", "{{pool}}")],
             RATIO,
-            width=10,
+            colors=POOL_COLORS,
+            decimals=1,
+            width=9,
             height=12,
         ),
         chart(
@@ -111,15 +178,17 @@ def _shares() -> Panels:
             "be expected by chance.",
             [Query(largest(SHARES, 8), "{{pool}}")],
             RATIO,
-            width=14,
+            width=15,
             height=12,
+            ranked=True,
+            colors=POOL_COLORS,
+            decimals=1,
             lowest=0,
         ),
     ]
 
 
 def _concentration() -> Panels:
-    above = metric("any_above_probability_ratio", VIEW)
     return [
         chart(
             "HHI",
@@ -135,8 +204,9 @@ def _concentration() -> Panels:
             "Probability, given the window, that some entity holds more than a quarter, a third or "
             "a half of the work. From half the chain is decided; from a third selfish mining pays. "
             "Alerts ask 99 % over 1008 blocks.",
-            [Query(above, "{{threshold}}")],
+            any_above(),
             RATIO,
+            decimals=1,
             lowest=0,
             highest=1,
         ),
@@ -144,6 +214,7 @@ def _concentration() -> Panels:
 
 
 def _network() -> Panels:
+    told = f"{metric('epoch_blocks')} > {DAY}"
     change = ("epoch_change_ratio", "epoch_change_lower_ratio", "epoch_change_upper_ratio")
     return [
         chart(
@@ -163,8 +234,12 @@ def _network() -> Panels:
         chart(
             "Expected change of difficulty",
             "New difficulty over old, less one, if the epoch goes on at its pace; the band narrows "
-            "as the epoch ends. Empty on chains that never retarget.",
-            [Query(f"{query.expr} - 1", query.legend) for query in estimate(*change, AGENT)],
+            "as the epoch ends. Empty in an epoch's first 144 blocks, which tell too little, and "
+            "on chains that never retarget.",
+            [
+                Query(f"{query.expr} - 1 and on (job, instance) {told}", query.legend)
+                for query in estimate(*change, AGENT)
+            ],
             RATIO,
             bands=[""],
             empty="No data: no retarget is foreseen",
@@ -180,6 +255,7 @@ def _network() -> Panels:
                 Query(metric("reorg_depth_max_blocks"), "deepest reorg (blocks)"),
             ],
             COUNT,
+            decimals=0,
             stepped=True,
             lowest=0,
         ),
@@ -192,6 +268,7 @@ def _network() -> Panels:
                 Query(metric("conflicting_blocks"), "evidence in conflict"),
             ],
             COUNT,
+            decimals=0,
             stepped=True,
             lowest=0,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.board import Panels, Section, board, marks, pool_variable, view_variables
-from dashboards.panels import COUNT, HASHRATE, RATIO, Column, chart, listing
+from dashboards.panels import COUNT, HASHRATE, POOL_COLORS, RATIO, chart
 from dashboards.queries import (
     AGENT,
     ESTIMATE,
@@ -17,6 +17,7 @@ from dashboards.queries import (
     largest,
     metric,
 )
+from dashboards.tables import Column, listing
 
 LENS = AGENT + ', lens="$lens"'
 POOL = 'pool="$pool"'
@@ -54,13 +55,16 @@ def _all() -> Panels:
         listing(
             "Pools",
             "A share is a sample of the pool's part of the work: read the interval, not the point. "
-            "95 of 100 such intervals hold the true part (Jeffreys' interval). Two pools whose "
-            "intervals overlap may well be of one size. 'unknown' names no pool; 'other' sums up "
-            "those beyond the sixtieth. Hash rate is share times the network's.",
+            "95 of 100 such intervals hold the true part (Jeffreys' interval). A full bar is a "
+            "half. Two pools whose intervals overlap may well be of one size. 'unknown' names no "
+            "pool; 'other' sums up those beyond the sixtieth. Hash rate is share times the "
+            "network's.",
             {"pool": "Pool"},
             [
                 Column("Blocks", f"{_by_pool('pool_blocks')} > 0"),
-                Column("Share", f"{_by_pool(SHARE[0])} > 0", RATIO, 1),
+                Column(
+                    "Share", f"{_by_pool(SHARE[0])} > 0", RATIO, 1, gauge=True, full=0.5, width=420
+                ),
                 Column("At least", f"{_by_pool(SHARE[1])} and {_by_pool(SHARE[0])} > 0", RATIO, 1),
                 Column("At most", f"{_by_pool(SHARE[2])} and {_by_pool(SHARE[0])} > 0", RATIO, 1),
                 Column("Hash rate", f"{_by_pool(SHARE[0])} * {rate} > 0", HASHRATE, 1),
@@ -74,15 +78,20 @@ def _all() -> Panels:
             "takes as many blocks to pass as the window holds.",
             [Query(largest(shares, 12), "{{pool}}")],
             RATIO,
+            height=12,
             stacked=True,
+            ranked=True,
+            colors=POOL_COLORS,
+            decimals=1,
             lowest=0,
             highest=1,
         ),
         chart(
             "Change against a week before",
             "How far shares of the last 1008 blocks lie above those of the 1008 a week before, in "
-            "standard deviations of the difference. Beyond 3 is rarely chance; the alert asks 5. "
-            "Only for the lenses tag and template, and only after a week of scrapes.",
+            "standard deviations of the difference. Beyond 3 is rarely chance; the alert asks 5, "
+            "the dashed line. Only for the lenses tag and template, and only after a week of "
+            "scrapes.",
             [
                 Query(
                     'poolscope:week_share_change_sigmas{job="$job", instance="$instance", '
@@ -91,6 +100,11 @@ def _all() -> Panels:
                 )
             ],
             COUNT,
+            height=12,
+            decimals=1,
+            ranked=True,
+            colors=POOL_COLORS,
+            levels=(-5, 5),
             empty="No data: it takes a week of scrapes, and the lens tag or template",
         ),
     ]
@@ -106,7 +120,6 @@ def _chosen() -> Panels:
             RATIO,
             width=8,
             bands=[""],
-            lowest=0,
         ),
         chart(
             "Hash rate of $pool",
@@ -119,7 +132,6 @@ def _chosen() -> Panels:
             HASHRATE,
             width=8,
             bands=[""],
-            lowest=0,
             empty="No data: too few blocks yet",
         ),
         chart(
@@ -133,6 +145,5 @@ def _chosen() -> Panels:
             ],
             RATIO,
             width=8,
-            lowest=0,
         ),
     ]

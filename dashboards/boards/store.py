@@ -14,8 +14,18 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards.board import Panels, Section, board
-from dashboards.panels import AGO, COUNT, RATIO, chart, figures, rows
+from dashboards.panels import (
+    AGO,
+    COUNT,
+    HEIGHT,
+    POOL_COLORS,
+    RATIO,
+    RULE_COLORS,
+    chart,
+    figures,
+)
 from dashboards.sql import STORE, Sql, SqlTarget
+from dashboards.tables import Column, rows
 
 ACTIVE = """
 FROM block LEFT JOIN pool ON pool.id = block.pool_id
@@ -23,6 +33,13 @@ WHERE NOT block.stale AND $__unixEpochFilter(block.time)
 """
 POOL = "coalesce(pool.name, 'unknown')"
 BUCKET = "$__unixEpochGroup(block.time, '$bucket')"
+ISO = "dateTimeAsIso"
+BLOCK = (
+    Column("Height", unit=HEIGHT, width=90),
+    Column("Header time", unit=ISO, width=170),
+    Column("Pool", width=130),
+)
+"""Columns that lists of blocks begin with."""
 Z2 = 3.841459
 """The square of 1.96, the normal quantile behind 95 %."""
 
@@ -124,7 +141,10 @@ FROM former_attribution WHERE $__unixEpochFilter(replaced_at) GROUP BY replaced_
 
 def _totals() -> Panels:
     def figure(title: str, description: str, value: str, unit: str) -> Builder[Any]:
-        return figures(title, description, [Sql(f"SELECT {value} {ACTIVE}")], unit)
+        decimals = 1 if unit == RATIO else None
+        return figures(
+            title, description, [Sql(f"SELECT {value} {ACTIVE}")], unit, decimals=decimals
+        )
 
     of_all = "::float8 / nullif(count(*), 0)"
     return [
@@ -204,8 +224,11 @@ SELECT {BUCKET} AS time, block.rule AS metric, count(*) AS blocks
             [Sql(shares)],
             RATIO,
             width=24,
-            height=10,
+            height=12,
             stacked=True,
+            ranked=True,
+            colors=POOL_COLORS,
+            decimals=1,
             lowest=0,
             highest=1,
         ),
@@ -233,6 +256,7 @@ SELECT {BUCKET} AS time, block.rule AS metric, count(*) AS blocks
             [Sql(rules)],
             COUNT,
             width=8,
+            colors=RULE_COLORS,
             stacked=True,
             lowest=0,
         ),
@@ -257,7 +281,16 @@ ORDER BY block.height DESC LIMIT 200
             "one, with the bytes that matched. The label is what a published list says; it decides "
             "only where the bytes say nothing.",
             Sql(listed),
-            {"Height": "none", "Header time": "dateTimeAsIso", "Size": "decbytes"},
+            [
+                *BLOCK,
+                Column("Rule", width=100),
+                Column("Conflicts", width=85),
+                Column("Proved", width=85),
+                Column("Label of a list", width=120),
+                Column("Source", width=85),
+                Column("Transactions", width=105),
+                Column("Size", unit="decbytes", width=80),
+            ],
             height=14,
         ),
     ]
@@ -292,16 +325,20 @@ GROUP BY former.replaced_at, 2, 3, 5 ORDER BY former.replaced_at DESC, 4 DESC LI
             "Stale blocks",
             "Blocks that lost their race, as far as the sources showed them.",
             Sql(stale),
-            {"Height": "none", "Header time": "dateTimeAsIso"},
-            width=12,
+            BLOCK,
+            height=6,
             empty="No stale block in this time",
         ),
         rows(
             "Reorgs",
             "When blocks of the stored chain were replaced, and how many.",
             Sql(reorgs),
-            {"Fork height": "none", "Depth": "none", "Seen": "dateTimeAsIso"},
-            width=12,
+            [
+                Column("Seen", unit=ISO, width=170),
+                Column("Fork height", unit=HEIGHT, width=110),
+                Column("Depth", width=130),
+            ],
+            height=6,
             empty="No reorg in this time",
         ),
         rows(
@@ -309,7 +346,13 @@ GROUP BY former.replaced_at, 2, 3, 5 ORDER BY former.replaced_at DESC, 4 DESC LI
             "Former attributions are kept: who lost and who gained blocks when another registry "
             "came into use.",
             Sql(former),
-            {"Blocks": "none", "When": "dateTimeAsIso"},
+            [
+                Column("When", unit=ISO, width=170),
+                Column("Before", width=200),
+                Column("After", width=200),
+                Column("Blocks", width=110),
+            ],
+            height=6,
             empty="No change in this time",
         ),
     ]
