@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from monitor.config import WebSettings
 from monitor.errors import ConfigError, StoreError
@@ -23,6 +24,15 @@ __all__ = ["WebContext", "WebServer", "build_app"]
 
 log = logging.getLogger(__name__)
 
+
+def _ours(record: logging.LogRecord) -> bool:
+    """Say whether a record of the HTTP server is news: what is no HTTP was answered with 400."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+protocol_log = log.getChild("http")
+protocol_log.addFilter(_ours)
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SECURITY_HEADERS: Final = {
@@ -36,6 +46,7 @@ SECURITY_HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Server": "poolscope",  # the library would name its version, and Python's
 }
 
 
@@ -127,7 +138,11 @@ class WebServer:
 
     def __init__(self, context: WebContext, settings: WebSettings) -> None:
         self._runner = web.AppRunner(
-            build_app(context), access_log=None, shutdown_timeout=0.3, handle_signals=False
+            build_app(context),
+            access_log=None,
+            logger=protocol_log,
+            shutdown_timeout=0.3,
+            handle_signals=False,
         )
         self._settings = settings
         self.url = ""
