@@ -41,7 +41,8 @@ WORKDIR /var/lib/poolscope
 VOLUME ["/var/lib/poolscope", "/var/cache/poolscope"]
 EXPOSE 9431
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD \
+# A changed registry is applied to the whole store before the agent serves: it may start slowly.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30m --retries=3 CMD \
     ["python3", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['POOLSCOPE_WEB__PORT']}/-/healthy\", timeout=4)"]
 ENTRYPOINT ["poolscope"]
 CMD ["run"]
