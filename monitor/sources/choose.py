@@ -2,7 +2,8 @@
 
 ``auto`` takes the first that answers: a local node, a public API, the built-in sample. A
 public API learns from us what we look at, so it is asked only after saying so, and never
-when offline. The sample is no substitute once a store holds live blocks.
+when offline. The sample is no substitute once a store holds live blocks, nor is it written to
+a store that was named: that one could never take the live chain again.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ async def _first_that_answers(
             log.info("source: a public API; every block proves itself before it is believed")
             return Choice(apis)
         log.info("source: no public API answers")
-    if live_store and (nodes or apis):
+    if (live_store or settings.store) and (nodes or apis):
         log.warning("source: nothing answers; serving what is stored, trying again")
         return Choice([*nodes, *apis])
     log.warning("source: the built-in SAMPLE of real blocks of 2023/24; it is not the live chain")
