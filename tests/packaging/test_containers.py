@@ -117,11 +117,10 @@ def test_grafana_finds_dashboards_and_databases(services: dict[str, Any]) -> Non
     )
     home = Path(services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     assert (ROOT / mounted[str(home.parent)] / home.name).exists()
-    provisioning = ROOT / mounted["/etc/grafana/provisioning"]
-    for path in (provisioning / "dashboards").glob("*.yml"):
+    for path in (ROOT / mounted["/etc/grafana/provisioning/dashboards"]).glob("*.yml"):
         for provider in yaml.safe_load(path.read_text())["providers"]:
             assert provider["options"]["path"] in mounted
-    for path in (provisioning / "datasources").glob("*.yml"):
+    for path in (ROOT / mounted["/etc/grafana/provisioning/datasources"]).glob("*.yml"):
         for source in yaml.safe_load(path.read_text())["datasources"]:
             host, _, port = source["url"].removeprefix("http://").partition(":")
             assert (host, port) in {("prometheus", "9090"), ("postgres", "5432")}
