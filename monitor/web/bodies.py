@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -15,6 +16,7 @@ from monitor.web.answers import Answer
 JSON: Final = "application/json"
 LEAST_COMPRESSED: Final = 600
 """Bytes below which compression is not worth its header."""
+_NEVER: Final = re.compile(r"q\s*=\s*0(\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,25 @@ class Body:
         return cls(answer.model_dump_json().encode(), JSON)
 
 
-def send(request: web.Request, body: Body, *, status: int = 200) -> web.Response:
+def send(request: web.Request, body: Body) -> web.Response:
     """Answer with `body`, or with 304 where the client has it already."""
     headers = {"ETag": body.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-    if status == 200 and _has(request, body.etag):
+    if _has(request, body.etag):
         return web.Response(status=304, headers=headers)
     headers["Content-Type"] = body.content_type
-    if len(body.raw) < LEAST_COMPRESSED or "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return web.Response(body=body.raw, status=status, headers=headers)
+    if len(body.raw) < LEAST_COMPRESSED or not unpacks(request):
+        return web.Response(body=body.raw, headers=headers)
     headers["Content-Encoding"] = "gzip"
-    return web.Response(body=body.compressed, status=status, headers=headers)
+    return web.Response(body=body.compressed, headers=headers)
+
+
+def unpacks(request: web.Request) -> bool:
+    """Say whether Accept-Encoding names gzip, and not to refuse it (RFC 9110)."""
+    for part in request.headers.get("Accept-Encoding", "").lower().split(","):
+        coding, _, weight = part.partition(";")
+        if coding.strip() in ("gzip", "x-gzip"):
+            return not _NEVER.fullmatch(weight.strip())
+    return False
 
 
 def _has(request: web.Request, etag: str) -> bool:

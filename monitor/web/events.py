@@ -24,9 +24,8 @@ MAX_READERS: Final = 1000
 class Events:
     """The event stream. Slow readers skip states; the agent never waits for one."""
 
-    def __init__(self, context: WebContext, security_headers: dict[str, str]) -> None:
+    def __init__(self, context: WebContext) -> None:
         self._context = context
-        self._headers = security_headers
         self._readers: set[asyncio.Task[object]] = set()
         self._overview: tuple[Snapshot | None, bytes] = (None, b"")
         self._status: tuple[float, bytes] = (-BEAT, b"")
@@ -44,7 +43,6 @@ class Events:
             raise ApiError(503, "too many readers of events; ask /api/v1/overview instead")
         response = web.StreamResponse(
             headers={
-                **self._headers,
                 "Content-Type": "text/event-stream",
                 "Cache-Control": "no-store",
                 "X-Accel-Buffering": "no",
@@ -55,7 +53,8 @@ class Events:
             self._readers.add(task)
         try:
             await response.prepare(request)
-            await self._stream(response)
+            if request.method != "HEAD":
+                await self._stream(response)
         except (ConnectionError, TimeoutError):
             pass  # the reader is gone, or hangs
         finally:

@@ -13,7 +13,7 @@ from monitor.config import WebSettings
 from monitor.errors import ConfigError, StoreError
 from monitor.web.answers import ErrorAnswer, Problem
 from monitor.web.api import Api
-from monitor.web.bodies import Body, send
+from monitor.web.bodies import JSON, unpacks
 from monitor.web.context import CONTEXT, WebContext
 from monitor.web.endpoints import PREFIX
 from monitor.web.errors import ApiError
@@ -48,16 +48,19 @@ SECURITY_HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Server": "poolscope",  # the library would name its version, and Python's
 }
+IDLE: Final = 75.0
+"""Seconds that a connection may stay open with no request, or with a part of one."""
 
 
 def build_app(context: WebContext) -> web.Application:
     """Return the web application over `context`."""
-    app = web.Application(middlewares=[_security_headers, _errors], client_max_size=1024)
+    app = web.Application(middlewares=[_errors], client_max_size=1024)
     app[CONTEXT] = context
+    app.on_response_prepare.append(_headers)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", ready)
-    events = Events(context, SECURITY_HEADERS)
+    events = Events(context)
     app.router.add_get(f"{PREFIX}/events", events.handle)
     app.on_shutdown.append(events.stop)
     Api(context).add_routes(app)
@@ -65,16 +68,10 @@ def build_app(context: WebContext) -> web.Application:
     return app
 
 
-@web.middleware
-async def _security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        response = await handler(request)
-    except web.HTTPException as answer:
-        answer.headers.update(SECURITY_HEADERS)
-        raise
-    if not response.prepared:
-        response.headers.update(SECURITY_HEADERS)
-    return response
+async def _headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Give an answer the headers of all; what says nothing of caches is for none."""
+    response.headers.update(SECURITY_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
 
 
 @web.middleware
@@ -94,12 +91,11 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         log.exception("%s failed", request.path)
         status, message = 500, "a fault in poolscope; the agent's log has the details"
-    if not request.path.startswith("/api/"):
+    if not f"{request.path}/".startswith("/api/"):
         return web.Response(status=status, text=f"{message}\n", headers=headers)
     problem = ErrorAnswer(error=Problem(status=status, message=message))
-    response = send(request, Body.of(problem), status=status)
-    response.headers.update(headers)
-    return response
+    headers["Content-Type"] = JSON
+    return web.Response(body=problem.model_dump_json().encode(), status=status, headers=headers)
 
 
 def _explain(request: web.Request, error: web.HTTPException) -> str:
@@ -116,7 +112,8 @@ async def metrics(request: web.Request) -> web.Response:
     """Serve the metrics in the format that the scraper accepts."""
     body, content_type = request.app[CONTEXT].exporter.render(request.headers.get("Accept", ""))
     response = web.Response(body=body, headers={"Content-Type": content_type})
-    response.enable_compression()
+    if unpacks(request):
+        response.enable_compression(web.ContentCoding.gzip)
     return response
 
 
@@ -142,6 +139,7 @@ class WebServer:
             access_log=None,
             logger=protocol_log,
             shutdown_timeout=0.3,
+            keepalive_timeout=IDLE,
             handle_signals=False,
         )
         self._settings = settings

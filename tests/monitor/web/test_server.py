@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from monitor.config import WebSettings
-from monitor.web.server import WebServer, protocol_log
+from monitor.web.server import SECURITY_HEADERS, WebServer, protocol_log
+from tests.monitor.web.conftest import Client
 from tests.support.webagent import WebAgent
 
 
@@ -57,3 +58,88 @@ def test_a_fault_of_ours_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     except RuntimeError:
         protocol_log.exception("Unhandled exception")
     assert "a fault" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/-/ready", 200),
+        ("GET", "/api/v1/tip", 200),
+        ("HEAD", "/api/v1/events", 200),
+        ("GET", "/api/v1/tip?x=1", 400),
+        ("GET", "/nothing", 404),
+        ("POST", "/metrics", 405),
+        ("OPTIONS", "/api/v1/tip", 405),
+    ],
+)
+async def test_every_answer_carries_the_headers_of_all(
+    client: Client, method: str, path: str, status: int
+) -> None:
+    async with client.request(method, path) as response:
+        assert response.status == status
+        assert response.headers.items() >= SECURITY_HEADERS.items()
+        assert response.headers["Cache-Control"] in ("no-cache", "no-store")
+        assert ("ETag" in response.headers) == (response.headers["Cache-Control"] == "no-cache")
+
+
+async def test_what_the_library_refuses_by_itself_carries_them_too(server: WebServer) -> None:
+    refused = await sent(
+        server, b"GET / HTTP/1.1\r\nHost: x\r\nExpect: x\r\nConnection: close\r\n\r\n"
+    )
+    assert refused.startswith(b"HTTP/1.1 417")
+    assert b"Server: poolscope" in refused
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v2/tip", "/api/v1/blocks/-1"])
+async def test_what_is_not_below_api_is_said_in_json(client: Client, path: str) -> None:
+    async with client.get(path) as response:
+        assert response.status == 404
+        assert (await response.json())["error"]["status"] == 404
+
+
+async def test_the_head_of_the_events_ends(server: WebServer) -> None:
+    """What came behind it was taken for the answer to the next request."""
+    said = await sent(
+        server,
+        b"HEAD /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n"
+        b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    )
+    first, _, rest = said.partition(b"\r\n\r\n")
+    assert b"text/event-stream" in first
+    assert rest.startswith(b"HTTP/1.1 200")
+    assert rest.endswith(b"healthy\n")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("x-gzip", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000", False),
+        ("br", False),
+        ("xgzipper", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/v1/overview", "/metrics"])
+async def test_only_who_unpacks_gets_packed(
+    client: Client, path: str, accepted: str, packed: bool
+) -> None:
+    async with client.get(
+        path, headers={"Accept-Encoding": accepted}, auto_decompress=False
+    ) as response:
+        assert (response.headers.get("Content-Encoding") == "gzip") == packed
+        assert (await response.read()).startswith(b"\x1f\x8b") == packed
+
+
+async def test_whoever_never_finishes_asking_is_let_go(
+    agent: WebAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.web.server.IDLE", 0.1)
+    async with WebServer(agent.context(), WebSettings(port=0)) as server:
+        assert await sent(server, b"") == b""
+        assert await sent(server, b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ") == b""
