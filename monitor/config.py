@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -56,6 +57,9 @@ class WebSettings(_Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(9431, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    names: tuple[Annotated[str, StringConstraints(to_lower=True)], ...] = Field(
+        (), description="Public names that the agent is asked by, as behind a proxy; * for any."
+    )
 
     @property
     def reached_at(self) -> str:

@@ -77,7 +77,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             },
             "304": {"description": "Not changed since the ETag of If-None-Match."},
             "default": {
-                "description": "An error: 400, 404, 405 or 503.",
+                "description": "An error: 400, 404, 405, 421, 500 or 503.",
                 "content": _json({"$ref": _REF.format(model="ErrorAnswer")}),
             },
         },

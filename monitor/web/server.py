@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
 from typing import Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler, Middleware
 
 from monitor.config import WebSettings
 from monitor.errors import ConfigError, StoreError
@@ -18,6 +19,7 @@ from monitor.web.context import CONTEXT, WebContext
 from monitor.web.endpoints import PREFIX
 from monitor.web.errors import ApiError
 from monitor.web.events import Events
+from monitor.web.hosts import is_own
 from monitor.web.pages import Pages
 
 __all__ = ["WebContext", "WebServer", "build_app"]
@@ -32,8 +34,6 @@ def _ours(record: logging.LogRecord) -> bool:
 
 protocol_log = log.getChild("http")
 protocol_log.addFilter(_ours)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SECURITY_HEADERS: Final = {
     # The page's scripts make nodes and text only; the browser holds them to it (trusted types).
@@ -52,9 +52,9 @@ IDLE: Final = 75.0
 """Seconds that a connection may stay open with no request, or with a part of one."""
 
 
-def build_app(context: WebContext) -> web.Application:
-    """Return the web application over `context`."""
-    app = web.Application(middlewares=[_errors], client_max_size=1024)
+def build_app(context: WebContext, names: Collection[str] = ()) -> web.Application:
+    """Return the web application over `context`, also asked by the public `names`."""
+    app = web.Application(middlewares=[_errors, _asked_by(names)], client_max_size=1024)
     app[CONTEXT] = context
     app.on_response_prepare.append(_headers)
     app.router.add_get("/metrics", metrics)
@@ -98,6 +98,21 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     return web.Response(body=problem.model_dump_json().encode(), status=status, headers=headers)
 
 
+def _asked_by(names: Collection[str]) -> Middleware:
+    """Refuse requests that were meant for a name of somebody else's."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = request.headers.get("Host", "")
+        if not is_own(host, names):
+            raise ApiError(
+                421, f"this agent is not known as {host[:100]!r}; if it is yours, see web.names"
+            )
+        return await handler(request)
+
+    return check
+
+
 def _explain(request: web.Request, error: web.HTTPException) -> str:
     if error.status == web.HTTPNotFound.status_code:
         return f"nothing is at {request.path[:100]!r}; {PREFIX}/openapi.json lists what there is"
@@ -135,7 +150,7 @@ class WebServer:
 
     def __init__(self, context: WebContext, settings: WebSettings) -> None:
         self._runner = web.AppRunner(
-            build_app(context),
+            build_app(context, (settings.host.lower(), *settings.names)),
             access_log=None,
             logger=protocol_log,
             shutdown_timeout=0.3,

@@ -7,20 +7,21 @@ const HEIGHT = 220;
 const EDGE = { left: 46, right: 12, top: 10, bottom: 26 };
 
 function ticks(low, high) {
-  const raw = (high - low) / 4 || 1;
+  const raw = (high - low) / 6 || 1;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw) ?? raw;
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw) ?? raw;
   const found = [];
   for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6; value += step) {
     found.push(value);
   }
-  return found;
+  return [found, step];
 }
 
 const path = (pairs) => pairs.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
-// points: {height, time, value, low, high}; options: label, show(value), marks [[value, text]].
-export function bandChart(box, points, { label, show, marks = [] }) {
+// points: {height, time, value, low, high}; options: label, show(value), scale(value, step) for
+// the axis, marks [[value, text]].
+export function bandChart(box, points, { label, show, scale, marks = [] }) {
   box.replaceChildren();
   if (points.length < 2) {
     box.append(el("p", { class: "muted" }, "Not enough blocks yet to show a course over time."));
@@ -37,14 +38,15 @@ export function bandChart(box, points, { label, show, marks = [] }) {
   const y = (v) => HEIGHT - EDGE.bottom - ((HEIGHT - EDGE.top - EDGE.bottom) * (v - bottom)) / (top - bottom);
   const band = [...points.map((p, i) => [x(p.height), y(highs[i])]),
     ...points.map((p, i) => [x(p.height), y(lows[i])]).reverse()];
+  const [places, step] = ticks(bottom, top);
   const line = svg("line", { class: "cursor", y1: EDGE.top, y2: HEIGHT - EDGE.bottom, visibility: "hidden" });
   const dot = svg("circle", { class: "cursor-dot", r: 4, visibility: "hidden" });
   const middle = Math.floor(points.length / 2);
   const labelled = width < 520 ? [0, points.length - 1] : [0, middle, points.length - 1];
   const picture = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" },
-    ticks(bottom, top).map((value) => [
+    places.map((value) => [
       svg("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(value), y2: y(value) }),
-      svg("text", { class: "axis", x: EDGE.left - 8, y: y(value) + 4, "text-anchor": "end" }, show(value, true))]),
+      svg("text", { class: "axis", x: EDGE.left - 8, y: y(value) + 4, "text-anchor": "end" }, scale(value, step))]),
     labelled.map((i) => svg("text", {
       class: "axis", x: x(points[i].height), y: HEIGHT - 6,
       "text-anchor": i === 0 ? "start" : i === points.length - 1 ? "end" : "middle",

@@ -18,9 +18,10 @@ const fact = (name, value) => (value === null ? null : el("div", {}, el("dt", {}
 const code = (text) => el("code", {}, text);
 
 function sentence({ block }) {
-  const who = block.pool
-    ? [el("a", { href: `/pool/${encodeURIComponent(block.pool)}` }, block.name), " mined it."]
-    : ["Nothing names its miner."];
+  const pool = el("a", { href: `/pool/${encodeURIComponent(block.pool)}` }, block.name);
+  const who = !block.pool ? ["Nothing names its miner."]
+    : block.rule === "label" ? ["A published list says that ", pool, " mined it; nothing at hand here proves it."]
+      : [pool, " mined it."];
   return [...who, ` Its header says ${moment(block.time)}.`,
     block.stale ? " It is stale: the chain went on without it." : ""];
 }
@@ -69,14 +70,14 @@ function show(detail) {
     fact("First seen", block.first_seen === null ? null : moment(block.first_seen)),
     fact("Transactions", block.tx_count === null ? null : count(block.tx_count)),
     fact("Size", block.size === null ? null : `${count(block.size)} bytes`),
-    fact("Other list", detail.label === null ? null : `${detail.label_source} calls its pool “${detail.label}”`),
+    fact("A published list", detail.label === null ? null : `${detail.label_source}: “${detail.label}”`),
     fact("Difficulty", significant(header.difficulty)),
     fact("nBits", code(header.nbits)),
     fact("Version", code(`0x${(header.version >>> 0).toString(16).padStart(8, "0")}`)),
     fact("Nonce", count(header.nonce)),
     fact("Merkle root", code(header.merkle_root)),
     fact("Header", code(header.hex)),
-    fact("Decided by registry", code(detail.registry_version.slice(0, 16)))].filter(Boolean));
+    fact("Registry version", code(detail.registry_version.slice(0, 16)))].filter(Boolean));
   byId("coinbase").replaceChildren(...coinbaseParts(detail.coinbase));
   byId("content").hidden = false;
 }
@@ -93,4 +94,5 @@ follow({
     showAfter();
   },
 });
-load(`/api/v1/blocks/${asked}`).then(show, fail);
+load(`/api/v1/blocks/${asked}`).then(show, (error) =>
+  fail(error, `Block ${asked} is not in this agent's store. It may be older than the store, or not mined yet.`));

@@ -62,25 +62,25 @@ function row(block) {
     if (button.matches(":focus-visible")) showPeek(button, block);
   });
   body.append(el("tr", {},
-    el("th", { scope: "row", class: "num" },
-      el("a", { href: `/block/${block.stale ? block.hash : block.height}` }, count(block.height))),
+    el("th", { scope: "row" },
+      el("a", { href: `/block/${block.stale ? block.hash : block.height}` }, count(block.height)),
+      block.stale ? el("span", { class: "badge" }, "stale") : null,
+      block.conflicts.length ? el("span", { class: "badge" }, "conflict") : null),
     el("td", { class: "who" }, block.pool
       ? el("a", { href: `/pool/${encodeURIComponent(block.pool)}` }, block.name)
-      : el("span", { class: "muted" }, "unknown"),
-    block.stale ? el("span", { class: "badge" }, "stale") : null,
-    block.conflicts.length ? el("span", { class: "badge" }, "conflict") : null),
+      : el("span", { class: "muted" }, "unknown")),
     el("td", { class: "when", title: moment(block.time) },
       el("time", { datetime: new Date(block.time * 1000).toISOString() },
-        el("span", { class: "wide" }, `${day(block.time)}, `), `${clock(block.time)}`)),
+        el("span", { class: "date" }, day(block.time)), el("span", { class: "comma" }, ", "), clock(block.time))),
     el("td", { class: "how" }, button)));
   return body;
 }
 
-// Return a table and a function that shows blocks in it.
-export function blockTable(label) {
-  const table = el("table", { class: "blocks" },
+// Return a table and a function that shows blocks in it; `own` if all are of one pool.
+export function blockTable(label, own = "") {
+  const table = el("table", { class: `blocks ${own}` },
     el("caption", { class: "visually-hidden" }, label),
-    el("thead", {}, el("tr", {}, el("th", { scope: "col", class: "num" }, "Height"),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Height"),
       el("th", { scope: "col" }, "Pool"), el("th", { scope: "col" }, "Time (UTC)"),
       el("th", { scope: "col" }, "Evidence"))));
   const box = el("div", { class: "scroll" }, table);

@@ -31,7 +31,7 @@ const field = (label, note, control) =>
   el("label", {}, el("span", {}, label, note ? el("span", { class: "muted" }, ` ${note}`) : null), control);
 
 const number = ([name, label, unit]) => field(label, unit, el("input", {
-  type: "number", min: "0", step: "any", inputmode: "decimal", placeholder: "as it ships", value: given.get(name),
+  type: "number", min: "0", step: "any", inputmode: "decimal", placeholder: "as shipped", value: given.get(name),
   onchange: (event) => change(name, event.target.value),
 }));
 
@@ -46,7 +46,7 @@ function drawInputs(answer) {
     pick("series", "Country shares", named("every series", answer.series)),
     pick("market", "AI market", named("every market", answer.markets)),
     answer.chain ? pick("terms", "Difficulty and fees", terms) : null,
-    el("button", { type: "button", class: "more", onclick: () => { location.href = location.pathname; } }, "As it ships"),
+    el("button", { type: "button", class: "more", onclick: () => { location.href = location.pathname; } }, "Reset inputs"),
   ].filter(Boolean));
 }
 

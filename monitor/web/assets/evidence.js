@@ -28,10 +28,10 @@ const place = (field) => {
 };
 
 function sentence(item) {
-  const end = STRENGTHS[item.strength] ?? "";
   if (item.kind === "label") {
-    return `The list “${item.source}” gives this block to “${item.text}” (${item.name}).${end}`;
+    return `The list “${item.source}” gives this block to “${item.text}” (${item.name}).`;
   }
+  const end = STRENGTHS[item.strength] ?? "";
   const what = item.kind === "payout"
     ? `a payout script of ${item.name}, which gets ${percent(item.share)} of the reward`
     : `a tag of ${item.name}`;

@@ -7,13 +7,19 @@ const NARROW = "\u202f";
 export const count = (value) => whole.format(value);
 export const decimal = (value) => (value === null ? "–" : oneDigit.format(value));
 export const significant = (value) => (value >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(3))));
-export const amount = (value) => (Math.abs(value) >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(4))));
+export const amount = (value) => (Math.abs(value) >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(4))))
+  .replace(/^-/, "−");
 export const plural = (number, one, many = `${one}s`) =>
   `${count(number)} ${number === 1 ? one : many}`;
 
 export function percent(ratio, digits = 1) {
   return ratio === null ? "–" : `${(100 * ratio).toFixed(digits)}${NARROW}%`;
 }
+
+// Labels of an axis need as many digits as its step has.
+const digitsOf = (step) => Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
+export const axisNumber = (value, step) => value.toFixed(digitsOf(step));
+export const axisPercent = (ratio, step) => percent(ratio, digitsOf(100 * step));
 
 export function range(low, high, digits = 1) {
   if (low === null || high === null) return "";

@@ -4,7 +4,9 @@ import { bandChart } from "./bandchart.js";
 import { blockTable } from "./blocktable.js";
 import { agentCard, epochCard, riskCard, staleCard } from "./cards.js";
 import { byId, choice, el, keyed, setText } from "./dom.js";
-import { ago, chance, count, decimal, hashrate, moment, percent, plural, range, windowName, windowSpan } from "./format.js";
+import {
+  ago, axisNumber, axisPercent, chance, count, decimal, hashrate, moment, percent, plural, range, windowName, windowSpan,
+} from "./format.js";
 import { follow, load } from "./live.js";
 import { scaleOf, shareRow, updateShareRow } from "./sharerow.js";
 
@@ -16,24 +18,27 @@ const MEASURES = {
     label: "Effective number over time",
     of: (p) => p.effective,
     show: (v) => v.toFixed(1),
+    scale: axisNumber,
   },
   hhi: {
     name: "HHI",
     label: "Herfindahl-Hirschman index over time",
     of: (p) => p.hhi,
     show: (v) => v.toFixed(3),
-    marks: [],
+    scale: axisNumber,
   },
   third: {
     name: "Chance of a third",
     label: "Probability that one holds more than a third, over time",
     of: (p) => ({ value: p.any_above_third, low: null, high: null }),
-    show: (v, axis) => (axis ? percent(v, 0) : chance(v)),
+    show: chance,
+    scale: axisPercent,
   },
 };
 
+const asked = new URLSearchParams(location.search);
 const state = {
-  overview: null, status: null, clock: 0, window: 1008, lens: "tag", all: false,
+  overview: null, status: null, clock: 0, window: Number(asked.get("window") ?? 1008), lens: asked.get("lens") ?? "tag", all: false,
   measure: "effective", history: null, asked: "", told: 0, tip: 0,
 };
 const [blocksBox, showBlocks] = blockTable("The last blocks, newest first");
@@ -47,16 +52,18 @@ function showLead(overview, shares, found) {
   if (!largest) return;
   const reach = found.nakamoto_half.observed;
   const together = reach === 1 ? "It alone found more than half."
-    : reach ? `The largest ${reach} together found more than half.` : "";
+    : reach ? `The ${reach} largest together found more than half.` : "";
+  const span = shares.blocks < shares.window ? "all there are yet" : windowSpan(shares.window);
   setText(byId("sentence"),
-    `Of the last ${count(shares.blocks)} blocks (${windowSpan(shares.window)}), ${largest.name} found the most: `
-    + `${percent(largest.share)} (${range(largest.low, largest.high)}). ${together}`);
+    `Of the last ${count(shares.blocks)} blocks ${span ? ` (${span})` : ""}, ${largest.name} found the most: `
+    + `${percent(largest.share)}, so that its true share of the work is ${range(largest.low, largest.high)} `
+    + `with 95\u202f% certainty. ${together}`);
   const likely = Object.entries(found.nakamoto_half.posterior).sort((a, b) => b[1] - a[1])[0];
   setText(byId("half"), reach === null ? "–" : String(reach));
   setText(byId("half-note"), !likely ? ""
     : Number(likely[0]) === reach ? `${chance(likely[1])} probable` : `${likely[0]} is more probable: ${chance(likely[1])}`);
   setText(byId("third"), chance(found.any_above_third));
-  setText(byId("third-note"), `probability; above half: ${chance(found.any_above_half)}`);
+  setText(byId("third-note"), `one above half: ${chance(found.any_above_half)}`);
   const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;
   setText(byId("rate"), rate ? hashrate(rate.value) : "–");
   setText(byId("rate-note"), rate ? `${hashrate(rate.low)} to ${hashrate(rate.high)}` : "not enough blocks");
@@ -67,7 +74,7 @@ function showTip() {
   if (!overview?.tip) return;
   setText(byId("tip"), count(overview.tip.height));
   setText(byId("tip-note"), overview.synthetic
-    ? `block of ${moment(overview.tip.time)}` : ago(now() - overview.tip.time));
+    ? moment(overview.tip.time) : ago(now() - overview.tip.time));
   byId("tip-note").title = moment(overview.tip.time);
 }
 
@@ -108,7 +115,7 @@ function showConcentration(found) {
     ["Fewest that reach half", String(found.nakamoto_half.observed ?? "–"), posterior(found.nakamoto_half)],
     ["Fewest that reach a third", String(found.nakamoto_third.observed ?? "–"), posterior(found.nakamoto_third)],
     ["Largest three together", percent(top(3).value), range(top(3).low, top(3).high)],
-    ["One above a quarter", chance(found.any_above_quarter), `third: ${chance(found.any_above_third)} · half: ${chance(found.any_above_half)}`],
+    ["Chance of one above a quarter", chance(found.any_above_quarter), `third: ${chance(found.any_above_third)} · half: ${chance(found.any_above_half)}`],
   ];
   keyed(byId("concentration"), rows, ([name]) => name,
     ([name]) => el("div", {}, el("dt", {}, name), el("dd", {}), el("dd", { class: "note" })),
@@ -152,7 +159,11 @@ function tellNews(overview) {
 
 function render() {
   const { overview } = state;
-  if (!overview?.windows.length) return;
+  byId("main").dataset.state = overview.tip ? "" : "empty";
+  if (!overview.windows.length) {
+    setText(byId("sentence"), "No block yet. Figures appear as soon as a source has sent one and the agent has proved it.");
+    return;
+  }
   const shares = pick(overview.windows);
   const found = pick(overview.concentration);
   showLead(overview, shares, found);
@@ -167,6 +178,14 @@ function render() {
   updateHistory();
 }
 
+// The address keeps what was chosen, so that it can be shared.
+function choose(name, value) {
+  state[name] = value;
+  asked.set(name, value);
+  history.replaceState(null, "", `?${asked}`);
+  render();
+}
+
 function showControls(overview) {
   const windows = [...new Set(overview.windows.map((w) => w.window))];
   const lenses = [...new Set(overview.windows.map((w) => w.lens))];
@@ -174,11 +193,12 @@ function showControls(overview) {
   if (box.dataset.for === `${windows} ${lenses}` || !windows.length) return;
   box.dataset.for = `${windows} ${lenses}`;
   if (!windows.includes(state.window)) [state.window] = windows;
+  if (!lenses.includes(state.lens)) [state.lens] = lenses;
   box.replaceChildren(choice("window", "Blocks looked at", windows.map((w) => [String(w), windowName(w)]),
-    String(state.window), (value) => { state.window = Number(value); render(); }));
+    String(state.window), (value) => choose("window", Number(value))));
   if (lenses.length > 1) {
     box.append(el("label", { class: "lens" }, "Lens ",
-      el("select", { onchange: (event) => { state.lens = event.target.value; render(); } },
+      el("select", { onchange: (event) => choose("lens", event.target.value) },
         overview.lenses.filter(({ name }) => lenses.includes(name)).map(({ name, title, description }) =>
           el("option", { value: name, selected: name === state.lens, title: description }, title)))));
   }

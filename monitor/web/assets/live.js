@@ -55,15 +55,29 @@ export function follow({ onoverview = () => {}, onstatus = () => {} }) {
   reopen();
 }
 
+for (const link of document.querySelectorAll("header nav a")) {
+  if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
+}
+
+class Refusal extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
 export async function load(path) {
   const response = await fetch(path);
   const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error?.message ?? `the agent answered ${response.status}`);
+  if (!response.ok) throw new Refusal(answer.error?.message ?? `the agent answered ${response.status}`, response.status);
   return answer;
 }
 
-export function fail(error) {
+// Say what went wrong; `missing` says it better where there is nothing at the address.
+export function fail(error, missing = "") {
   const problem = byId("problem");
   problem.hidden = false;
-  setText(problem, error instanceof TypeError ? "The agent does not answer." : error.message);
+  const gone = error.status === 404 && missing;
+  if (gone) document.title = "Not found · poolscope";
+  setText(problem, gone ? missing : error instanceof TypeError ? "The agent does not answer." : error.message);
 }

@@ -3,20 +3,20 @@
 import { bandChart } from "./bandchart.js";
 import { blockTable } from "./blocktable.js";
 import { byId, el, setText } from "./dom.js";
-import { percent, plural, windowName } from "./format.js";
+import { axisPercent, percent, windowName } from "./format.js";
 import { fail, follow, load } from "./live.js";
 import { scaleOf, shareRow, updateShareRow } from "./sharerow.js";
 
 const slug = decodeURIComponent(location.pathname.split("/")[2]);
-const [box, showBlocks] = blockTable("The pool's last blocks, newest first");
+const [box, showBlocks] = blockTable("The pool's last blocks, newest first", "own");
 byId("blocks").append(box);
 byId("all-blocks").href = `/blocks?pool=${encodeURIComponent(slug)}`;
 
 function list(title, items, textOf) {
   if (!items.length) return null;
   return [el("h3", {}, title), el("ul", { class: "plain" }, items.map((item) => el("li", {},
-    el("code", {}, textOf(item)), item.strength === "weak" ? " (weak)" : "",
-    el("span", { class: "muted" }, ` from ${item.sources.join(", ")}`))))];
+    el("code", {}, textOf(item)), el("span", { class: "muted" },
+      `${item.strength === "weak" ? " (weak: names nobody by itself)" : ""} from ${item.sources.join(", ")}`))))];
 }
 
 function about(pool) {
@@ -32,6 +32,7 @@ function show(pool) {
   setText(byId("name"), pool.name);
   document.title = `${pool.name} · poolscope`;
   byId("about-pool").replaceChildren(...about(pool));
+  byId("share").hidden = !pool.windows.length;
   const scale = scaleOf(pool.windows.map((w) => w.share));
   byId("windows").replaceChildren(...pool.windows.map(({ window, share }) => {
     const row = shareRow(windowName(window));
@@ -47,7 +48,7 @@ function show(pool) {
 
 function drawHistory(history) {
   bandChart(byId("history"), history.points.map((p) => ({ ...p, ...p.share })), {
-    label: "Share of blocks over time", show: (v, axis) => percent(v, axis ? 0 : 1), marks: [[1 / 3, "a third"], [1 / 2, "a half"]],
+    label: "Share of blocks over time", show: percent, scale: axisPercent, marks: [[1 / 3, "a third"], [1 / 2, "a half"]],
   });
 }
 
@@ -61,9 +62,8 @@ async function refresh() {
     showBlocks(blocks.blocks);
     const history = await load(`/api/v1/concentration/history?window=1008&pool=${encodeURIComponent(slug)}`);
     drawHistory(history);
-    if (!blocks.blocks.length) setText(byId("blocks-title"), `Its last blocks (${plural(0, "block")})`);
   } catch (error) {
-    fail(error);
+    fail(error, `No pool is known here as “${slug}”. The overview links to those that found blocks.`);
   }
 }
 
