@@ -294,7 +294,7 @@ def bars(
         .orientation(options.VizOrientation.HORIZONTAL)
         .display_mode(options.BarGaugeDisplayMode.BASIC)
         .reduce_options(common.ReduceDataOptions().calcs([LAST]))
-        .text(common.VizTextDisplayOptions().title_size(13).value_size(16))
+        .text(common.VizTextDisplayOptions().value_size(16))
         .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
     )
     _color(panel, colors)

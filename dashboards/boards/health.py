@@ -227,7 +227,7 @@ def _ingest() -> Panels:
             "Reorgs seen",
             "Since the process began, by depth in blocks. Depth 1 is ordinary, 2 rare, 3 and more "
             "want an explanation.",
-            [Query(metric("reorgs_seen_total"), "{{depth}}")],
+            [Query(metric("reorgs_seen_total"), "depth {{depth}}")],
             COUNT,
             decimals=0,
             stepped=True,

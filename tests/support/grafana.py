@@ -70,12 +70,13 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 def sql(text: str, values: Mapping[str, str], start: int, end: int) -> str:
     """Return SQL as the plug-in for PostgreSQL sends it: variables and macros filled in."""
     text = re.sub(
-        r"\$__unixEpochFilter\(([^)]*)\)", rf"\1 >= {start} AND \1 <= {end}", _known(text, values)
+        r"\$__unixEpochFilter\(([^)]*)\)", rf"\1 >= {start} AND \1 <= {end}", known(text, values)
     )
     return re.sub(r"\$__unixEpochGroup\(([^,]*), '(\d+)d'\)", _grouped, text)
 
 
-def _known(text: str, values: Mapping[str, str]) -> str:
+def known(text: str, values: Mapping[str, str]) -> str:
+    """Return `text` with those of its variables replaced that have a value."""
     return _VARIABLE.sub(lambda found: values.get(found[1] or found[2], found[0]), text)
 
 

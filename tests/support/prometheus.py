@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,10 @@ PATIENCE: Final = 120.0
 REFUSED: Final = {400, 422}
 """How Prometheus answers a query that it cannot parse, or not carry out."""
 JOB: Final = "poolscope"
+LONG: Final = "256h"
+"""Time that a block of a past holds: promtool reads the pages anew for each."""
+RULES_UPON_RULES: Final = 3
+"""Recording rules that stand on each other; what a run of promtool writes, the next one sees."""
 
 Answer = TypeVar("Answer")
 
@@ -117,9 +121,10 @@ class Prometheus:
 
     address: str
 
-    def query(self, text: str) -> list[dict[str, Any]]:
-        """Return the vector that `text` is now; a scalar is a vector without labels."""
-        answer = self._ask("query", {"query": text})
+    def query(self, text: str, at: float | None = None) -> list[dict[str, Any]]:
+        """Return the vector that `text` is now, or `at`; a scalar is one without labels."""
+        when = {} if at is None else {"time": f"{at}"}
+        answer = self._ask("query", {"query": text, **when})
         if answer["resultType"] == "scalar":
             return [{"metric": {}, "value": answer["result"]}]
         vector: list[dict[str, Any]] = answer["result"]
@@ -152,7 +157,9 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(directory: Path, targets: Sequence[str], history: str = "") -> Iterator[Prometheus]:
+def prometheus(
+    directory: Path, targets: Sequence[str], history: str = "", options: Sequence[str] = ()
+) -> Iterator[Prometheus]:
     """Run Prometheus with the rules that ship, scraping `targets` each second.
 
     `history` is what it already holds, as OpenMetrics text with times.
@@ -170,15 +177,41 @@ def prometheus(directory: Path, targets: Sequence[str], history: str = "") -> It
         subprocess.run((*backfill, directory / "history", data), check=True)
     address = f"127.0.0.1:{free_port()}"
     command = ["prometheus", f"--config.file={directory / 'prometheus.yml'}"]
-    command += [f"--storage.tsdb.path={data}", f"--web.listen-address={address}"]
+    command += [f"--storage.tsdb.path={data}", f"--web.listen-address={address}", *options]
     server = Prometheus(address)
     with (
         (directory / "log").open("w") as log,
         subprocess.Popen(command, stderr=log, stdout=log) as process,
     ):
         try:
-            up = f'sum(up{{job="{JOB}"}}) == {len(targets)}'
+            up = f'sum(up{{job="{JOB}"}}) == {len(targets)}' if targets else "vector(1)"
             wait_for(lambda: server.query(up))
             yield server
         finally:
             process.kill()
+
+
+@contextmanager
+def prometheus_of(
+    directory: Path, pages: Iterable[str], start: int, end: int, gap: int
+) -> Iterator[Prometheus]:
+    """Run Prometheus on a past: pages of OpenMetrics with times from `start` to `end`.
+
+    Recording rules are applied to it. `gap` is the most seconds between two pages.
+    """
+    past, data = directory / "past", directory / "data"
+    with past.open("w") as file:
+        file.writelines(pages)
+        file.write("# EOF\n")
+    backfill = ("promtool", "tsdb", "create-blocks-from", f"--max-block-duration={LONG}")
+    subprocess.run((*backfill, "openmetrics", "--quiet", past, data), check=True)
+    past.unlink()
+    options = (f"--query.lookback-delta={gap}s", "--storage.tsdb.retention.time=400d")
+    for _ in range(RULES_UPON_RULES):
+        with prometheus(directory, [], options=options) as server:
+            where = (f"--url=http://{server.address}", f"--output-dir={data}")
+            when = (f"--start={start}", f"--end={end}", f"--eval-interval={gap}s")
+            rules = (*backfill, "rules", *where, *when, RULES / "recording.yml")
+            subprocess.run(rules, check=True, capture_output=True)
+    with prometheus(directory, [], options=options) as server:
+        yield server
