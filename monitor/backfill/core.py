@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,6 @@ from hashing.header import BlockHeader, sha256d
 from hashing.params import NetworkParams
 from monitor.errors import ProofError
 from monitor.proof import prove_beginning
-
-RANGE: Final = 10_000
-"""Blocks of a range: a second's work, lost at most when it is interrupted."""
 
 Result = TypeVar("Result")
 

@@ -28,13 +28,14 @@ COINBASE_PROVED: Final = PROOFS.index("coinbase")
 
 def chain_of(folder: BlkFolder, records: Records, params: NetworkParams) -> Chain:
     """Return the chain with the most work among `records`."""
-    places = records.places
+    headers, _, places = records
 
     def height_of(index: int) -> int | None:
-        return proved_height(folder, _record(records.headers[index].tobytes(), places[index]))
+        return proved_height(folder, _record(headers[index].tobytes(), places[index]))
 
     start, chosen = active_chain(records, params, height_of)
-    return Chain(start, records.headers[chosen], places[chosen])
+    del records  # the hashes of all blocks, before the chain's headers are copied
+    return Chain(start, headers[chosen], places[chosen])
 
 
 def scan(folder: Path, network: str, number: int) -> Records:

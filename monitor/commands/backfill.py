@@ -58,7 +58,7 @@ _PATIENCE: Final = 2.0
     "--range",
     "size",
     type=click.IntRange(1, 1_000_000),
-    default=10_000,
+    default=5_000,
     show_default=True,
     help="Blocks of a range: the unit of work, and of what an interruption loses.",
 )
@@ -117,11 +117,12 @@ def command(
             total = sum(span.last - span.first + 1 for span in todo)
             steps = backfill(plan.chain, todo, job, target, crew.executor, ahead=crew.ahead)
             done = sum(watched(steps, total, "blocks", weigh=int))
-            target.finish(plan.span)
         except BrokenExecutor:
             raise PoolscopeError(
                 "a worker died (was memory short?); what is done is kept: run the command again"
             ) from None
+        crew.executor.shutdown()  # what is left to do has their memory to itself
+        target.finish(plan.span)
     _sum_up(plan.span, done, time.perf_counter() - started, out, as_json=as_json)
 
 

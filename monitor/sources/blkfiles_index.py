@@ -46,9 +46,17 @@ def scan_file(folder: BlkFolder, number: int) -> Records:
 
 
 def joined(parts: Iterable[Records]) -> Records:
-    """Return the blocks of several files as one."""
-    headers, hashes, places = zip(*parts, strict=True)
-    return Records(np.concatenate(headers), np.concatenate(hashes), np.concatenate(places))
+    """Return the blocks of several files as one; a part is gone as soon as it is taken in."""
+    headers, hashes, places = bytearray(), bytearray(), bytearray()
+    for part in parts:
+        headers += part.headers.data
+        hashes += part.hashes.data
+        places += part.places.data
+    return Records(
+        np.frombuffer(headers, np.uint8).reshape(-1, HEADER_SIZE),
+        np.frombuffer(hashes, np.uint8).reshape(-1, 32),
+        np.frombuffer(places, PLACE),
+    )
 
 
 def active_chain(
