@@ -42,6 +42,7 @@ SHELLS: Final = (
     Shell("/block/{block:[0-9a-f]{64}|[0-9]{1,8}}", "block", "Block · poolscope"),
 )
 """The pages; their scripts read the rest of the address."""
+_MISSING: Final = Shell("", "missing", "Not found · poolscope")
 
 
 class Pages:
@@ -55,12 +56,25 @@ class Pages:
             if (kind := name.rpartition(".")[2]) in _TYPES
         }
         self._shells = {shell: Body(_fill(shell, texts).encode(), _HTML) for shell in SHELLS}
+        self._missing = _fill(_MISSING, texts)
 
     def add_routes(self, app: web.Application) -> None:
         """Add the page's addresses and its files to `app`."""
         for shell, body in self._shells.items():
             app.router.add_get(shell.path, _shower(body))
         app.router.add_get("/assets/{name}", self._asset)
+
+    @web.middleware
+    async def missing(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a person who took a wrong turn with a page; a program gets the plain error."""
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            if request.path.startswith("/api/") or "text/html" not in request.headers.get(
+                "Accept", ""
+            ):
+                raise
+            return web.Response(status=404, text=self._missing, content_type="text/html")
 
     async def _asset(self, request: web.Request) -> web.Response:
         body = self._assets.get(request.match_info["name"])

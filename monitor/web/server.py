@@ -54,7 +54,9 @@ IDLE: Final = 75.0
 
 def build_app(context: WebContext, names: Collection[str] = ()) -> web.Application:
     """Return the web application over `context`, also asked by the public `names`."""
-    app = web.Application(middlewares=[_errors, _asked_by(names)], client_max_size=1024)
+    pages = Pages()
+    middlewares = [_errors, _asked_by(names), pages.missing]
+    app = web.Application(middlewares=middlewares, client_max_size=1024)
     app[CONTEXT] = context
     app.on_response_prepare.append(_headers)
     app.router.add_get("/metrics", metrics)
@@ -64,7 +66,7 @@ def build_app(context: WebContext, names: Collection[str] = ()) -> web.Applicati
     app.router.add_get(f"{PREFIX}/events", events.handle)
     app.on_shutdown.append(events.stop)
     Api(context).add_routes(app)
-    Pages().add_routes(app)
+    pages.add_routes(app)
     return app
 
 

@@ -27,6 +27,10 @@ FLAGS = (
     "--enable-precise-memory-info",
 )
 DESKTOP = (1280, 900)
+PATIENCE = 30_000
+"""Milliseconds that a browser on a busy machine may take for what takes it none on a quiet one."""
+
+expect.set_options(timeout=PATIENCE)
 PHONE = (390, 844)
 
 
@@ -92,7 +96,7 @@ async def visit(browser: Browser, server: WebServer) -> AsyncIterator[Open]:
             color_scheme="dark" if scheme == "dark" else "light",
             has_touch=size == PHONE,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         tab = Tab(await context.new_page())
         if not expect_failure:
             tabs.append(tab)

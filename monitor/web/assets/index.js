@@ -52,12 +52,11 @@ function showLead(overview, shares, found) {
   if (!largest) return;
   const reach = found.nakamoto_half.observed;
   const together = reach === 1 ? "It alone found more than half."
-    : reach ? `The ${reach} largest together found more than half.` : "";
+    : reach ? `The ${reach} largest found more than half.` : "";
   const span = shares.blocks < shares.window ? "all there are yet" : windowSpan(shares.window);
   setText(byId("sentence"),
     `Of the last ${count(shares.blocks)} blocks ${span ? ` (${span})` : ""}, ${largest.name} found the most: `
-    + `${percent(largest.share)}, so that its true share of the work is ${range(largest.low, largest.high)} `
-    + `with 95\u202f% certainty. ${together}`);
+    + `${percent(largest.share)}. Its true share of the work is ${range(largest.low, largest.high)} (95\u202f% sure). ${together}`);
   const likely = Object.entries(found.nakamoto_half.posterior).sort((a, b) => b[1] - a[1])[0];
   setText(byId("half"), reach === null ? "–" : String(reach));
   setText(byId("half-note"), !likely ? ""

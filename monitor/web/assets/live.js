@@ -20,7 +20,7 @@ export function showStatus(status) {
   const missing = byId("missing");
   missing.hidden = status.ready;
   setText(missing, `Not up to date: ${status.missing.join("; ")}`);
-  setText(byId("about"), `poolscope ${status.version} on ${status.network}, registry of ${count(status.registry_pools)} pools`);
+  setText(byId("about"), `· poolscope ${status.version} on ${status.network}, registry of ${count(status.registry_pools)} pools`);
 }
 
 // Follow the agent. A hidden page lets go of its connection (browsers allow only six to one

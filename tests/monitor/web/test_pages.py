@@ -94,6 +94,17 @@ async def test_what_is_not_there_is_said_in_plain_text(client: Client, path: str
         assert "Content-Security-Policy" in response.headers
 
 
+async def test_a_person_who_took_a_wrong_turn_gets_a_page(client: Client) -> None:
+    person = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with client.get("/pool/No Such", headers=person) as response:
+        assert response.status == 404
+        assert response.content_type == "text/html"
+        assert "Content-Security-Policy" in response.headers
+        assert "<h1>Nothing is here</h1>" in await response.text()
+    async with client.get("/api/v1/nothing", headers=person) as response:
+        assert response.content_type == "application/json"
+
+
 async def test_health_and_metrics_are_served_beside(client: Client, agent: WebAgent) -> None:
     async with client.get("/-/healthy") as response:
         assert await response.text() == "healthy\n"
