@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+import re
+from typing import Annotated, Final, Literal, TypeVar
 
 from aiohttp import web
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from monitor.analysis import WINDOWS
 from monitor.web.errors import ApiError
+
+_NUMBER: Final = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+
+def _whole(text: object) -> object:
+    """Take digits only: not spaces, underscores, signs or fractions, as Python would."""
+    if isinstance(text, str) and not (text.isascii() and text.isdigit()):
+        raise ValueError("must be a whole number, in digits")
+    return text
+
+
+def _number(text: object) -> object:
+    if isinstance(text, str) and not _NUMBER.fullmatch(text):
+        raise ValueError("must be a number, such as 0.05 or 1e14")
+    return text
 
 
 def _window(value: int) -> int:
@@ -17,7 +33,8 @@ def _window(value: int) -> int:
     return value
 
 
-Window = Annotated[int, AfterValidator(_window), Field(json_schema_extra={"enum": list(WINDOWS)})]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Window = Annotated[Whole, AfterValidator(_window), Field(json_schema_extra={"enum": list(WINDOWS)})]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}$")]
 
 
@@ -50,14 +67,14 @@ class HistoryQuery(Query):
 class PageQuery(Query):
     """How much of what comes in pages, newest first; each kind has its own `before`."""
 
-    limit: int = Field(25, ge=1, le=100)
+    limit: Whole = Field(25, ge=1, le=100)
     """Most entries to return."""
 
 
 class BlocksQuery(PageQuery):
     """Which blocks."""
 
-    before: int | None = Field(None, ge=0, le=100_000_000)
+    before: Whole | None = Field(None, ge=0, le=100_000_000)
     """Only blocks below this height."""
     pool: Name | None = None
     """Only blocks of this pool; `unknown` for those that nothing names a pool for."""
@@ -73,11 +90,11 @@ class StaleQuery(PageQuery):
 class ReorgsQuery(PageQuery):
     """Which reorgs."""
 
-    before: int | None = Field(None, ge=0, le=2**31 - 1)
+    before: Whole | None = Field(None, ge=0, le=2**31 - 1)
     """Only reorgs of lower numbers."""
 
 
-Amount = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float | None, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Chosen = Annotated[str, Field(max_length=60)]
 
 

@@ -202,6 +202,14 @@ async def test_status_names_sources_and_what_is_missing(client: Client, agent: W
         (f"/stale?before={'0' * 64}", 400, "no block of this hash"),
         ("/reorgs?before=99999999999", 400, "parameter 'before'"),
         ("/blocks?pool=%3Cscript%3E", 400, "parameter 'pool'"),
+        ("/blocks?limit=1_0", 400, "must be a whole number, in digits"),
+        ("/blocks?limit=+5", 400, "must be a whole number, in digits"),
+        ("/blocks?limit=%D9%A1", 400, "must be a whole number, in digits"),
+        ("/blocks?before=1e2", 400, "must be a whole number, in digits"),
+        (f"/blocks?before={'9' * 5000}", 400, "parameter 'before'"),
+        ("/claims?tariff=0_1", 400, "must be a number, such as 0.05"),
+        ("/claims?tariff=nan", 400, "must be a number, such as 0.05"),
+        ("/claims?tariff=1e999", 400, "parameter 'tariff'"),
         ("/blocks/100000", 404, "no block 100000"),
         ("/blocks/zz", 404, "openapi.json lists"),
         ("/pools/nosuchpool", 404, "no pool 'nosuchpool'"),
@@ -283,6 +291,9 @@ def test_the_openapi_document_describes_every_field_and_parameter() -> None:
         for name, schema in made["components"]["schemas"].items()
         for field, about in schema["properties"].items()
         if not about.get("description", "").endswith(".")
+    ]
+    silent += [
+        path for path, item in made["paths"].items() if not item["get"]["summary"].endswith(".")
     ]
     silent += [
         f"{path}?{parameter['name']}"
