@@ -17,16 +17,16 @@ class Source(Answer):
     failures: int
     """Requests that failed since the agent started."""
     last_success: Exact
-    """Unix time of its last answer."""
+    """Unix time of its last answer; null before the first."""
 
 
 class LocalRate(Answer):
     """The SHA-256d rate of the machine that poolscope runs on, one thread."""
 
     hashes_per_second: Figure
-    """Median of the repetitions of the measurement."""
+    """Hashes per second (H/s), the median of the repetitions of the measurement."""
     spread: Figure
-    """Highest minus lowest repetition of the measurement."""
+    """Highest minus lowest repetition of the measurement, in H/s."""
 
 
 class Status(Answer):
@@ -43,7 +43,7 @@ class Status(Answer):
     missing: list[str]
     """What is still missing before it is ready."""
     now: float
-    """The agent's clock."""
+    """Unix time by the agent's clock."""
     sources: list[Source]
     """The sources that were asked so far, by name."""
     local_rate: LocalRate | None

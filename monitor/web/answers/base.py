@@ -46,22 +46,22 @@ class ErrorAnswer(Answer):
 
 
 class Estimate(Answer):
-    """A figure with its 95 % interval."""
+    """A figure with its 95 % interval, all in the unit of the field that holds it."""
 
     value: Figure
-    """The estimate."""
+    """The estimate, in the unit of the field that holds it."""
     low: Figure
-    """Lower end of its interval."""
+    """Lower end of its interval, in the same unit."""
     high: Figure
-    """Upper end of its interval."""
+    """Upper end of its interval, in the same unit."""
 
 
 class WhenEstimate(Answer):
     """A Unix time with its 95 % interval."""
 
     value: Exact
-    """The estimate."""
+    """The estimate, as Unix time."""
     low: Exact
-    """Lower end of its interval."""
+    """Lower end of its interval, as Unix time."""
     high: Exact
-    """Upper end of its interval."""
+    """Upper end of its interval, as Unix time."""

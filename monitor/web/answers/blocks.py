@@ -19,7 +19,7 @@ class Evidence(Answer):
     field: str
     """Where they lie: script_sig, outputs[i], or the name of a list."""
     offset: int
-    """Where the bytes begin in that field."""
+    """Where the bytes begin in that field, counted in bytes from 0."""
     length: int
     """How many bytes they are."""
     hex: str
@@ -27,7 +27,7 @@ class Evidence(Answer):
     text: str
     """The same bytes as escaped text."""
     share: Figure
-    """For a payout: the part of the coinbase's value that it is paid."""
+    """For a payout: the part of the coinbase's value that it is paid, a ratio 0..1; else 0."""
     source: str
     """For a label: the list that gives it; else empty."""
 
@@ -83,7 +83,7 @@ class Header(Answer):
     nbits: str
     """The target in compact form, as 8 hex digits."""
     nonce: int
-    """The nonce."""
+    """The nonce, 0 to 2^32 - 1."""
     difficulty: Exact
     """Difficulty of the target: 1 is the easiest of mainnet."""
 
@@ -92,7 +92,7 @@ class Text(Answer):
     """Bytes with their place."""
 
     offset: int
-    """Where it begins in the scriptSig."""
+    """Where it begins in the scriptSig, counted in bytes from 0."""
     hex: str
     """Its bytes, as hex."""
     text: str
@@ -103,7 +103,7 @@ class Output(Answer):
     """An output of the coinbase."""
 
     value: int
-    """Satoshi."""
+    """What it pays, in satoshi."""
     script: str
     """Its payout script, as hex."""
 

@@ -26,9 +26,9 @@ class ClaimInput(Answer):
     value: float
     """Its value, in `unit`."""
     low: float
-    """Equal to `high` where the input is taken as known."""
+    """The lower end of what it may be, in `unit`; equal to `high` where it is taken as known."""
     high: float
-    """The other end of what it may be."""
+    """The upper end of what it may be, in `unit`."""
     unit: str
     """Its unit; empty where it is a plain number."""
     date: str
@@ -43,15 +43,15 @@ class ClaimSwing(Answer):
     name: str
     """The input that changes."""
     low: float
-    """Its low end."""
+    """Its low end, in `unit`."""
     high: float
-    """Its high end."""
+    """Its high end, in `unit`."""
     unit: str
     """The unit of the input."""
     at_low: float
     """What is found at the low end, in the unit of the finding."""
     at_high: float
-    """What is found at the high end."""
+    """What is found at the high end, in the unit of the finding."""
 
 
 class ClaimCase(Answer):
@@ -62,7 +62,7 @@ class ClaimCase(Answer):
     found: Quantity
     """What is found there."""
     interval: tuple[float, float] | None
-    """Its 95 % interval, or the range of its inputs; null where there is none."""
+    """Its 95 % interval or the range of its inputs, in its unit; null where there is none."""
     verdict: Literal["holds", "does not hold", "cannot be said"]
     """Whether the claim holds there."""
     note: str
@@ -87,7 +87,7 @@ class Claim(Answer):
     measure: str
     """What the number found is of."""
     interval: tuple[float, float] | None
-    """Its 95 % interval, or the range of its inputs; null where there is none."""
+    """Its 95 % interval or the range of its inputs, in its unit; null where there is none."""
     because: str
     """Why the verdict is so."""
     turns: str

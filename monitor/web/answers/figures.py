@@ -13,9 +13,9 @@ class Tip(Answer):
     hash: str
     """Its hash, in the usual reversed hex."""
     time: int
-    """Time in its header, which its miner set."""
+    """Unix time in its header, which its miner set."""
     difficulty: Exact
-    """Difficulty that its header claims and meets."""
+    """Difficulty that its header claims and meets: 1 is the easiest of mainnet."""
 
 
 class Share(Answer):
@@ -28,15 +28,15 @@ class Share(Answer):
     blocks: int
     """Blocks that it found in the window."""
     share: Figure
-    """These over all blocks of the window."""
+    """These over all blocks of the window, a ratio 0..1."""
     low: Figure
-    """Lower end of the 95 % interval of its true share."""
+    """Lower end of the 95 % interval of its true share, 0..1."""
     high: Figure
-    """Upper end of that interval."""
+    """Upper end of that interval, 0..1."""
     above_third: Figure
-    """Probability that its true share of the work is above a third."""
+    """Probability 0..1 that its true share of the work is above a third."""
     above_half: Figure
-    """Probability that its true share of the work is above a half."""
+    """Probability 0..1 that its true share of the work is above a half."""
 
 
 class Shares(Answer):
@@ -58,11 +58,11 @@ class Nakamoto(Answer):
     """How many entities together hold more than a threshold of the work."""
 
     threshold: Figure
-    """The threshold, a ratio."""
+    """The threshold, a ratio 0..1."""
     observed: int | None
-    """By the blocks as they were found."""
+    """How many by the blocks as they were found; null in an empty window."""
     posterior: dict[int, Figure]
-    """Probability of each number, given the blocks."""
+    """Probability 0..1 of each number, given the blocks."""
 
 
 class TopRatio(Answer):
@@ -71,11 +71,11 @@ class TopRatio(Answer):
     top: int
     """How many are taken together."""
     value: Figure
-    """Their share of the blocks."""
+    """Their share of the blocks, a ratio 0..1."""
     low: Figure
-    """Lower end of its 95 % interval."""
+    """Lower end of its 95 % interval, 0..1."""
     high: Figure
-    """Upper end of that interval."""
+    """Upper end of that interval, 0..1."""
 
 
 class Concentration(Answer):
@@ -92,11 +92,11 @@ class Concentration(Answer):
     entities: int
     """Entities that found a block."""
     hhi: Estimate
-    """Herfindahl-Hirschman index, unbiased: 0 is nobody, 1 is one for all."""
+    """Herfindahl-Hirschman index, unbiased, 0..1: 1 if one entity finds all, 0 if all are tiny."""
     hhi_plug_in: Figure
-    """The plain sum of squared shares, biased upwards in small windows."""
+    """The plain sum of squared shares, 0..1, biased upwards in small windows."""
     hhi_unattributed_as_one: Figure
-    """The same if all unattributed blocks were one miner's."""
+    """The same, 0..1, if all unattributed blocks were one miner's."""
     effective: Estimate
     """Effective number of entities, 1/HHI: so many equal ones would be as concentrated."""
     nakamoto_half: Nakamoto
@@ -104,13 +104,13 @@ class Concentration(Answer):
     nakamoto_third: Nakamoto
     """How many together hold more than a third."""
     any_above_half: Figure
-    """Probability that some entity holds more than half of the work."""
+    """Probability 0..1 that some entity holds more than half of the work."""
     any_above_third: Figure
-    """Probability that some entity holds more than a third."""
+    """Probability 0..1 that some entity holds more than a third."""
     any_above_quarter: Figure
-    """Probability that some entity holds more than a quarter."""
+    """Probability 0..1 that some entity holds more than a quarter."""
     gini: Figure
-    """Gini coefficient of those who found a block: 0 if all found the same number."""
+    """Gini coefficient of those who found a block, 0..1: 0 if all found the same number."""
     ratios: list[TopRatio]
     """Joint shares of the largest few."""
 
@@ -121,7 +121,7 @@ class Hashrate(Answer):
     window: int
     """Length of the window, in blocks."""
     hashes_per_second: Estimate
-    """The estimate, with its interval."""
+    """The estimate with its interval, in hashes per second (H/s)."""
 
 
 class Epoch(Answer):
@@ -134,7 +134,7 @@ class Epoch(Answer):
     blocks_left: int
     """Blocks until it ends."""
     change: Estimate
-    """New difficulty over old, expected."""
+    """New difficulty over old, expected: a ratio, 1 for no change."""
     retarget_time: WhenEstimate
     """Expected end of the epoch."""
 
@@ -151,15 +151,15 @@ class Confirmations(Answer):
     name: str
     """Its name."""
     share: Estimate
-    """Its share of the blocks."""
+    """Its share of the blocks, a ratio 0..1."""
     risk: float
-    """Accepted probability that a payment is replaced."""
+    """Accepted probability 0..1 that a payment is replaced."""
     confirmations: int | None
-    """At the share as observed; null where no number is enough."""
+    """How many, at the share as observed; null where no number is enough."""
     low: int | None
-    """At the lower end of the share's interval."""
+    """How many, at the lower end of the share's interval; null where no number is enough."""
     high: int | None
-    """At its upper end; null where no number is enough."""
+    """How many, at its upper end; null where no number is enough."""
 
 
 class Point(Answer):
@@ -172,17 +172,17 @@ class Point(Answer):
     blocks: int
     """Blocks in the window."""
     hhi: Estimate
-    """Herfindahl-Hirschman index, unbiased."""
+    """Herfindahl-Hirschman index, unbiased, 0..1."""
     effective: Estimate
-    """Effective number of entities."""
+    """Effective number of entities, 1/HHI."""
     nakamoto_half: int | None
-    """Fewest that found more than half of the blocks; null where nobody did."""
+    """Fewest that together found more than half of the blocks; null in an empty window."""
     any_above_third: Figure
-    """Probability that some entity holds more than a third."""
+    """Probability 0..1 that some entity holds more than a third."""
     any_above_half: Figure
-    """Probability that some entity holds more than half."""
+    """Probability 0..1 that some entity holds more than half."""
     share: Estimate | None
-    """Of the pool that was asked for."""
+    """Share of the pool that was asked for, a ratio 0..1; null where none was."""
 
 
 class History(Answer):
