@@ -35,7 +35,7 @@ from tests.analyzers.coinbase_vectors import real_coinbases
 
 ADDRESS: Final = "127.0.0.1:9431"
 SOURCE: Final = "bitcoind"
-END: Final = 829_620
+END: Final = 829_640
 """Height of the last block: in the midst of an epoch, shortly after a reorg."""
 MISSED: Final = "luxor"
 """The pool that the first registry does not know."""

@@ -12,6 +12,7 @@ import {
   GrafanaTheme2,
   TimeRange,
   transformDataFrame,
+  VizOrientation,
 } from '@grafana/data';
 import {
   BarGauge,
@@ -187,7 +188,7 @@ function shownValues(panel: PanelModel, frames: DataFrame[], theme: GrafanaTheme
 function Stat({ panel, frames, width, height }: Drawn): ReactElement {
   const theme = useTheme2();
   const options = panel.options ?? {};
-  const wide = width > height;
+  const lying = width > height ? VizOrientation.Vertical : VizOrientation.Horizontal;
   return (
     <VizRepeater
       getValues={() => shownValues(panel, frames, theme)}
@@ -196,7 +197,7 @@ function Stat({ panel, frames, width, height }: Drawn): ReactElement {
       width={width}
       height={height}
       source={frames}
-      orientation={options.orientation ?? (wide ? 'vertical' : 'auto')}
+      orientation={options.orientation ?? lying}
       renderCounter={1}
       renderValue={({ value, alignmentFactors, count, width, height }: any) => {
         const alone = options.textMode === 'auto' && count === 1;
