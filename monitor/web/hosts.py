@@ -18,6 +18,21 @@ ANY: Final = "*"
 """Stands for every name."""
 
 
+def names_of(listens_on: str, given: Collection[str]) -> Collection[str]:
+    """Return the public names that an agent is asked by.
+
+    One that other machines reach is scraped by whatever its host is called, and shows strangers
+    nothing by another name that it does not show by its address: without names `given`, all do.
+    """
+    if given:
+        return (listens_on.lower(), *given)
+    try:
+        loopback = ip_address(listens_on).is_loopback
+    except ValueError:
+        loopback = "." not in listens_on
+    return () if loopback else (ANY,)
+
+
 def is_own(host: str, names: Collection[str]) -> bool:
     """Say whether a ``Host`` can be meant for this agent.
 

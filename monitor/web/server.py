@@ -19,7 +19,7 @@ from monitor.web.context import CONTEXT, WebContext
 from monitor.web.endpoints import PREFIX
 from monitor.web.errors import ApiError
 from monitor.web.events import Events
-from monitor.web.hosts import is_own
+from monitor.web.hosts import is_own, names_of
 from monitor.web.pages import Pages
 
 __all__ = ["WebContext", "WebServer", "build_app"]
@@ -152,7 +152,7 @@ class WebServer:
 
     def __init__(self, context: WebContext, settings: WebSettings) -> None:
         self._runner = web.AppRunner(
-            build_app(context, (settings.host.lower(), *settings.names)),
+            build_app(context, names_of(settings.host, settings.names)),
             access_log=None,
             logger=protocol_log,
             shutdown_timeout=0.3,

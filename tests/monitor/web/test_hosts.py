@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config import WebSettings
-from monitor.web.hosts import NOT_PUBLIC, is_own
+from monitor.web.hosts import NOT_PUBLIC, is_own, names_of
 from monitor.web.server import WebServer
 from tests.monitor.web.conftest import Client
 from tests.monitor.web.test_server import sent
@@ -63,6 +63,24 @@ def test_any_host_is_survived(host: str) -> None:
 @given(st.from_regex(r"([a-z0-9-]{1,9}\.){1,3}[a-z]{2,9}(:[0-9]{1,5})?", fullmatch=True))
 def test_no_public_name_is_taken_for_its_own(host: str) -> None:
     assert is_own(host, []) == host.partition(":")[0].endswith(NOT_PUBLIC)
+
+
+@pytest.mark.parametrize(
+    ("listens_on", "given", "names"),
+    [
+        ("127.0.0.1", (), ()),
+        ("::1", (), ()),
+        ("localhost", (), ()),
+        ("0.0.0.0", (), ("*",)),
+        ("192.168.1.7", (), ("*",)),
+        ("0.0.0.0", ("pools.example.org",), ("0.0.0.0", "pools.example.org")),
+        ("Node1.example.org", (), ("*",)),
+    ],
+)
+def test_who_lets_others_in_is_asked_by_any_name(
+    listens_on: str, given: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    assert names_of(listens_on, given) == names
 
 
 async def test_a_name_that_points_here_reads_nothing(client: Client) -> None:
