@@ -274,6 +274,26 @@ def _band(panel: timeseries.Panel, name: str, color: str) -> None:
     panel.override_by_name(high, [*edge, *fill])
 
 
+def composition(
+    title: str, description: str, queries: Sequence[Query | Sql], *, width: int = 12
+) -> timeseries.Panel:
+    """Return the shares of pools over time, one upon the other up to the whole."""
+    return chart(
+        title,
+        description,
+        queries,
+        RATIO,
+        width=width,
+        height=12,
+        stacked=True,
+        ranked=True,
+        colors=POOL_COLORS,
+        decimals=1,
+        lowest=0,
+        highest=1,
+    )
+
+
 def bars(
     title: str,
     description: str,

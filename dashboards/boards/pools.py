@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.board import Panels, Section, board, marks, pool_variable, view_variables
-from dashboards.panels import COUNT, HASHRATE, POOL_COLORS, RATIO, chart
+from dashboards.panels import COUNT, HASHRATE, POOL_COLORS, RATIO, chart, composition
 from dashboards.queries import (
     AGENT,
     ESTIMATE,
@@ -72,19 +72,11 @@ def _all() -> Panels:
             sort="Blocks",
             height=14,
         ),
-        chart(
+        composition(
             "Shares",
             "The twelve largest at the end of the time range, stacked. A moving window: a step "
             "takes as many blocks to pass as the window holds.",
             [Query(largest(shares, 12), "{{pool}}")],
-            RATIO,
-            height=12,
-            stacked=True,
-            ranked=True,
-            colors=POOL_COLORS,
-            decimals=1,
-            lowest=0,
-            highest=1,
         ),
         chart(
             "Change against a week before",

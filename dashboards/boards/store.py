@@ -18,10 +18,10 @@ from dashboards.panels import (
     AGO,
     COUNT,
     HEIGHT,
-    POOL_COLORS,
     RATIO,
     RULE_COLORS,
     chart,
+    composition,
     figures,
 )
 from dashboards.sql import STORE, Sql, SqlTarget
@@ -51,6 +51,19 @@ def hash_hex(column: str) -> str:
         f"(SELECT string_agg({digits}, '' ORDER BY place DESC)"
         " FROM generate_series(1, 63, 2) AS place)"
     )
+
+
+def everywhere(found: str, value: str) -> str:
+    """Return SQL for the rows of `found`, with 0 where a metric has none at a time.
+
+    Else a pool without a block in a day would leave a gap, and what is stacked on it fall.
+    """
+    return f"""
+SELECT time, metric, coalesce({value}, 0) AS {value}
+FROM (SELECT DISTINCT time FROM {found}) AS times
+CROSS JOIN (SELECT DISTINCT metric FROM {found}) AS metrics
+LEFT JOIN {found} USING (time, metric) ORDER BY 1, 2
+""".strip()
 
 
 def store() -> Dashboard:
@@ -183,10 +196,12 @@ WITH counted AS (
   SELECT {BUCKET} AS time, {POOL} AS name, count(*) AS blocks {ACTIVE} GROUP BY 1, 2
 ), largest AS (
   SELECT name FROM counted GROUP BY name ORDER BY sum(blocks) DESC, name LIMIT 12
+), found AS (
+  SELECT time, CASE WHEN name IN (SELECT name FROM largest) THEN name ELSE 'other' END AS metric,
+    (sum(blocks) / sum(sum(blocks)) OVER (PARTITION BY time))::float8 AS share
+  FROM counted GROUP BY 1, 2
 )
-SELECT time, CASE WHEN name IN (SELECT name FROM largest) THEN name ELSE 'other' END AS metric,
-  (sum(blocks) / sum(sum(blocks)) OVER (PARTITION BY time))::float8 AS share
-FROM counted GROUP BY 1, 2 ORDER BY 1, 2
+{everywhere("found", "share")}
 """
     unknown = f"""
 WITH counted AS (
@@ -212,25 +227,19 @@ SELECT time,
 FROM counted GROUP BY 1 ORDER BY 1
 """
     rules = f"""
-SELECT {BUCKET} AS time, block.rule AS metric, count(*) AS blocks
-{ACTIVE} GROUP BY 1, 2 ORDER BY 1, 2
+WITH found AS (
+  SELECT {BUCKET} AS time, block.rule AS metric, count(*) AS blocks {ACTIVE} GROUP BY 1, 2
+)
+{everywhere("found", "blocks")}
 """
     return [
-        chart(
+        composition(
             "Shares",
             "Observed shares of the blocks of each step; the twelve largest of the chosen time. A "
             "day has about 144 blocks: a pool with 30 % of the work shows between 22 and 38 % on "
             "most days. The first and last step may be incomplete.",
             [Sql(shares)],
-            RATIO,
             width=24,
-            height=12,
-            stacked=True,
-            ranked=True,
-            colors=POOL_COLORS,
-            decimals=1,
-            lowest=0,
-            highest=1,
         ),
         chart(
             "Unknown share",
