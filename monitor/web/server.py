@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection
 from typing import Final
@@ -15,6 +16,7 @@ from monitor.errors import ConfigError, StoreError
 from monitor.web.answers import ErrorAnswer, Problem
 from monitor.web.api import Api
 from monitor.web.bodies import JSON, unpacks
+from monitor.web.connections import Gate, room
 from monitor.web.context import CONTEXT, WebContext
 from monitor.web.endpoints import PREFIX
 from monitor.web.errors import ApiError
@@ -160,6 +162,7 @@ class WebServer:
             handle_signals=False,
         )
         self._settings = settings
+        self._listening: asyncio.Server | None = None
         self.url = ""
 
     async def __aenter__(self) -> WebServer:
@@ -171,20 +174,24 @@ class WebServer:
             If the address cannot be listened on.
         """
         await self._runner.setup()
+        server = self._runner.server
+        assert server is not None, "it was set up"
         host, port = self._settings.host, self._settings.port
-        site = web.TCPSite(self._runner, host, port)
+        gate = Gate(server, room())
         try:
-            await site.start()
+            self._listening = await asyncio.get_running_loop().create_server(gate, host, port)
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigError(
                 f"cannot listen on {host}:{port}: {error.strerror}; "
                 "is poolscope running already? choose another with --port"
             ) from None
-        name = self._runner.addresses[0]
+        name = self._listening.sockets[0].getsockname()
         self.url = f"http://{f'[{name[0]}]' if ':' in name[0] else name[0]}:{name[1]}/"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop listening and drop the connections that are left."""
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
