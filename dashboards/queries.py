@@ -71,6 +71,6 @@ def refused_blocks() -> list[Query]:
     return [Query(f"sum ({refused})", "all"), Query(f"{refused} > 0", "{{reason}}")]
 
 
-def ever(expr: str, label: str) -> str:
-    """Return the series of `expr` that are above zero somewhere in the time range, by `label`."""
-    return f"{expr} and on ({label}) max_over_time({expr}[$__range:$__interval] @ end()) > 0"
+def ever(series: str, label: str) -> str:
+    """Return the series that are above zero somewhere in the time range, by `label`."""
+    return f"{series} and on ({label}) max_over_time({series}[$__range] @ end()) > 0"

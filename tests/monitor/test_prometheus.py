@@ -27,7 +27,8 @@ EMPTY_UNLESS: Final = {
     "poolscope:live": "the chain is the live one; the sample is not",
     'poolscope_network_info{synthetic=""}': "the chain is the live one; the sample is not",
     "poolscope_local_hashes_per_second": "it is measured; this agent was told not to",
-    "unless on (hash)": "the registry changed in the time shown; see the history below",
+    "min by (job, instance) (min_over": "the registry changed in the time shown; see below",
+    "[1h])) > 0": "a source lied; the query beside it counts that none did",
 }
 """Why a query that holds this text may find nothing on the sample."""
 
