@@ -13,12 +13,14 @@ from monitor.web.context import WebContext
 from monitor.web.endpoints import ENDPOINTS, PREFIX, Ask, Endpoint
 from monitor.web.openapi import document
 from monitor.web.queries import parse
-from monitor.web.reader import Reader
+from monitor.web.reader import Reader, Worker
 
 MAX_KEPT: Final = 128
 """Bodies that are kept for the next who asks."""
 MAX_KEPT_SIZE: Final = 256_000
 """Bytes above which a body is made anew each time."""
+MAX_JUDGED: Final = 32
+"""Claims under different inputs that may wait to be judged: some seconds of work."""
 
 
 class Api:
@@ -27,6 +29,8 @@ class Api:
     def __init__(self, context: WebContext) -> None:
         self._context = context
         self._reader = Reader(context.store)
+        # Judging takes a tenth of a second or more; reading must not wait for it.
+        self._judge = Worker("judge", MAX_JUDGED)
         self._snapshot: Snapshot | None = None
         self._bodies: dict[str, Body] = {}
         self._document = Body(document(), JSON)
@@ -40,6 +44,7 @@ class Api:
 
     async def _close(self, _app: web.Application) -> None:
         self._reader.close()
+        self._judge.close()
 
     async def _openapi(self, request: web.Request) -> web.Response:
         return send(request, self._document)
@@ -55,7 +60,7 @@ class Api:
         bodies = self._kept()
         body = bodies.get(request.path_qs)
         if body is None:
-            ask = Ask(self._context, self._reader, request.match_info)
+            ask = Ask(self._context, self._reader, self._judge, request.match_info)
             body = Body.of(await endpoint.handler(ask, query))
             if not endpoint.live and len(body.raw) <= MAX_KEPT_SIZE and len(bodies) < MAX_KEPT:
                 bodies[request.path_qs] = body

@@ -28,7 +28,7 @@ from monitor.web.queries import (
     StaleQuery,
     WindowQuery,
 )
-from monitor.web.reader import Reader
+from monitor.web.reader import Reader, Worker
 
 PREFIX: Final = "/api/v1"
 
@@ -39,6 +39,7 @@ class Ask:
 
     context: WebContext
     reader: Reader
+    judge: Worker
     place: Mapping[str, str]
 
 
@@ -218,12 +219,12 @@ async def _reorgs(ask: Ask, query: ReorgsQuery) -> answers.ReorgList:
 async def _claims(ask: Ask, query: ClaimsQuery) -> answers.Claims:
     snapshot = ask.context.board.snapshot
 
-    def judge(_store: BlockStore) -> answers.Claims:
+    def judge() -> answers.Claims:
         from monitor.web.claims import judged, terms_of_chain
 
         return judged(query, terms_of_chain(snapshot))
 
-    return await ask.reader.read(query, judge)
+    return await ask.judge.run((query, snapshot.tip), judge)
 
 
 ENDPOINTS: Final = (
