@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -237,29 +238,35 @@ def replay(tmp_path: Path) -> Iterator[str]:
     process.wait(10)
 
 
+async def ready(agent: str) -> None:
+    """Wait until the agent at this address is up to date."""
+    async with ClientSession() as session:
+        for _ in range(50):
+            with suppress(ClientError):
+                async with session.get(f"{agent}/-/ready") as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.4)
+    pytest.fail("the agent is not up to date")
+
+
 async def test_screenshots(screenshots: Path, visit: Open, browser: Browser, replay: str) -> None:
-    for name, size, scheme in (
-        ("page-desktop", DESKTOP, "light"),
-        ("page-phone-dark", PHONE, "dark"),
+    await ready(replay)
+    for name, path, size, scheme, drawn in (
+        ("page-desktop", "/", DESKTOP, "light", "#history .line"),
+        ("page-phone-dark", "/", PHONE, "dark", "#history .line"),
+        ("page-pool", "/pool/foundryusa", DESKTOP, "light", "#history .line"),
+        ("page-claims", "/claims?tariff=0.05", DESKTOP, "light", "#claims section"),
     ):
         context = await browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if scheme == "dark" else "light",
         )
         page = await context.new_page()
-        for _ in range(50):
-            try:
-                async with ClientSession() as session, session.get(f"{replay}/-/ready") as answer:
-                    if answer.status == 200:
-                        break
-            except ClientError:
-                pass
-            await asyncio.sleep(0.4)
-        await page.goto(replay)
+        await page.goto(f"{replay}{path}")
         await shown(page)
-        await asyncio.sleep(1)
+        await expect(page.locator(drawn).first).to_be_visible()
         await page.screenshot(path=screenshots / f"{name}.png")
-    for path, name in (("/block/1201", "page-block"), ("/claims?tariff=0.05", "page-claims")):
-        page = await visit(path)
-        await shown(page)
-        await page.screenshot(path=screenshots / f"{name}.png")
+    page = await visit("/block/1201")
+    await shown(page)
+    await page.screenshot(path=screenshots / "page-block.png")

@@ -53,7 +53,7 @@ export function bandChart(box, points, { label, show, scale, marks = [] }) {
     }, day(points[i].time))),
     marks.filter(([value]) => value > bottom && value < top).map(([value, text]) => [
       svg("line", { class: "mark", x1: EDGE.left, x2: width - EDGE.right, y1: y(value), y2: y(value) }),
-      svg("text", { class: "axis", x: width - EDGE.right, y: y(value) - 5, "text-anchor": "end" }, text)]),
+      svg("text", { class: "axis", x: EDGE.left + 4, y: y(value) + 4 }, text)]),
     svg("path", { class: "band", d: `${path(band)}Z` }),
     svg("path", { class: "line", d: path(points.map((p) => [x(p.height), y(p.value)])) }), line, dot);
   const readout = el("p", { class: "readout" });

@@ -60,12 +60,16 @@ export function staleCard(box, overview) {
   note(box, "Two miners may find a block at the same height; one of them loses and becomes stale. A node only sees those that reached it.");
 }
 
+const health = ({ up }) => (up === null ? null
+  : el("span", { class: `badge ${up ? "good" : "bad"}` }, up ? "up" : "down"));
+
 export function agentCard(box, status) {
   const rows = status.sources.map((source) => [
     `Source ${source.name}`,
-    el("span", {}, el("span", { class: `badge ${source.up === false ? "bad" : "good"}` }, source.up === false ? "down" : "up"),
-      source.last_success ? ` answered ${ago(status.now - source.last_success)}` : " not asked yet",
-      source.failures ? `, ${plural(source.failures, "failure")} of ${count(source.requests)}` : "")]);
+    el("span", {}, health(source),
+      source.last_success ? ` answered ${ago(status.now - source.last_success)}`
+        : source.requests ? " has not answered yet" : " not asked yet",
+      source.failures ? `; ${count(source.failures)} of ${plural(source.requests, "request")} failed` : "")]);
   facts(box, [
     ...rows,
     ["Up to date", status.ready ? "yes" : "not yet"],

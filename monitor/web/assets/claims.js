@@ -6,7 +6,7 @@ import { fail, follow, load } from "./live.js";
 
 const NUMBERS = [
   ["tariff", "Tariff", "USD/kWh"], ["efficiency", "Machines", "J/TH"], ["pue", "PUE", "ratio"],
-  ["capital", "Machines cost", "USD per TH/s"], ["pool_fee", "Pool fee", "part of reward"], ["difficulty", "Difficulty", ""],
+  ["capital", "Machines cost", "USD/(TH/s)"], ["pool_fee", "Pool fee", "part of reward"], ["difficulty", "Difficulty", ""],
 ];
 const KEPT = [...NUMBERS.map(([name]) => name), "opex", "life", "fees", "subsidy", "terms", "series", "market"];
 const KINDS = { holds: "holds", "does not hold": "fails", "cannot be said": "open" };
