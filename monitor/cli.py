@@ -87,7 +87,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; errors go to stderr in one line, with a non-zero exit."""
     try:
-        cli(standalone_mode=False)
+        status = cli(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -99,3 +99,4 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    sys.exit(status)

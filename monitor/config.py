@@ -5,9 +5,10 @@ Every setting has a description; ``docs/configuration.md`` is checked against th
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
@@ -276,9 +277,29 @@ def load_settings(path: Path | None = None, flags: dict[str, Any] | None = None)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "_file") or "settings"
+        wrong = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            wrong = "there is no such setting" + _meant(where)
         raise ConfigError(
-            f"setting {where}: {first['msg']}; see 'poolscope config' and docs/configuration.md"
+            f"setting {where}: {wrong}; see 'poolscope config' and docs/configuration.md"
         ) from None
+
+
+def _meant(name: str) -> str:
+    """Return a question for the setting that `name` was perhaps meant to be, or nothing."""
+    close = difflib.get_close_matches(name, _names(Settings), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _names(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return the dotted names of all settings below `model`."""
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        names.append(prefix + name)
+        for inner in (field.annotation, *get_args(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                names += _names(inner, f"{prefix}{name}.")
+    return names
 
 
 def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
@@ -286,10 +307,14 @@ def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         if must_exist:
-            raise ConfigError(f"settings file {path} does not exist") from None
+            raise ConfigError(
+                f"settings file {path} does not exist; 'poolscope config > {path}' begins one"
+            ) from None
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"settings file {path}: {error}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"settings file {path} is not TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"settings file {path} cannot be read: {error.strerror}") from None
 
 
 def store_url(settings: Settings, synthetic: str) -> str | Path:

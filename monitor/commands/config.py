@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from monitor.commands.options import settings_options
+from monitor.commands.options import CONFIG_PATH, settings_options
 from monitor.config import HIDDEN, Settings, default_config_path, public_settings
 
 
@@ -51,5 +51,7 @@ def command(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(values, indent=2))
         return
-    click.echo(f"# read from {default_config_path()} unless --config names another file")
+    path = click.get_current_context().meta[CONFIG_PATH] or default_config_path()
+    there = "" if path.exists() else ", which does not exist yet"
+    click.echo(f"# settings file: {path}{there}")
     click.echo("\n".join(_toml_lines(values)))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import platform
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -152,7 +153,11 @@ def _alone(settings: Settings, rate: float) -> dict[str, Any] | None:
 def _text(report: dict[str, Any], results: list[tuple[str, int, Rate]], loop: Rate) -> str:
     lines = [
         f"{report['processor']}, {report['cores']} cores",
-        "SHA and vector features: " + (_features(report["features"]) or "none"),
+        textwrap.fill(
+            "SHA and vector features: " + (_features(report["features"]) or "none"),
+            width=78,
+            subsequent_indent="  ",
+        ),
         "",
         f"{'kernel':<16}{'threads':>7}  {'MH/s':>8}  {'lowest':>8}  {'highest':>8}  x hashlib",
     ]

@@ -334,7 +334,12 @@ def _print(
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for place, head in enumerate(heads):
         numeric = head not in {"entity", "hash rate"}
-        grid.add_column(head, justify="right" if numeric else "left", no_wrap=place > 0)
+        grid.add_column(
+            head,
+            justify="right" if numeric else "left",
+            no_wrap=numeric,
+            min_width=10 if place == 0 else None,
+        )
     for entity in view.entities:
         row = [
             str(entity.blocks),

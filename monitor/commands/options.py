@@ -14,6 +14,8 @@ from monitor.config import load_settings
 from monitor.errors import ConfigError
 
 _FLAGS = "poolscope.flags"
+CONFIG_PATH = "poolscope.config_path"
+"""Where the context keeps the settings file that was named, if one was."""
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
@@ -66,7 +68,9 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     def wrapper(
         *args: Any, config_path: Path | None, assignments: tuple[str, ...], **options: Any
     ) -> None:
-        flags = click.get_current_context().meta.setdefault(_FLAGS, {})
+        meta = click.get_current_context().meta
+        meta[CONFIG_PATH] = config_path
+        flags = meta.setdefault(_FLAGS, {})
         for assignment in assignments:
             _nest(flags, *_parse_assignment(assignment))
         command(*args, settings=load_settings(config_path, flags), **options)

@@ -78,8 +78,10 @@ def _lines(state: dict[str, Any]) -> list[str]:
     lines = [f"agent     {state['agent']}", *(f"          {what}" for what in state["missing"])]
     if store := state["store"]:
         kind = ", ".join(filter(None, (store["network"], store["synthetic"].upper())))
+        lines.append(f"chain     {kind}")
+        if store["tip_height"] is None:
+            return [*lines, "blocks    none yet"]
         lines += [
-            f"chain     {kind}",
             f"blocks    {store['blocks']} from height {store['first_height']}, "
             f"{store['stale_blocks']} stale, {store['reorgs']} reorgs",
             f"tip       {store['tip_height']}  {store['tip_hash']}",

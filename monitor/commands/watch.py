@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable
@@ -58,7 +59,8 @@ class Seen:
 def command(settings: Settings, *, window: str, lens: str, as_json: bool) -> None:
     """Watch a running agent: shares, last blocks and health, live.
 
-    Ends with Ctrl-C. In a pipe it writes a line for each new block instead.
+    Ends with Ctrl-C. In a pipe, or on a terminal that cannot move its cursor, it writes a line
+    for each new block instead.
 
     \b
     Examples:
@@ -71,7 +73,7 @@ def command(settings: Settings, *, window: str, lens: str, as_json: bool) -> Non
     try:
         if as_json:
             asyncio.run(_follow(url, _JsonLines()))
-        elif sys.stdout.isatty():
+        elif sys.stdout.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}:
             _watch(url, int(window), lens)
         else:
             asyncio.run(_follow(url, _BlockLines()))
@@ -194,7 +196,7 @@ def _headline(seen: Seen) -> RenderableType:
         age = max(0, int(time.time() - tip["time"]))
         line.append(f"  block {tip['height']:,}", "bold")
         if not status.get("synthetic"):
-            line.append(f"  {age // 60} min {age % 60:02} s ago")
+            line.append(f"  {spoken_age(age)} ago")
     for source in status.get("sources", []):
         style = "red" if source["up"] is False else "green"
         line.append(
@@ -253,6 +255,16 @@ def _blocks(blocks: list[dict[str, Any]]) -> Table:
             Text(f"{_plain(block['rule'])} {_plain(first['text'])}", "dim"),
         )
     return grid
+
+
+def spoken_age(seconds: int) -> str:
+    """Return a time in its two largest units."""
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{minutes} min {seconds % 60:02} s"
 
 
 def _name(block: dict[str, Any]) -> str:

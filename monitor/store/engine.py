@@ -32,6 +32,10 @@ _ADVICE: Final = (
     ("not a database", "it is no SQLite database; choose another --store"),
     ("malformed", "it is damaged; move it away and run again, or restore a backup"),
     ("no such table", "it is not a poolscope store; choose another --store"),
+    (
+        "connection failed",
+        "the database does not answer or refuses the login; check that it runs, and the URL",
+    ),
     ("No module named 'psycopg'", "install its driver: pip install 'poolscope[postgresql]'"),
 )
 
@@ -124,7 +128,7 @@ class Database:
         for symptom, advice in _ADVICE:
             if symptom in problem:
                 return StoreError(f"store {self.where}: {advice} ({problem.splitlines()[0]})")
-        return StoreError(f"store {self.where}: {problem}")
+        return StoreError(f"store {self.where}: {' '.join(problem.split())}")
 
     def migrate(self) -> None:
         """Bring the schema to this program's version.
@@ -172,6 +176,8 @@ def _engine(parsed: sa.URL, *, read_only: bool) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed.database, read_only=read_only)
     options = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+    if parsed.get_backend_name() != "postgresql":
+        raise sa.exc.ArgumentError("a store is a sqlite:///FILE or a postgresql://HOST/DB")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     return sa.create_engine(parsed, pool_pre_ping=True, connect_args=options)

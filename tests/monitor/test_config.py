@@ -62,12 +62,21 @@ def test_a_bad_setting_is_named(flags: dict[str, object], name: str) -> None:
         load_settings(None, flags)
 
 
+@pytest.mark.parametrize(
+    ("flags", "meant"),
+    [({"netwrok": "x"}, "network"), ({"web": {"prot": 1}}, "web.port")],
+)
+def test_a_setting_that_is_not_there_gets_a_proposal(flags: dict[str, object], meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"no such setting; did you mean {meant}\\?"):
+        load_settings(None, flags)
+
+
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.toml does not exist"):
         load_settings(tmp_path / "gone.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("web = [")
-    with pytest.raises(ConfigError, match=r"broken\.toml"):
+    with pytest.raises(ConfigError, match=r"broken\.toml is not TOML: "):
         load_settings(broken)
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from monitor.cli import cli
-from monitor.commands.watch import Seen, view
+from monitor.commands.watch import Seen, spoken_age, view
 from monitor.config import WebSettings
 from monitor.errors import PoolscopeError
 from monitor.web.overview import overview
@@ -98,3 +98,11 @@ async def test_a_lens_that_is_not_there_is_said(agent: WebAgent) -> None:
     with console.capture() as captured:
         console.print(view(seen, 144, "moon"))
     assert "no window of 144 blocks under lens 'moon'" in captured.get()
+
+
+@pytest.mark.parametrize(
+    ("age", "spoken"),
+    [(59, "0 min 59 s"), (3599, "59 min 59 s"), (3700, "1 h 01 min"), (90_000, "1 d 1 h")],
+)
+def test_an_age_is_in_fitting_units(age: int, spoken: str) -> None:
+    assert spoken_age(age) == spoken
