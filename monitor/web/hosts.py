@@ -29,7 +29,7 @@ def names_of(listens_on: str, given: Collection[str]) -> Collection[str]:
     try:
         loopback = ip_address(listens_on).is_loopback
     except ValueError:
-        loopback = "." not in listens_on
+        loopback = listens_on.lower() == "localhost"
     return () if loopback else (ANY,)
 
 

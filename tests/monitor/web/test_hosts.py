@@ -75,6 +75,8 @@ def test_no_public_name_is_taken_for_its_own(host: str) -> None:
         ("192.168.1.7", (), ("*",)),
         ("0.0.0.0", ("pools.example.org",), ("0.0.0.0", "pools.example.org")),
         ("Node1.example.org", (), ("*",)),
+        ("nas", (), ("*",)),
+        ("", (), ("*",)),
     ],
 )
 def test_who_lets_others_in_is_asked_by_any_name(
