@@ -42,7 +42,7 @@ VOLUME ["/var/lib/poolscope", "/var/cache/poolscope"]
 EXPOSE 9431
 STOPSIGNAL SIGTERM
 # A changed registry is applied to the whole store before the agent serves: it may start slowly.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30m --retries=3 CMD \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30m --retries=3 CMD \
     ["python3", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['POOLSCOPE_WEB__PORT']}/-/healthy\", timeout=4)"]
 ENTRYPOINT ["poolscope"]
 CMD ["run"]

@@ -1,4 +1,4 @@
-"""The image, built by buildah without an engine; the agent, run in it and under systemd.
+"""The image, built by buildah; the agent, run in it, under systemd, and as Compose starts it.
 
 The base is made on the spot from Debian's packages, since no registry is asked. It holds
 systemd, too, so that the same tree can be booted with the unit in it.
@@ -13,13 +13,17 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import psutil
 import pytest
+import yaml
+
+from tests.packaging import standins
+from tests.support.docker import Docker, make_tree
 
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/poolscope-base"
@@ -174,6 +178,131 @@ def test_the_unit_runs_confined_and_is_restarted_when_it_hangs(
     written = list((root / "var/lib/private/poolscope").iterdir())
     assert {path.name for path in written} >= {"sample.sqlite"}
     assert list((root / "var/cache/private/poolscope").rglob("*.nbi"))
+
+
+COMPOSE = (
+    *("docker", "compose", "--env-file=/dev/null"),
+    *(f"--project-directory={ROOT}", f"--file={ROOT}/docker-compose.yml"),
+)
+UP = ("up", "--detach", "--no-build", "--wait", "--wait-timeout=600")
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    services: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return services
+
+
+@pytest.fixture(scope="module")
+def docker(
+    buildah: Buildah,
+    container: str,
+    services: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Docker]:
+    """Return an engine that has the agent's image, and stand-ins for those of others."""
+    assert container
+    work = tmp_path_factory.mktemp("engine")
+    tags = {name: service["image"] for name, service in services.items()}
+    make_tree(work / "tree")
+    standins.lay_out(work / "images", work / "tree/usr/bin/busybox")
+    engine = Docker(work / "tree", [ROOT, work / "images"])
+    try:
+        if not engine.wait():
+            pytest.skip(f"Docker cannot run here: {engine.log()[-500:]}")
+        image = work / "tree/agent.tar"
+        buildah("push", "--quiet", "poolscope", f"docker-archive:{image}:{tags['agent']}")
+        engine("docker", "load", "--quiet", "--input=/agent.tar")
+        image.unlink()
+        standins.build(engine, work / "images", tags, tags["agent"])
+        yield engine
+        engine(*COMPOSE, "--profile=*", "down", "--volumes")
+    finally:
+        engine.close()
+        shutil.rmtree(work)
+
+
+@pytest.mark.prometheus
+@pytest.mark.postgres
+def test_compose_starts_everything_confined_and_keeps_every_block(docker: Docker) -> None:
+    environ = {"POOLSCOPE_SOURCE": "sample"}
+    start(docker, environ)
+    assert "<title>" in docker.get("http://127.0.0.1:9431/")
+    listening = re.findall(r"LISTEN|(\S+):(9431|9090|3000)\s", docker("busybox", "netstat", "-ltn"))
+    assert {host for host, _ in listening} <= {"127.0.0.1", ""}
+    eventually(lambda: prometheus_is_content(docker), "a target or a rule of Prometheus")
+    users = {"agent": 10001, "prometheus": 65534, "grafana": 472}
+    for service, uid in users.items():
+        assert_confined(docker, service, uid)
+    cached = docker("docker", "exec", "poolscope-agent-1", "find", "/var/cache/poolscope")
+    assert "/var/cache/poolscope/numba/" in cached
+    told = json.loads(docker.get("http://127.0.0.1:3000/"))
+    boards = [json.loads(path.read_text()) for path in ROOT.glob("dashboards/grafana/*.json")]
+    assert told["dashboards"] == sorted(board["title"] for board in boards)
+    assert told["home"] == "Poolscope / Overview"
+    ((_, tip),) = [sample["value"] for sample in told["datasources"]["prometheus"]]
+    assert float(tip) > 0
+
+    docker(*COMPOSE, "down", **environ)
+    environ |= {"POSTGRES_PASSWORD": "choose1", "COMPOSE_PROFILES": "postgres"}
+    start(docker, environ)
+    assert_confined(docker, "postgres", 999)
+    stored, refusal = told_of_the_store(docker)
+    assert (stored > 1000, refusal) == (True, "ReadOnlySqlTransaction")
+    docker("busybox", "kill", "-KILL", main_process(docker, "agent"))
+    restarts = ("docker", "inspect", "poolscope-agent-1", "--format={{.RestartCount}}")
+    eventually(lambda: docker(*restarts) == "1", "a restart of the agent")
+    assert told_of_the_store(docker)[0] >= stored
+
+
+def start(docker: Docker, environ: dict[str, str]) -> None:
+    """Start the services and wait until they are healthy; on failure tell what they said."""
+    try:
+        docker(*COMPOSE, *UP, **environ)
+    except AssertionError as failed:
+        said = docker(*COMPOSE, "logs", "--no-color", "--tail=30", **environ)
+        pytest.fail(f"{failed}\n{said}")
+
+
+def prometheus_is_content(docker: Docker) -> bool:
+    """Return whether Prometheus reaches the agent and has evaluated all rules."""
+    targets = json.loads(docker.get("http://127.0.0.1:9090/api/v1/targets"))["data"]
+    groups = json.loads(docker.get("http://127.0.0.1:9090/api/v1/rules"))["data"]["groups"]
+    told = [rule["health"] for group in groups for rule in group["rules"]]
+    told += [{"up": "ok"}.get(target["health"], "") for target in targets["activeTargets"]]
+    return len(groups) >= 4 and set(told) == {"ok"}
+
+
+def told_of_the_store(docker: Docker) -> tuple[int, str]:
+    """Return blocks in PostgreSQL, and what the role of Grafana gets that deletes them."""
+    told = json.loads(docker.get("http://127.0.0.1:3000/"))
+    stored, refusal = told["datasources"]["poolscope-postgres"]
+    return stored, refusal
+
+
+def main_process(docker: Docker, service: str) -> str:
+    return docker("docker", "inspect", f"poolscope-{service}-1", "--format={{.State.Pid}}")
+
+
+def assert_confined(docker: Docker, service: str, uid: int) -> None:
+    """Check what the kernel says of a container's main process."""
+    process = f"/proc/{main_process(docker, service)}"
+    status = docker("busybox", "cat", f"{process}/status").splitlines()
+    facts = dict(line.split(":\t", 1) for line in status)
+    assert facts["Uid"].split() == [str(uid)] * 4, service
+    assert int(facts["CapBnd"], 16) == 0, service
+    assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", SECCOMP_FILTER), service
+    root = docker("busybox", "grep", " / ", f"{process}/mounts").split()
+    assert "ro" in root[3].split(","), service
+
+
+def eventually(true: Callable[[], bool], what: str) -> None:
+    """Ask until something is so."""
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.2)
+    pytest.fail(f"never came: {what}")
 
 
 def agent_below(pid: int) -> psutil.Process:
