@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from monitor.cli import COMMANDS, cli
 from monitor.web import openapi
@@ -81,6 +83,15 @@ def test_the_site_explains_every_answer_of_the_api(site: Site) -> None:
 def test_the_site_asks_no_other_host(site: Site) -> None:
     page = site.page("index.html")
     assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?https?:[^\">]+", page) == []
+
+
+def test_the_citation_is_of_this_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["authors"]
+    for field in ("version", "license"):
+        assert citation[field] == project[field]
 
 
 def test_the_front_door_leads_somewhere() -> None:

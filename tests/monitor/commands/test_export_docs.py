@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from monitor.export import COLUMNS, SCHEMA
 from monitor.store.sql import open_store
 from tests.support import longchain
 
-PAGE = (Path(__file__).parents[3] / "docs" / "export.md").read_text("utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "export.md").read_text("utf-8")
+TOUR = (DOCS / "tours" / "researchers.md").read_text("utf-8")
 BLOCKS = 10_000
 
 
-def examples(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+def examples(language: str, page: str = PAGE) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
 def asked(code: str) -> dict[str, list[Any]]:
@@ -60,6 +63,22 @@ def test_python(code: str, here: Path, capsys: pytest.CaptureFixture[str]) -> No
     months = seen["months"]
     assert isinstance(months, pd.DataFrame)
     assert months["blocks"].tolist() == [144 * 30] * 2
+
+
+def test_the_check_of_the_tour_agrees_with_the_program(here: Path) -> None:
+    (code,) = examples("python", TOUR)
+    own: dict[str, Any] = {}
+    exec(code, own)
+    words = ["--network", "mainnet", "--store", f"sqlite:///{here / 'store.sqlite'}"]
+    asked = ["concentration", *words, "--window", "1008", "--json"]
+    result = CliRunner().invoke(cli, asked)
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.output)
+    assert said["figures"]["hhi_points"]["value"] == pytest.approx(own["hhi"])
+    assert said["figures"]["nakamoto_half"]["value"] == own["nakamoto"]
+    assert said["figures"]["cr1"]["value"] == pytest.approx(own["largest"] / own["n"])
+    shares = [entry["interval"] for entry in said["shares"] if entry["blocks"] == own["largest"]]
+    assert shares[0] == pytest.approx([own["low"], own["high"]])
 
 
 def test_sql(here: Path) -> None:
