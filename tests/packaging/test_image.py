@@ -228,30 +228,30 @@ def test_compose_starts_everything_confined_and_keeps_every_block(docker: Docker
     environ = {"POOLSCOPE_SOURCE": "sample"}
     start(docker, environ)
     assert "<title>" in docker.get("http://127.0.0.1:9431/")
-    listening = re.findall(r"LISTEN|(\S+):(9431|9090|3000)\s", docker("busybox", "netstat", "-ltn"))
-    assert {host for host, _ in listening} <= {"127.0.0.1", ""}
+    listening = {line.split()[3] for line in docker("busybox", "netstat", "-ltn").splitlines()[2:]}
+    assert listening == {f"127.0.0.1:{port}" for port in (9431, 9090, 3000)}
     eventually(lambda: prometheus_is_content(docker), "a target or a rule of Prometheus")
     users = {"agent": 10001, "prometheus": 65534, "grafana": 472}
     for service, uid in users.items():
         assert_confined(docker, service, uid)
-    cached = docker("docker", "exec", "poolscope-agent-1", "find", "/var/cache/poolscope")
-    assert "/var/cache/poolscope/numba/" in cached
+    cache = ("docker", "exec", "poolscope-agent-1", "find", "/var/cache", "-name", "*.nbi")
+    eventually(lambda: docker(*cache) != "", "a compiled kernel in its volume")
     told = json.loads(docker.get("http://127.0.0.1:3000/"))
     boards = [json.loads(path.read_text()) for path in ROOT.glob("dashboards/grafana/*.json")]
     assert told["dashboards"] == sorted(board["title"] for board in boards)
     assert told["home"] == "Poolscope / Overview"
-    ((_, tip),) = [sample["value"] for sample in told["datasources"]["prometheus"]]
-    assert float(tip) > 0
+    assert [found["metric"]["job"] for found in told["datasources"]["prometheus"]] == ["poolscope"]
 
     docker(*COMPOSE, "down", **environ)
     environ |= {"POSTGRES_PASSWORD": "choose1", "COMPOSE_PROFILES": "postgres"}
     start(docker, environ)
     assert_confined(docker, "postgres", 999)
+    eventually(lambda: told_of_the_store(docker)[0] > 1000, "blocks in PostgreSQL")
     stored, refusal = told_of_the_store(docker)
-    assert (stored > 1000, refusal) == (True, "ReadOnlySqlTransaction")
+    assert refusal == "ReadOnlySqlTransaction"
     docker("busybox", "kill", "-KILL", main_process(docker, "agent"))
     restarts = ("docker", "inspect", "poolscope-agent-1", "--format={{.RestartCount}}")
-    eventually(lambda: docker(*restarts) == "1", "a restart of the agent")
+    eventually(lambda: docker(*restarts) != "0", "a restart of the agent")
     assert told_of_the_store(docker)[0] >= stored
 
 
