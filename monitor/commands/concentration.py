@@ -265,7 +265,7 @@ def _share_json(share: Share) -> dict[str, Any]:
     }
 
 
-def _as_json(summary: Summary, facts: Mapping[str, str], figures: list[Figure]) -> dict[str, Any]:
+def _as_json(summary: Summary, facts: Mapping[str, str | int], figures: list[Figure]) -> dict[str, Any]:
     return {
         **facts,
         "blocks": summary.blocks,
@@ -281,7 +281,7 @@ def _as_json(summary: Summary, facts: Mapping[str, str], figures: list[Figure]) 
 
 
 def _print_tables(
-    summary: Summary, facts: Mapping[str, str], figures: list[Figure], groups: list[Share]
+    summary: Summary, facts: Mapping[str, str | int], figures: list[Figure], groups: list[Share]
 ) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -130,7 +130,7 @@ class Counted(NamedTuple):
 
     counts: Mapping[str, int]
     unattributed: int
-    facts: dict[str, str]
+    facts: dict[str, str | int]
 
 
 def given(counts: Mapping[str, int]) -> Counted:
@@ -141,12 +141,12 @@ def given(counts: Mapping[str, int]) -> Counted:
 def counted(selection: Selection, last: Last) -> Counted:
     """Return the last window of a selection."""
     start = datetime.fromtimestamp(last.start_time, UTC)
-    facts = {
+    facts: dict[str, str | int] = {
         "source": selection.source,
         "window": str(last.window),
         "lens": selection.lens,
         "start": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "first_height": str(last.first_height),
+        "first_height": last.first_height,
     }
     return Counted(last.counts, last.unattributed, facts)
 

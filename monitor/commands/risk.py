@@ -156,9 +156,8 @@ def _print(result: Mapping[str, Any], share: float, interval: Interval) -> None:
 
     grid = grid_of("double spend after")
     for wait, chances in result["double_spend"].items():
-        grid.add_row(
-            f"{wait} confirmation{'s' * (wait > 1)}", *(_chance(chances[name]) for name in names)
-        )
+        unit = "confirmation" if wait == "1" else "confirmations"
+        grid.add_row(f"{wait} {unit}", *(_chance(chances[name]) for name in names))
     console.print(grid)
     grid = grid_of(f"confirmations for a risk below {result['risk']:g}")
     for key, title in (("confirmations", "exact"), ("confirmations_whitepaper", "whitepaper")):

@@ -157,7 +157,7 @@ def test_the_history_has_our_names() -> None:
 def test_the_store(store: str) -> None:
     place = ("--network", "regtest", "--store", store)
     found = as_json("concentration", *place, "--json")
-    assert (found["blocks"], found["unattributed"], found["first_height"]) == (40, 8, "1")
+    assert (found["blocks"], found["unattributed"], found["first_height"]) == (40, 8, 1)
     assert {s["entity"]: s["blocks"] for s in found["shares"]} == {
         "antpool": 16,
         "f2pool": 8,
@@ -210,7 +210,10 @@ def test_risk_of_a_share() -> None:
     found = as_json("risk", "--share", "0.3", "--json")
     assert found["confirmations"] == {"point": 32, "low": 32, "high": 32}
     assert found["double_spend"]["6"]["point"] == pytest.approx(0.15645, abs=1e-5)
-    assert "never" in run("risk", "--share", "0.6").output
+    shown = run("risk", "--share", "0.6").output
+    assert "never" in shown
+    assert "1 confirmation  " in shown
+    assert "2 confirmations " in shown
 
 
 def test_risk_of_the_largest_and_of_a_group() -> None:
