@@ -265,7 +265,9 @@ def _share_json(share: Share) -> dict[str, Any]:
     }
 
 
-def _as_json(summary: Summary, facts: Mapping[str, str | int], figures: list[Figure]) -> dict[str, Any]:
+def _as_json(
+    summary: Summary, facts: Mapping[str, str | int], figures: list[Figure]
+) -> dict[str, Any]:
     return {
         **facts,
         "blocks": summary.blocks,
