@@ -45,6 +45,7 @@ const [blocksBox, showBlocks] = blockTable("The last blocks, newest first");
 byId("blocks").append(blocksBox);
 
 const now = () => Date.now() / 1000 + state.clock;
+const lensOf = (overview) => overview.lenses.find(({ name }) => name === state.lens);
 const pick = (list) => list.find((w) => w.window === state.window && w.lens === state.lens) ?? list[0];
 
 function showLead(overview, shares, found) {
@@ -54,8 +55,9 @@ function showLead(overview, shares, found) {
   const together = reach === 1 ? "It alone found more than half."
     : reach ? `The ${reach} largest found more than half.` : "";
   const span = shares.blocks < shares.window ? "all there are yet" : windowSpan(shares.window);
+  const by = state.lens === "tag" ? "Of" : `${lensOf(overview).title}, of`;
   setText(byId("sentence"),
-    `Of the last ${count(shares.blocks)} blocks ${span ? ` (${span})` : ""}, ${largest.name} found the most: `
+    `${by} the last ${count(shares.blocks)} blocks ${span ? ` (${span})` : ""}, ${largest.name} found the most: `
     + `${percent(largest.share)}. Its true share of the work is ${range(largest.low, largest.high)} (95\u202f% sure). ${together}`);
   const likely = Object.entries(found.nakamoto_half.posterior).sort((a, b) => b[1] - a[1])[0];
   setText(byId("half"), reach === null ? "–" : String(reach));
@@ -92,10 +94,9 @@ function showShares(shares, found) {
     : el("span", { class: "muted", title: "Blocks that nothing names a pool for" }, share.name)),
   (row, share) => updateShareRow(row, share, scale, !share.pool));
   const young = shares.blocks < shares.window ? ` of ${count(shares.window)} asked for` : "";
-  setText(byId("lens-note"), state.lens === "tag" ? ""
-    : state.overview.lenses.find(({ name }) => name === state.lens)?.description ?? "");
+  setText(byId("lens-note"), state.lens === "tag" ? "" : lensOf(state.overview).description);
   setText(byId("shares-caption"), `n = ${plural(shares.blocks, "block")}${young}, ${state.lens === "tag" ? plural(found.entities, "pool") : plural(found.entities, "entity", "entities")}, `
-    + `${plural(shares.unattributed, "block")} unknown. Dashed line: a third.`);
+    + `${plural(shares.unattributed, "block")} unknown. ${scale < 0.5 ? "Dashed line: a third." : "Dashed lines: a third and a half."}`);
   const more = byId("shares-more");
   more.hidden = list.length <= FIRST;
   setText(more, state.all ? "Show fewer" : `Show all ${list.length}`);
