@@ -234,8 +234,9 @@ def test_compose_starts_everything_confined_and_keeps_every_block(docker: Docker
     users = {"agent": 10001, "prometheus": 65534, "grafana": 472}
     for service, uid in users.items():
         assert_confined(docker, service, uid)
-    cache = ("docker", "exec", "poolscope-agent-1", "find", "/var/cache", "-name", "*.nbi")
-    eventually(lambda: docker(*cache) != "", "a compiled kernel in its volume")
+    kernels = ("find", "/var/cache/poolscope", "-name", "*.nbi")
+    in_agent = ("docker", "exec", "poolscope-agent-1")
+    eventually(lambda: docker(*in_agent, *kernels) != "", "a compiled kernel in its volume")
     told = json.loads(docker.get("http://127.0.0.1:3000/"))
     boards = [json.loads(path.read_text()) for path in ROOT.glob("dashboards/grafana/*.json")]
     assert told["dashboards"] == sorted(board["title"] for board in boards)
