@@ -33,7 +33,8 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
             return link[0]
         if not (ROOT / place).exists():
             raise PluginError(f"{page.file.src_uri} links to {place}, which does not exist")
-        return f"{link[1]} (`{place}`)"
+        named = place.endswith(link[1].strip("/`"))
+        return f"`{place}`" if named else f"{link[1]} (`{place}`)"
 
     for mark, reference in REFERENCES.items():
         if mark in markdown:
