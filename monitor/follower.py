@@ -179,9 +179,7 @@ class Follower:
             first = BlockHeader.parse(headers[0])
             if first.hash not in chain and first.prev_hash not in chain:
                 if start <= chain.floor:
-                    raise HeaderError(
-                        "link", "prev-blk-not-found", f"its chain leaves ours below {chain.floor}"
-                    )
+                    raise HeaderError("link", "prev-blk-not-found", _below(chain))
                 start, back = max(chain.floor, start - back), back * 2
                 continue
             for header in headers:
@@ -247,7 +245,7 @@ class Follower:
                 return
             fork = chain.fork_point(stored, target)
             if fork is None:
-                raise ProofError("link", f"{offer.name}: a reorg below height {chain.floor}")
+                raise ProofError("link", f"{offer.name}: {_below(chain)}")
             path = chain.path(fork, target)
             rollback_to = fork.height if fork is not stored else None
             leaving = [entry.hash for entry in chain.path(fork, stored)]
@@ -330,3 +328,10 @@ def _ref(entry: ChainEntry) -> BlockRef:
 
 def _batches(entries: Sequence[ChainEntry], size: int) -> Iterator[Sequence[ChainEntry]]:
     return (entries[start : start + size] for start in range(0, len(entries), size))
+
+
+def _below(chain: HeaderChain) -> str:
+    return (
+        f"its chain leaves ours below height {chain.floor}, deeper than is followed; "
+        "if it is right, move the store away and run again"
+    )

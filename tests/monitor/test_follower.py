@@ -128,6 +128,18 @@ def knowing(block: Mined) -> NetworkParams:
     return dataclasses.replace(REGTEST, milestone=milestone)
 
 
+def test_a_reorg_deeper_than_is_followed_is_told_with_what_to_do(
+    store: SqlStore, chain: list[Mined]
+) -> None:
+    drive(make(store), Scripted(chain), store)
+    other = [*chain[:2], *extend(chain[1], 160, tag=b"/other/")]
+    for _ in ("running", "restarted"):
+        with pytest.raises(ProofError, match="move the store away and run again") as refusal:
+            drive(make(store), Scripted(other), store)
+        assert refusal.value.reason == "link"
+    assert store.tip() == chain[-1].ref
+
+
 def test_a_made_up_chain_does_not_begin_a_store(store: SqlStore, chain: list[Mined]) -> None:
     params = knowing(extend(chain[99], 1, tag=b"/the real one/")[0])
     with pytest.raises(ProofError, match="its block 101") as refusal:
