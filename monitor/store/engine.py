@@ -21,11 +21,12 @@ BUSY_SECONDS: Final = 5
 """How long SQLite waits for another process to end its transaction."""
 CACHE_BYTES: Final = 64 << 20
 """Pages that SQLite keeps for a writer: block hashes land all over their index."""
+_FULL: Final = "the disk is full; make room: the agent goes on by itself, run others again"
 _ADVICE: Final = (
     ("readonly", "it cannot be written; check its permissions and those of its directory"),
     ("read-only", "it cannot be written; check its permissions and those of its directory"),
-    ("is full", "the disk is full; make room, the agent goes on by itself"),
-    ("No space left", "the disk is full; make room, the agent goes on by itself"),
+    ("is full", _FULL),
+    ("No space left", _FULL),
     ("is locked", "another process holds it; is a second agent running on it?"),
     ("[Errno", "its folder cannot be made; check the path and its permissions"),
     ("unable to open", "it cannot be opened; check the path and its permissions"),
