@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
 from analyzers.audit.values import AttributedBlock
 from analyzers.escape import escape_text
@@ -100,20 +100,22 @@ def disagreements(
     empty one and ``unknown``, which name nobody. Blocks without a label are left out. A
     label is looked up when its block has been taken, so both may come from one stream.
     """
-    pairs: list[tuple[str | None, str | None]] = []
     found: list[Disagreement] = []
-    for height, attribution in blocks:
-        if height not in labels:
-            continue
-        text = labels[height]
-        theirs = registry.slug_of_label(list_name, text)
-        if theirs is None and text.lower() not in ("", "unknown"):
-            theirs = f"?{escape_text(text)}"
-        pairs.append((attribution.pool, theirs))
-        if attribution.pool != theirs:
-            reason = explain(attribution, theirs, registry)
-            found.append(Disagreement(height, attribution.pool, theirs, attribution.rule, reason))
-    return agreement(pairs), found
+
+    def pairs() -> Iterator[tuple[str | None, str | None]]:
+        for height, made in blocks:
+            if height not in labels:
+                continue
+            text = labels[height]
+            theirs = registry.slug_of_label(list_name, text)
+            if theirs is None and text.lower() not in ("", "unknown"):
+                theirs = f"?{escape_text(text)}"
+            if made.pool != theirs:
+                reason = explain(made, theirs, registry)
+                found.append(Disagreement(height, made.pool, theirs, made.rule, reason))
+            yield made.pool, theirs
+
+    return agreement(pairs()), found
 
 
 def explain(attribution: Attribution, other: str | None, registry: Registry) -> str:
@@ -148,31 +150,44 @@ def sightings(blocks: Iterable[AttributedBlock], margin: int = 2016) -> list[Sig
     A sighting `began` (`ended`) where the pool has blocks more than `margin` heights before
     its first (after its last): the pool changed what it writes or whom it pays.
     """
-    heights: dict[tuple[str, Literal["tag", "payout"], str, bool], list[int]] = {}
-    spans: dict[str, list[int]] = {}
+    seen: dict[tuple[str, Literal["tag", "payout"], str, bool], _Span] = {}
+    pools: dict[str, _Span] = {}
     for block in blocks:
         pool = block.attribution.pool
         if pool is None:
             continue
-        spans.setdefault(pool, []).append(block.height)
+        pools[pool] = _Span.with_one_more(pools.get(pool), block.height)
         for kind, subject, registered in _marks(block, pool):
-            heights.setdefault((pool, kind, subject, registered), []).append(block.height)
+            mark = (pool, kind, subject, registered)
+            seen[mark] = _Span.with_one_more(seen.get(mark), block.height)
     return [
         Sighting(
             pool,
             kind,
             subject,
             registered,
-            len(seen),
-            min(seen),
-            max(seen),
-            began=min(seen) - min(spans[pool]) > margin,
-            ended=max(spans[pool]) - max(seen) > margin,
+            *span,
+            began=span.first - pools[pool].first > margin,
+            ended=pools[pool].last - span.last > margin,
         )
-        for (pool, kind, subject, registered), seen in sorted(
-            heights.items(), key=lambda item: (item[0][0], item[0][1], min(item[1]), item[0][2])
+        for (pool, kind, subject, registered), span in sorted(
+            seen.items(), key=lambda item: (item[0][0], item[0][1], item[1].first, item[0][2])
         )
     ]
+
+
+class _Span(NamedTuple):
+    """How many blocks there are from the first height to the last."""
+
+    blocks: int
+    first: int
+    last: int
+
+    @classmethod
+    def with_one_more(cls, span: Self | None, height: int) -> Self:
+        if span is None:
+            return cls(1, height, height)
+        return cls(span.blocks + 1, min(span.first, height), max(span.last, height))
 
 
 def _marks(block: AttributedBlock, pool: str) -> set[tuple[Literal["tag", "payout"], str, bool]]:

@@ -162,11 +162,12 @@ def audit_blocks(
 
     registry = registry_of(registry_path or settings.registry)
     labels = None if against is None else _labels(against)
-    own: dict[int, str] = {}
+    own: dict[int, str] = {}  # of the block under way alone: there may be a million
 
     def attributed(store: BlockStore) -> Iterator[tuple[int, Attribution]]:
         for block in active_blocks(store, "reading blocks"):
-            if block.label is not None:
+            if labels is None and block.label is not None:
+                own.clear()
                 own[block.ref.height] = block.label.pool
             yield block.ref.height, block.attribution
 
