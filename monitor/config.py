@@ -27,6 +27,7 @@ from pydantic_settings import (
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from hashing.params import NETWORKS
@@ -274,6 +275,11 @@ def load_settings(path: Path | None = None, flags: dict[str, Any] | None = None)
     values = _read_file(path or default_config_path(), must_exist=path is not None)
     try:
         return Settings(**(flags or {}), _file=values)  # type: ignore[call-arg]
+    except SettingsError as error:
+        raise ConfigError(
+            f"environment: {str(error).partition(' from source')[0]}; "
+            "write it as JSON, such as POOLSCOPE_LENSES='[\"tag\"]'"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "_file") or "settings"
@@ -286,9 +292,9 @@ def load_settings(path: Path | None = None, flags: dict[str, Any] | None = None)
 
 
 def _meant(name: str) -> str:
-    """Return a question for the setting that `name` was perhaps meant to be, or nothing."""
+    """Return a proposal of the setting that `name` was meant to be, or nothing."""
     close = difflib.get_close_matches(name, _names(Settings), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f" (perhaps {close[0]})" if close else ""
 
 
 def _names(model: type[BaseModel], prefix: str = "") -> list[str]:

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 import pyarrow as pa
@@ -14,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from monitor.errors import PoolscopeError
 from monitor.store.base import Arrays, BlockStore, ColumnName
 from monitor.store.rows import PROOFS
 
@@ -139,3 +143,28 @@ def _json_lines(table: pa.Table) -> list[str]:
         parts += [", " if parts else "{", f'"{name}": ', cells]
     lines: list[str] = pc.binary_join_element_wise(*parts, "}\n", "").to_pylist()
     return lines
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that gets its name only when it is whole and on disk.
+
+    Raises
+    ------
+    PoolscopeError
+        If it cannot be written, or `path` is a device, a pipe or a folder: the file would take
+        its place.
+    """
+    if path.exists() and not path.is_file():
+        raise PoolscopeError(f"cannot write {path}: it is no file; choose another --out")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise PoolscopeError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)

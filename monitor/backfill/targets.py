@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +14,7 @@ import pyarrow.parquet as pq
 from hashing.header import hash_to_hex
 from monitor.backfill.core import Chain, Span, spans
 from monitor.errors import PoolscopeError, StoreError
-from monitor.export import COLUMNS, write
+from monitor.export import COLUMNS, appearing, write
 from monitor.store.base import BlockRow, BlockStore
 
 _PART: Final = re.compile(r"blocks-(\d{9})-(\d{9})\.parquet")
@@ -161,22 +159,6 @@ class FileTarget:
 def _one(tables: Sequence[pa.Table]) -> pa.Table:
     schema = pa.schema(list(COLUMNS.items()))  # Parquet gives times back in milliseconds
     return pa.concat_tables([table.cast(schema) for table in tables]).unify_dictionaries()
-
-
-@contextmanager
-def appearing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that gets its name only when it is whole and on disk."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise PoolscopeError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def metadata_of(path: Path) -> dict[str, str] | None:

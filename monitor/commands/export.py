@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor import __version__
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
-from monitor.errors import PoolscopeError, StoreError
+from monitor.errors import StoreError
 
 if TYPE_CHECKING:
     from monitor.config import Settings
@@ -53,7 +52,7 @@ def command(
       poolscope export --format csv --from 840000 --to 849999 --out epoch.csv
       poolscope export --format jsonl --out - | head
     """
-    from monitor.export import SCHEMA, tables_of, write
+    from monitor.export import SCHEMA, appearing, tables_of, write
 
     with reading_store(settings) as store:
         first, last = _span(store, first, last)
@@ -66,7 +65,8 @@ def command(
         newest = store.block(last)
         if newest is not None:
             metadata["registry"] = newest.attribution.registry_version
-        with _opened(out) as stream:
+        whole = nullcontext(sys.stdout.buffer) if str(out) == "-" else appearing(out)
+        with whole as stream:
             blocks = write(tables_of(store, first, last), form, metadata, stream)
     click.echo(f"{blocks} blocks, {first} to {last}", err=True)
 
@@ -81,20 +81,3 @@ def _span(store: BlockStore, first: int | None, last: int | None) -> tuple[int, 
     if start > end:
         raise click.UsageError(f"no block there: the store holds {lowest} to {tip.height}")
     return start, end
-
-
-@contextmanager
-def _opened(out: Path) -> Iterator[BinaryIO]:
-    """Open `out` to write; a file is moved into place once all of it is there."""
-    if str(out) == "-":
-        yield sys.stdout.buffer
-        return
-    part = out.with_name(f".{out.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(out)
-    except OSError as error:
-        raise PoolscopeError(f"cannot write {out}: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)

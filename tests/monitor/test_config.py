@@ -67,8 +67,14 @@ def test_a_bad_setting_is_named(flags: dict[str, object], name: str) -> None:
     [({"netwrok": "x"}, "network"), ({"web": {"prot": 1}}, "web.port")],
 )
 def test_a_setting_that_is_not_there_gets_a_proposal(flags: dict[str, object], meant: str) -> None:
-    with pytest.raises(ConfigError, match=f"no such setting; did you mean {meant}\\?"):
+    with pytest.raises(ConfigError, match=rf"no such setting \(perhaps {meant}\)"):
         load_settings(None, flags)
+
+
+def test_a_variable_that_is_no_list_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POOLSCOPE_LENSES", "tag,owner")
+    with pytest.raises(ConfigError, match=r'^environment: .*"lenses"; write it as JSON'):
+        load_settings()
 
 
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:

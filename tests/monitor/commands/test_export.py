@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,15 @@ def test_a_place_that_cannot_be_written_is_named(store: str, tmp_path: Path) -> 
     assert result.returncode == 1
     assert result.stderr.startswith("poolscope: cannot write ")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_what_is_no_file_is_never_replaced(store: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    result = export(store, "--out", str(pipe))
+    assert "it is no file; choose another --out" in str(result.exception)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_help_teaches() -> None:
