@@ -21,7 +21,7 @@ from monitor.store.rows import PROOFS
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait for a node that is busy or starting."""
 _BATCH: Final = 500
-"""Blocks of one call: a source keeps its own limit of requests under way."""
+"""Blocks of one call to a node: it keeps its own limit of requests under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +73,39 @@ async def backfill_sources(settings: Settings, reached: BlockRef | None) -> list
 async def _patiently(
     sources: Sequence[BlockSource], refs: Sequence[BlockRef], *, prove: bool
 ) -> list[SourceBlock]:
-    """Ask one source after the other; wait where all are busy, a quarter of a minute in all."""
-    for pause in (*_PAUSES, None):
+    """Ask one source after the other; wait where all are busy, a quarter of a minute in all.
+
+    What has come is kept, and patience begins anew with it.
+    """
+    found: list[SourceBlock] = []
+    pauses = iter(_PAUSES)
+    while True:
+        before = len(found)
         for source in sources:
             try:
-                return await _fetch(source, refs, prove=prove)
+                await _fetch(source, refs, found, prove=prove)
+                return found
             except SourceUnavailable as error:
                 problem = error
-        if pause is not None:
-            await asyncio.sleep(max(pause, problem.retry_after or 0))
-    raise problem
+        if len(found) > before:
+            pauses = iter(_PAUSES)
+        pause = next(pauses, None)
+        if pause is None:
+            raise problem
+        await asyncio.sleep(max(pause, problem.retry_after or 0))
 
 
 async def _fetch(
-    source: BlockSource, refs: Sequence[BlockRef], *, prove: bool
-) -> list[SourceBlock]:
+    source: BlockSource, refs: Sequence[BlockRef], found: list[SourceBlock], *, prove: bool
+) -> None:
+    """Add to `found` what is missing of `refs`, as it comes."""
     try:
         await source.open()
-        want = Want.PROVED if prove or source.capabilities.public else Want.COINBASE
-        size = max(source.capabilities.batch, _BATCH)
-        return [
-            block
-            for start in range(0, len(refs), size)
-            for block in await source.blocks(refs[start : start + size], want)
-        ]
+        public = source.capabilities.public
+        want = Want.PROVED if prove or public else Want.COINBASE
+        size = source.capabilities.batch if public else max(source.capabilities.batch, _BATCH)
+        for start in range(len(found), len(refs), size):
+            found += await source.blocks(refs[start : start + size], want)
     finally:
         await source.close()
 
