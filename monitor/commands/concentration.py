@@ -35,6 +35,7 @@ from monitor.commands.inputs import (
     parsed_by,
     selection_options,
 )
+from monitor.commands.options import level_option, seed_option
 
 DRAWS: Final = 20_000
 """Posterior draws of one window on the command line, where a few milliseconds do not matter."""
@@ -97,20 +98,8 @@ def _thresholds(
     callback=parsed_by(Window.parse),
     help="With --each: begin a window every so often (144, 1d), so that windows overlap.",
 )
-@click.option(
-    "--level",
-    type=click.FloatRange(0.5, 0.999),
-    default=0.95,
-    show_default=True,
-    help="Probability content of the intervals.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Same seed, same simulated probabilities.",
-)
+@level_option
+@seed_option
 @click.option("--json", "form", flag_value="json", help="Write JSON.")
 @click.option("--csv", "form", flag_value="csv", help="Write CSV.")
 def command(

@@ -36,7 +36,7 @@ from analyzers.economics import (
 from hashing.params import TARGET_SPACING
 from monitor.commands.figures import number, plain
 from monitor.commands.fleet import fleet_options, show_inputs, with_store
-from monitor.commands.options import setting_option, settings_options
+from monitor.commands.options import seed_option, setting_option, settings_options
 from monitor.config import Settings
 from monitor.errors import SourceError, StoreError
 from monitor.price import Price, find_price
@@ -51,9 +51,7 @@ REGIONS: Final = ("country", "US average", "US industrial", "miners")
 @click.option(
     "--no-store", is_flag=True, help="Take difficulty and fees of April 2026 that ship instead."
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the simulation."
-)
+@seed_option
 @settings_options
 @setting_option("--offline", setting="offline", value=True, help="Ask no price source.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")

@@ -15,7 +15,7 @@ import click
 
 from monitor.commands.figures import number
 from monitor.commands.inputs import lens_named, parsed_by
-from monitor.commands.options import settings_options
+from monitor.commands.options import level_option, settings_options
 from monitor.errors import StoreError
 
 if TYPE_CHECKING:
@@ -103,13 +103,7 @@ def _claims(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]
     metavar="POOL=SHARE|RATE",
     help="What is claimed of a pool from outside, to judge its luck: antpool=18%, f2pool=90EH.",
 )
-@click.option(
-    "--level",
-    type=click.FloatRange(0.5, 0.999),
-    default=0.95,
-    show_default=True,
-    help="Probability content of the intervals.",
-)
+@level_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @settings_options
 def command(

@@ -18,6 +18,21 @@ CONFIG_PATH = "poolscope.config_path"
 """Where the context keeps the settings file that was named, if one was."""
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+level_option = click.option(
+    "--level",
+    type=click.FloatRange(0.5, 0.999),
+    default=0.95,
+    show_default=True,
+    help="Probability content of the intervals.",
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Same seed, same simulated figures.",
+)
+
 
 def setting_option(
     *names: str, setting: str, value: Any = None, **attributes: Any

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from monitor.commands.inputs import Selection, selection_options
+from monitor.commands.options import level_option, seed_option
 from monitor.errors import PoolscopeError
 
 
@@ -22,13 +23,7 @@ from monitor.errors import PoolscopeError
     help="File to write (HTML).",
 )
 @selection_options
-@click.option(
-    "--level",
-    type=click.FloatRange(0.5, 0.999),
-    default=0.95,
-    show_default=True,
-    help="Probability content of the intervals.",
-)
+@level_option
 @click.option(
     "--draws",
     type=click.IntRange(100, 1_000_000),
@@ -36,13 +31,7 @@ from monitor.errors import PoolscopeError
     show_default=True,
     help="Posterior draws a window.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Same seed, same simulated figures.",
-)
+@seed_option
 def command(selection: Selection, out: Path, level: float, draws: int, seed: int) -> None:
     """Write a self-contained report: no network, no script, fit for print.
 

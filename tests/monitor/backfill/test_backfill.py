@@ -20,7 +20,7 @@ from monitor.backfill.core import in_order
 from monitor.cli import cli
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import extend, genesis
-from tests.support.node import CORE_28, CORE_31, RegtestNode
+from tests.support.node import CORE_28, CORE_31, RegtestNode, blocks_folder
 from tests.support.node.flavours import Flavour
 from tests.support.sparse import GENESIS_COINBASE
 
@@ -29,12 +29,7 @@ HEIGHT = 130
 
 @pytest.fixture(scope="module")
 def cores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A blocks folder that Bitcoin Core's code wrote, with a stale branch in it."""
-    folder = tmp_path_factory.mktemp("core")
-    node = RegtestNode(datadir=folder, blocks=HEIGHT)
-    node.fork(3)
-    node.close()
-    return folder / "regtest" / "blocks"
+    return blocks_folder(tmp_path_factory.mktemp("core"), HEIGHT)
 
 
 @pytest.fixture

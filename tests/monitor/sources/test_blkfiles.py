@@ -21,7 +21,7 @@ from monitor.sources.blkfiles import BlkFilesSource
 from monitor.sources.choose import choose_sources
 from tests.monitor.sources.contract import SourceContract, World
 from tests.support.blocks import Mined, extend, genesis
-from tests.support.node import RegtestNode
+from tests.support.node import RegtestNode, blocks_folder
 from tests.support.node.chain import read_blk_files
 from tests.support.sparse import GENESIS_COINBASE
 
@@ -30,12 +30,7 @@ HEIGHT = 45
 
 @pytest.fixture(scope="module")
 def cores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A blocks folder as Bitcoin Core leaves it: obfuscated, padded, with one stale block."""
-    folder = tmp_path_factory.mktemp("core")
-    node = RegtestNode(datadir=folder, blocks=HEIGHT)
-    node.fork(3)
-    node.close()
-    return folder / "regtest" / "blocks"
+    return blocks_folder(tmp_path_factory.mktemp("core"), HEIGHT)
 
 
 @pytest.fixture

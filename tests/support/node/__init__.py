@@ -13,7 +13,7 @@ from tests.support.node.flavours import (
     FLAVOURS,
     Flavour,
 )
-from tests.support.node.node import RegtestNode
+from tests.support.node.node import RegtestNode, blocks_folder
 
 __all__ = [
     "CORE_28",
@@ -25,4 +25,5 @@ __all__ = [
     "Flavour",
     "Refused",
     "RegtestNode",
+    "blocks_folder",
 ]

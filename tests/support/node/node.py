@@ -264,3 +264,11 @@ class RegtestNode:
         if self._publisher is not None:
             self._publisher.close()
             self._publisher = None
+
+
+def blocks_folder(datadir: Path, blocks: int) -> Path:
+    """Return a blocks folder as Core leaves it: obfuscated, padded, with one stale block."""
+    node = RegtestNode(datadir=datadir, blocks=blocks)
+    node.fork(3)
+    node.close()
+    return datadir / "regtest" / "blocks"
