@@ -2,113 +2,25 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from analyzers.model import Attribution, Label
 from hashing.header import BlockHeader
 from hashing.params import REGTEST, Milestone, NetworkParams
-from hashing.wire import CoinbaseTx
-from monitor.errors import NotFound, ProofError, SourceUnavailable
-from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips
+from monitor.errors import ProofError, SourceUnavailable
+from monitor.follower import Apply, GetBlocks, Offer
+from monitor.sources.base import BlockRef, Capabilities
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis, refs
-
-OFFER = Offer("test", Capabilities(batch=7, headers_batch=50, public=True))
-
-
-def attribute(coinbase: CoinbaseTx | None, _height: int, _label: Label | None) -> Attribution:
-    return Attribution("pool" if coinbase else None, "tag", (), (), "registry")
-
-
-def now() -> float:
-    return 1000.0
-
-
-class Scripted:
-    """A source as values: an active chain, every block it ever had, and stale tips."""
-
-    def __init__(self, chain: list[Mined]) -> None:
-        self.chain = [genesis(), *chain]
-        self.known = {block.ref.hash: block for block in self.chain}
-        self.stale: tuple[BlockRef, ...] = ()
-        self.tamper: Callable[[SourceBlock], SourceBlock] = lambda block: block
-        self.tamper_header: Callable[[bytes], bytes] = lambda header: header
-        self.answer_headers: Callable[[int], list[bytes]] | None = None
-        self.asked_headers = 0
-        self.asked_blocks = 0
-
-    def switch(self, fork_height: int, branch: list[Mined]) -> None:
-        self.chain = [*self.chain[: fork_height + 1], *branch]
-        self.known |= {block.ref.hash: block for block in branch}
-
-    @property
-    def tips(self) -> Tips:
-        return Tips(self.chain[-1].ref, self.stale)
-
-    def answer(self, wanted: object, store: SqlStore) -> Any:
-        match wanted:
-            case GetHeaders(start, count):
-                self.asked_headers += count
-                if self.answer_headers is not None:
-                    return self.answer_headers(start)
-                part = self.chain[start : start + count]
-                return [self.tamper_header(block.header.serialize()) for block in part]
-            case GetBlocks(wanted_refs):
-                self.asked_blocks += len(wanted_refs)
-                if any(ref.hash not in self.known for ref in wanted_refs):
-                    raise NotFound("no such block")
-                return [self.tamper(self.known[ref.hash].offered()) for ref in wanted_refs]
-            case GetStored(start):
-                return store.headers(start, 100_000)
-            case Apply(step, _left):
-                return store.apply(step)
-        raise AssertionError(wanted)
-
-
-def make(store: SqlStore, catch_up: int = 10_000, params: NetworkParams = REGTEST) -> Follower:
-    tip, first = store.tip(), store.first_height()
-    stored = None if tip is None or first is None else (first, tip)
-    return Follower(params, attribute, catch_up, stored, now)
-
-
-def drive(
-    follower: Follower,
-    source: Scripted,
-    store: SqlStore,
-    stop_after: int = 1 << 30,
-    offer: Offer = OFFER,
-) -> None:
-    """Answer what the follower wants; stop as a crash would after `stop_after` answers."""
-    plan = follower.follow(offer, source.tips)
-    advance: Callable[[], Any] = lambda: next(plan)  # noqa: E731
-    while stop_after > 0:
-        try:
-            wanted = advance()
-        except StopIteration:
-            return
-        try:
-            answer = source.answer(wanted, store)
-        except NotFound as error:
-            advance = lambda error=error: plan.throw(error)  # type: ignore[misc]  # noqa: E731
-        else:
-            advance = lambda answer=answer: plan.send(answer)  # type: ignore[misc]  # noqa: E731
-        stop_after -= 1
-    plan.close()
-
-
-def active(store: SqlStore) -> list[BlockRef]:
-    return [block.ref for block in store.blocks(0, 100_000)]
+from tests.support.scripted import OFFER, Scripted, active, drive, make
 
 
 @pytest.fixture
