@@ -32,8 +32,9 @@ CHECKS = (
     ("lint-imports",),
 )
 WHOLE = (
-    # a file's tests share their fixtures, and so a process
+    # a file's tests share their fixtures, and so a process; files are taken as collected
     *("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"),
+    "--no-loadscope-reorder",
     *("--cov", "--cov-report=term:skip-covered", "--durations=25"),
 )
 
