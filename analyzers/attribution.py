@@ -26,7 +26,7 @@ from typing import Final
 from analyzers.coinbase import miner_texts
 from analyzers.model import Attribution, Evidence, Label, Strength, Where
 from analyzers.registry.matcher import Matcher, TagMatch
-from analyzers.registry.values import Registry
+from analyzers.registry.registry import Registry
 from hashing.wire import CoinbaseTx, TxOut
 
 RULES: Final = (

@@ -12,7 +12,7 @@ from analyzers.escape import escape_text
 from analyzers.intervals import LEVEL, Interval, share_interval
 from analyzers.model import Attribution, Evidence
 from analyzers.registry.address import address_of
-from analyzers.registry.values import Registry
+from analyzers.registry.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from analyzers.facts import BlockFacts, block_facts
 from analyzers.model import Evidence
 from analyzers.registry.address import address_of
 from analyzers.registry.lenses import Lens
-from analyzers.registry.values import Registry
+from analyzers.registry.registry import Registry
 from hashing.header import BlockHeader
 
 EVIDENCE: Final = {

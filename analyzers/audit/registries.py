@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from analyzers.coinbase import is_software_default
-from analyzers.registry.values import Payout, Registry, Tag
+from analyzers.registry.registry import Registry
+from analyzers.registry.values import Payout, Tag
 
 CHAIN_BLOCKS: Final = 970_000
 """Blocks over which chance hits are expected: the chain as of late 2026."""

@@ -6,6 +6,7 @@ format; `analyzers.registry.importers` reads other people's lists as they are;
 """
 
 from analyzers.registry.loader import load_registry, parse_registry
-from analyzers.registry.values import Payout, Pool, Registry, RegistryError, Tag
+from analyzers.registry.registry import Registry
+from analyzers.registry.values import Payout, Pool, RegistryError, Tag
 
 __all__ = ["Payout", "Pool", "Registry", "RegistryError", "Tag", "load_registry", "parse_registry"]

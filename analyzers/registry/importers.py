@@ -21,15 +21,8 @@ from typing import Any, NamedTuple
 from analyzers.escape import terminal_text
 from analyzers.registry.address import AddressError, script_of
 from analyzers.registry.loader import load_registry, make_registry, read_file
-from analyzers.registry.values import (
-    Heights,
-    Payout,
-    Pool,
-    Registry,
-    RegistryError,
-    Tag,
-    slugify,
-)
+from analyzers.registry.registry import Registry
+from analyzers.registry.values import Heights, Payout, Pool, RegistryError, Tag, slugify
 
 
 class _Row(NamedTuple):

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from analyzers.registry.loader import load_registry, read_file
-from analyzers.registry.values import Heights, Registry, RegistryError
+from analyzers.registry.registry import Registry
+from analyzers.registry.values import Heights, RegistryError
 
 _LENS_KEYS: Final = {"name", "title", "description", "names", "rest", "source", "rows"}
 _ROW_KEYS: Final = {"pool", "entity", "first", "last", "since", "until", "source"}

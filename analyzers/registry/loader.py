@@ -20,7 +20,8 @@ from analyzers.escape import terminal_text
 from analyzers.model import Strength
 from analyzers.registry.address import AddressError, script_of
 from analyzers.registry.pattern import Pattern
-from analyzers.registry.values import Heights, Payout, Pool, Registry, RegistryError, Tag, slugify
+from analyzers.registry.registry import Registry
+from analyzers.registry.values import Heights, Payout, Pool, RegistryError, Tag, slugify
 
 RULES_VERSION: Final = 2
 """Part of every registry version: raised when `analyzers.attribution` decides differently."""
