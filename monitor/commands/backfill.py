@@ -149,7 +149,9 @@ def _begin(
         elsewhere = remote is not None
         plan = asyncio.run(plan_source(settings, asked, prove=prove, elsewhere=elsewhere))
         # each range opens the source anew, and would say so
-        logging.getLogger("monitor.sources").setLevel(logging.WARNING)
+        sources = logging.getLogger("monitor.sources")
+        stack.callback(sources.setLevel, sources.level)
+        sources.setLevel(logging.WARNING)
     else:
         plan = plan_files(
             folder,
