@@ -32,9 +32,8 @@ CHECKS = (
     ("lint-imports",),
 )
 WHOLE = (
-    # a file's tests share their fixtures, and so a process; files are taken as collected
+    # a file's tests share their fixtures, and so a process
     *("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"),
-    "--no-loadscope-reorder",
     *("--cov", "--cov-report=term:skip-covered", "--durations=25"),
 )
 

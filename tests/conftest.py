@@ -1,6 +1,8 @@
 """What holds for all tests."""
 
+import logging
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -14,6 +16,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest file: at the end, all but one process would wait for it."""
-    items.sort(key=lambda item: item.get_closest_marker("image") is None)
+@pytest.fixture(autouse=True)
+def _levels_of_logging() -> Iterator[None]:
+    """Give loggers back the levels that a command set which ran in this process."""
+    kept = {name: logging.getLogger(name).level for name in (None, "monitor", "monitor.sources")}
+    yield
+    for name, level in kept.items():
+        logging.getLogger(name).setLevel(level)
