@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from analyzers.leftout import LeftOut
 from analyzers.model import Label
 
 
@@ -94,6 +95,10 @@ class BlockSource(Protocol):
     after `open`."""
     capabilities: Capabilities
     """Known after `open`."""
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        """What its input holds and it does not use, as known now; any call may change it."""
 
     async def open(self) -> None:
         """Connect and find out what the source can do; may be called again after a failure."""

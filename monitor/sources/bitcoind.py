@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from analyzers.leftout import LeftOut
 from hashing.header import hash_to_hex
 from hashing.params import CORE_CHAIN_NAMES
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
@@ -88,6 +89,7 @@ class BitcoindSource:
     """
 
     name = "bitcoind"
+    left_out: Sequence[LeftOut] = ()
 
     def __init__(
         self,

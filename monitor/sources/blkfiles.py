@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from analyzers.leftout import LeftOut
 from hashing.header import hash_to_hex
 from hashing.params import NETWORKS, RETARGET_INTERVAL
 from monitor.errors import NotFound, SourceRefused, SourceUnavailable
@@ -44,6 +45,7 @@ class BlkFilesSource:
     """
 
     name = "blkfiles"
+    left_out: Sequence[LeftOut] = ()
 
     def __init__(self, blocks_dir: Path, network: str) -> None:
         self._blocks_dir = blocks_dir

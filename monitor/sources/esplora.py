@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from analyzers.leftout import LeftOut
 from hashing.header import BlockHeader, sha256d
 from hashing.params import NETWORKS
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
@@ -62,6 +63,7 @@ class EsploraSource:
     """
 
     name = "esplora"
+    left_out: Sequence[LeftOut] = ()
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from analyzers.leftout import LeftOut
 from monitor.errors import NotFound, SourceError
 from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Tips, Want
 
@@ -43,6 +44,11 @@ class NodeWithFiles:
         self._usable = True
         self.name, self.network = node.name, node.network
         self.capabilities = node.capabilities
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        """What node and files hold and are not asked for."""
+        return [*self._node.left_out, *self._files.left_out]
 
     async def open(self) -> None:
         """Open the node; the files follow when they are wanted."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from analyzers.leftout import LeftOut
 from hashing.header import HEADER_SIZE, sha256d
 from hashing.params import TARGET_SPACING
 from monitor.errors import NotFound, SourceRefused, SourceUnavailable
@@ -55,6 +56,7 @@ class RehearsalSource:
     """
 
     name = "rehearsal"
+    left_out: Sequence[LeftOut] = ()
     network = "regtest"
     capabilities = Capabilities(batch=500, stale_tips=True, synthetic="rehearsal")
 

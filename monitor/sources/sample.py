@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from analyzers.leftout import LeftOut
 from analyzers.model import Label
 from hashing.header import sha256d
 from monitor.errors import NotFound, SourceUnavailable
@@ -46,6 +47,7 @@ class SampleSource:
     """
 
     name = "sample"
+    left_out: Sequence[LeftOut] = ()
     network = "mainnet"
     capabilities = Capabilities(
         batch=500, first_height=FIRST_PERIOD, stale_tips=True, synthetic="sample"

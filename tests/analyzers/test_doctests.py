@@ -24,6 +24,7 @@ MODULES = (
     "geography",
     "history",
     "intervals",
+    "leftout",
     "mined",
     "network",
     "observed",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzers.leftout import LeftOut
 from analyzers.model import Attribution, Label
 from hashing.params import REGTEST
 from hashing.wire import CoinbaseTx
@@ -30,6 +31,7 @@ class ScriptedSource:
     """A source as its test tells it to be: a chain, a lie or a failure."""
 
     network = "regtest"
+    left_out: Sequence[LeftOut] = ()
 
     def __init__(self, name: str, chain: Sequence[Mined], *, public: bool = True) -> None:
         self.name = name
