@@ -20,7 +20,14 @@ from urllib.parse import urlsplit
 from analyzers.leftout import LeftOut
 from hashing.header import hash_to_hex
 from hashing.params import CORE_CHAIN_NAMES
-from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
+from monitor.errors import (
+    BadReply,
+    NotFound,
+    NotKept,
+    SourceError,
+    SourceRefused,
+    SourceUnavailable,
+)
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
 from monitor.sources.bitcoind_blocks import BlockReader, RestLevel, probe_rest
 from monitor.sources.bitcoind_client import NodeClient
@@ -46,7 +53,7 @@ _PUSH_CHECK: Final = 10.0
 """Seconds of silence after which the tip itself is looked at."""
 _WAIT_KNOWS_TIP: Final = 300_000
 """The version from which ``waitfornewblock`` takes the tip that the caller knows."""
-_KINDS: Final = (SourceUnavailable, SourceRefused, NotFound, BadReply)
+_KINDS: Final = (SourceUnavailable, SourceRefused, NotKept, NotFound, BadReply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +279,13 @@ class BitcoindSource:
         await self._listen_to(await self._find_publication(client))
         self._can_long_poll = True
         self._stale_looked = -math.inf
-        self.capabilities = Capabilities(batch=32, headers_batch=2000, stale_tips=True, push=True)
+        self.capabilities = Capabilities(
+            batch=32,
+            headers_batch=2000,
+            bodies_from=_kept_from(chain),
+            stale_tips=True,
+            push=True,
+        )
         log.info(
             "bitcoind at %s: %s on %s, REST: %s, ZMQ: %s",
             self.url,
@@ -319,3 +332,14 @@ class BitcoindSource:
         if publication is not None:
             self._hints = BlockHints(publication)
             self._hints.start()
+
+
+def _kept_from(chain: Fields) -> int:
+    """Return the lowest height whose block the node keeps, by its ``getblockchaininfo``.
+
+    Bitcoin Core tells ``pruneheight`` where pruning is on. It is only a hint, so one that makes
+    no sense is none.
+    """
+    with contextlib.suppress(BadReply):
+        return chain.integer("pruneheight")
+    return 0

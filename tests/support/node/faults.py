@@ -26,6 +26,11 @@ class Faults:
         Change bytes so that the proof must fail: a ``coinbase`` text, or a ``header`` nonce.
     pruned_below:
         Refuse blocks below this height as pruned.
+    lost_from, lost_below:
+        Have no more than the headers of the blocks from the first height to below the second.
+    lost_as:
+        Why: ``download`` (not downloaded yet, as below an assumeutxo snapshot), or ``disk``
+        (the file with them is gone).
     chain_name:
         Claim this network in ``getblockchaininfo``.
     drop_zmq:
@@ -41,6 +46,9 @@ class Faults:
     truncate_blocks: bool = False
     forge: Literal["", "coinbase", "header"] = ""
     pruned_below: int = 0
+    lost_from: int = 0
+    lost_below: int = 0
+    lost_as: Literal["download", "disk"] = "download"
     chain_name: str = ""
     drop_zmq: int = 0
     delay: float = 0.0
@@ -54,6 +62,10 @@ class Faults:
             position = raw.index(b"\xff\xff\xff\xff", 81 + 4 + 2 + 1 + 36) - 1
             return raw[:position] + bytes([raw[position] ^ 1]) + raw[position + 1 :]
         return self.on_header(raw[:80]) + raw[80:]
+
+    def lost(self, height: int, why: str) -> bool:
+        """Say whether the node has only the header of the block at `height`, for this reason."""
+        return self.lost_from <= height < self.lost_below and self.lost_as == why
 
     def on_header(self, raw: bytes) -> bytes:
         """Return a header's bytes as the faulty node hands them out."""

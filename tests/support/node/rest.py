@@ -93,8 +93,13 @@ class Rest:
             raise RestRefusal(404, f"{text} not found")
         if entry.ref.height < self._node.faults.pruned_below:
             raise RestRefusal(404, f"{text} not available (pruned data)")
-        if not entry.has_block:
+        faults, height = self._node.faults, entry.ref.height
+        if not entry.has_block or faults.lost(height, "download"):
             raise RestRefusal(404, f"{text} not available (not fully downloaded)")
+        if faults.lost(height, "disk"):
+            if self._node.flavour.blockpart:
+                raise RestRefusal(500, f"I/O error reading {text}")
+            raise RestRefusal(404, f"{text} not found")
         return entry
 
     def _block(self, argument: str, kind: str) -> RestReply:

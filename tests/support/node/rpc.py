@@ -129,8 +129,11 @@ class Rpc:
         entry = self._entry(params, "blockhash")
         if entry.ref.height < self._node.faults.pruned_below:
             raise RpcError(-1, PRUNED)
-        if not entry.has_block:
+        faults, height = self._node.faults, entry.ref.height
+        if not entry.has_block or faults.lost(height, "download"):
             raise RpcError(-1, "Block not available (not fully downloaded)")
+        if faults.lost(height, "disk"):
+            raise RpcError(-1, "Block not found on disk")
         verbosity = _argument(params, 1, "verbosity", int) if len(params) > 1 else 1
         if verbosity == 0:
             return self._node.faults.on_block(self._node.chain.raw(entry)).hex()
