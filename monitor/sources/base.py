@@ -33,18 +33,6 @@ class Want(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tips:
-    """What a source sees as the ends of the block tree.
-
-    `best` is the tip of its active chain; `stale` holds other tips of which it has the
-    block itself (empty where a source cannot know).
-    """
-
-    best: BlockRef
-    stale: tuple[BlockRef, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class SourceBlock:
     """A block as a source hands it over: bytes, not yet believed.
 
@@ -86,7 +74,11 @@ class Capabilities:
 
 
 class BlockSource(Protocol):
-    """Where blocks come from. All methods raise `monitor.errors.SourceError` subclasses."""
+    """Where blocks come from. All methods raise `monitor.errors.SourceError` subclasses.
+
+    Calls may overlap. The chain needs `open`, `tip`, `headers`, `blocks` and
+    `wait_for_tip_change`, and nothing that is optional may make one of these fail.
+    """
 
     name: str
     """Stable short name for metric labels and messages: ``bitcoind``, ``esplora`` ..."""
@@ -106,8 +98,15 @@ class BlockSource(Protocol):
     async def close(self) -> None:
         """Let go of everything; safe to call twice and before `open`."""
 
-    async def tips(self) -> Tips:
-        """Return the ends of the source's block tree now."""
+    async def tip(self) -> BlockRef:
+        """Return the end of the source's active chain now."""
+
+    async def stale_tips(self) -> Sequence[BlockRef]:
+        """Return other ends of the block tree, of which the source should have the blocks.
+
+        Optional: asked beside the chain, and only where `Capabilities.stale_tips` promises it.
+        What it raises is no trouble of the chain.
+        """
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return up to `count` 80-byte headers of the active chain from height `start` on.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from analyzers.leftout import LeftOut
 from hashing.header import hash_to_hex
 from hashing.params import CORE_CHAIN_NAMES
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.sources.bitcoind_blocks import BlockReader, RestLevel, probe_rest
 from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_find import resolve
@@ -38,8 +37,6 @@ from monitor.sources.zmq import (
 
 log = logging.getLogger(__name__)
 
-_STALE_EVERY: Final = 60.0
-"""Seconds between looks at ``getchaintips``: it walks the node's whole block index."""
 _STALE_STATUS: Final = {"valid-fork", "valid-headers"}
 """States of a tip whose blocks the node has; ``headers-only`` and ``invalid`` are others."""
 _PUSH_CHECK: Final = 10.0
@@ -126,8 +123,6 @@ class BitcoindSource:
         self._hints: BlockHints | None = None
         self._can_long_poll = True
         self._seen: BlockRef | None = None
-        self._stale: tuple[BlockRef, ...] = ()
-        self._stale_looked = -math.inf
 
     async def open(self) -> None:
         """Connect and find out what the node offers; may be called again after a failure."""
@@ -150,27 +145,26 @@ class BitcoindSource:
         if client is not None:
             await client.close()
 
-    async def tips(self) -> Tips:
-        """Return the node's tip, and the stale tips of which it has the blocks."""
+    async def tip(self) -> BlockRef:
+        """Return the node's tip."""
         async with self._asking():
             best = await self._best_hash()
-            before = self._seen
-            if before is None or best != before.hash:
-                fields = Fields(
-                    await self._call("getblockheader", hash_to_hex(best)), "getblockheader"
-                )
-                self._seen = BlockRef(fields.integer("height"), best)
-                extends = (
-                    before is not None
-                    and self._seen.height == before.height + 1
-                    and fields.hash("previousblockhash") == before.hash
-                )
-                if not extends:
-                    self._stale_looked = -math.inf
-            if self._stale_age > 2 * _STALE_EVERY:
-                await self._look_for_stale()
-            assert self._seen is not None
-            return Tips(self._seen, self._stale)
+            if self._seen is None or best != self._seen.hash:
+                header = await self._call("getblockheader", hash_to_hex(best))
+                height = Fields(header, "getblockheader").integer("height")
+                self._seen = BlockRef(height, best)
+            return self._seen
+
+    async def stale_tips(self) -> Sequence[BlockRef]:
+        """Return the stale tips of which the node has the blocks."""
+        async with self._asking():
+            tips = as_list(await self._call("getchaintips"), "getchaintips")
+        fields = [Fields(tip, "getchaintips") for tip in tips]
+        return [
+            BlockRef(tip.integer("height"), tip.hash("hash"))
+            for tip in fields
+            if tip.text("status") in _STALE_STATUS
+        ]
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return up to `count` headers of the active chain from height `start` on."""
@@ -186,7 +180,7 @@ class BitcoindSource:
         """Return when the tip may have changed, or after `timeout` seconds: only a hint."""
         deadline = time.monotonic() + timeout
         async with self._asking() as run:
-            # The look before each sleep catches what moved since `tips`, and what a lost
+            # The look before each sleep catches what moved since `tip`, and what a lost
             # message did not say.
             while not await self._has_changed():
                 left = deadline - time.monotonic()
@@ -214,27 +208,7 @@ class BitcoindSource:
 
     async def _has_changed(self) -> bool:
         best = await self._best_hash()
-        if self._seen is not None and best != self._seen.hash:
-            return True
-        if self._stale_age > _STALE_EVERY:
-            before = self._stale
-            await self._look_for_stale()
-            return self._stale != before
-        return False
-
-    @property
-    def _stale_age(self) -> float:
-        return time.monotonic() - self._stale_looked
-
-    async def _look_for_stale(self) -> None:
-        tips = as_list(await self._call("getchaintips"), "getchaintips")
-        fields = [Fields(tip, "getchaintips") for tip in tips]
-        self._stale = tuple(
-            BlockRef(tip.integer("height"), tip.hash("hash"))
-            for tip in fields
-            if tip.text("status") in _STALE_STATUS
-        )
-        self._stale_looked = time.monotonic()
+        return self._seen is not None and best != self._seen.hash
 
     async def _best_hash(self) -> bytes:
         return as_hash(await self._call("getbestblockhash"), "getbestblockhash")
@@ -271,7 +245,6 @@ class BitcoindSource:
             level = await probe_rest(client, chain.hash("bestblockhash"))
         await self._listen_to(await self._find_publication(client))
         self._can_long_poll = True
-        self._stale_looked = -math.inf
         self.capabilities = Capabilities(batch=32, headers_batch=2000, stale_tips=True, push=True)
         log.info(
             "bitcoind at %s: %s on %s, REST: %s, ZMQ: %s",
