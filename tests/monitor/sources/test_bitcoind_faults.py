@@ -21,7 +21,7 @@ from monitor.errors import (
 )
 from monitor.sources.base import BlockRef, Want
 from monitor.sources.bitcoind import BitcoindSource
-from tests.support.node import CORE_28, CORE_30, CORE_31, RegtestNode, replies
+from tests.support.node import CORE_28, CORE_30, CORE_31, UNKNOWN, CallFault, RegtestNode
 from tests.support.node.checks import assert_clear
 
 FLAVOURS = [pytest.param(f, id=f.subversion) for f in (CORE_28, CORE_30, CORE_31)]
@@ -172,8 +172,10 @@ async def test_a_block_of_which_only_the_header_is_kept(
     with RegtestNode(flavour, rest=rest, blocks=20) as node:  # type: ignore[arg-type]
         if why == "pruned":
             node.faults.pruned_below = 10
+        elif why == "download":
+            node.faults.awaited_below = 10
         else:
-            node.faults.lost_below, node.faults.lost_as = 10, why  # type: ignore[assignment]
+            node.faults.bad_blocks = {node.chain.at(height).ref.hash for height in range(10)}
         source = BitcoindSource(node.url, cookie=node.cookie)
         await source.open()
         assert source.capabilities.bodies_from == (10 if why == "pruned" else 0)
@@ -202,13 +204,8 @@ async def test_a_block_beside_the_chain_is_not_there(flavour: object, rest: bool
 
 
 @pytest.mark.parametrize("told", [-1, "10", 10.5, None, [10], 1 << 40])
-async def test_a_pruned_height_without_sense_is_none(
-    node: RegtestNode, told: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = replies.chain_info
-    monkeypatch.setattr(
-        replies, "chain_info", lambda *about: plain(*about) | {"pruned": True, "pruneheight": told}
-    )
+async def test_a_pruned_height_without_sense_is_none(node: RegtestNode, told: object) -> None:
+    node.faults.calls["getblockchaininfo"] = CallFault(reply={"pruned": True, "pruneheight": told})
     source = BitcoindSource(node.url, cookie=node.cookie)
     await source.open()
     assert source.capabilities.bodies_from == 0
@@ -365,7 +362,8 @@ async def test_node_without_long_poll_is_polled(
     node: RegtestNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node.zmq_topics = ()
-    node.missing_methods = {"waitfornewblock", "getzmqnotifications"}
+    unknown = CallFault(error=UNKNOWN)
+    node.faults.calls = {"waitfornewblock": unknown, "getzmqnotifications": unknown}
     source = BitcoindSource(node.url, cookie=node.cookie, poll_interval=0.05)
     await source.open()
     await source.tip()
