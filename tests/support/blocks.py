@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from analyzers.model import Attribution, Evidence, Where
+from analyzers.model import Attribution, Evidence, Label, Where
 from hashing.build import build_block, build_coinbase
 from hashing.header import HEADER_SIZE, BlockHeader
 from hashing.params import REGTEST
@@ -60,6 +60,17 @@ class Mined:
             attribution=Attribution(pool, "tag", (evidence,) if pool else (), (), "registry-1"),
             tx_count=1,
             size=len(self.raw),
+        )
+
+    def header_only(self, label: Label | None = None) -> StoredBlock:
+        """The block as the store keeps it when nobody has more than its header."""
+        return replace(
+            self.stored(pool=None),
+            coinbase_tx=None,
+            proof="header",
+            label=label,
+            tx_count=None,
+            size=None,
         )
 
 
