@@ -15,12 +15,25 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from monitor.errors import ProofError, SourceError, SourceUnavailable, StoreError
+from monitor.errors import NotFound, ProofError, SourceError, SourceUnavailable, StoreError
 from monitor.exporter import AgentMetrics
-from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer, Plan, Wanted
-from monitor.sources.base import BlockRef, BlockSource, Want
+from monitor.follower import Follower
+from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
+from monitor.sources.each import each_block
 from monitor.store.base import BlockStore, Step
 from monitor.trouble import Trouble
+from monitor.wanted import (
+    Apply,
+    GetBlocks,
+    GetElsewhere,
+    GetHeaders,
+    GetStored,
+    Offer,
+    Plan,
+    Refuse,
+    Say,
+    Wanted,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +41,8 @@ HINT_TIMEOUT: Final = 60.0
 """Seconds after which the tip is looked at without a hint."""
 LOOK_AROUND: Final = 600.0
 """Seconds after which all sources are asked: one that answers may still be stuck."""
+PATIENCE: Final = 60.0
+"""Seconds to wait for other sources that do not answer, for blocks that the leader lacks."""
 
 MAX_HEADERS: Final = 100_000
 """More headers than a follower ever asks the store for."""
@@ -64,6 +79,7 @@ class Ingest:
         self._on_step = on_step
         self._store_trouble = Trouble(log)
         self._looked_around = time.monotonic()
+        self._patience = PATIENCE
         self.behind: str | None = "no source has answered yet"
         """Why the store is not at the source's tip, None when it is."""
 
@@ -109,9 +125,8 @@ class Ingest:
     async def _follow(self, turn: _Turn) -> None:
         """Bring the store to the tip of one source."""
         source = turn.source
-        if not turn.opened:
-            await self._ask(source, source.open())
-            turn.opened = True
+        await self._open(turn)
+        self._patience = PATIENCE
         started = time.perf_counter()
         tip = await self._ask(source, source.tip())
         offer = Offer(source.name, source.capabilities)
@@ -144,7 +159,14 @@ class Ingest:
             case GetHeaders(start, count):
                 return await self._ask(source, source.headers(start, count))
             case GetBlocks(refs):
-                return await self._ask(source, source.blocks(refs, _want(source, refs, tip)))
+                return await self._ask(source, each_block(source, refs, _want(source, refs, tip)))
+            case GetElsewhere(refs, asked):
+                return await self._elsewhere(refs, asked)
+            case Refuse(error):
+                self._metrics.refused.labels(error.reason).inc()
+                log.warning("%s", error)
+            case Say(text, warning):
+                log.log(logging.WARNING if warning else logging.INFO, "%s", text)
             case GetStored(start):
                 return await self._in_store(self._store.headers, start, MAX_HEADERS)
             case Apply(step, left):
@@ -153,7 +175,41 @@ class Ingest:
                 self._store_trouble.over("the store can be written again")
                 self._account(step, before)
                 self._on_step(step, left)
+        return None
+
+    async def _elsewhere(
+        self, refs: Sequence[BlockRef], asked: frozenset[str]
+    ) -> tuple[Offer, list[SourceBlock | NotFound]] | None:
+        """Ask the next source that is not among the `asked`; None if none is left.
+
+        One that does not answer now is waited for, `PATIENCE` seconds in all since one has.
+        """
+        others = [turn for turn in self._turns if turn.source.name not in asked]
+        while others:
+            turn = min(others, key=lambda turn: turn.trouble.left())
+            pause = turn.trouble.left()
+            if pause > self._patience:
                 return None
+            self._patience -= pause
+            await asyncio.sleep(pause)
+            source = turn.source
+            try:
+                await self._open(turn)
+                blocks = await self._ask(source, each_block(source, refs, Want.PROVED))
+            except SourceError as error:
+                self._in_trouble(turn, error)
+                if not isinstance(error, SourceUnavailable):
+                    others.remove(turn)
+                continue
+            turn.trouble.over(f"{source.name} answers again")
+            self._patience = PATIENCE
+            return Offer(source.name, source.capabilities), blocks
+        return None
+
+    async def _open(self, turn: _Turn) -> None:
+        if not turn.opened:
+            await self._ask(turn.source, turn.source.open())
+            turn.opened = True
 
     async def _ask(self, source: BlockSource, answer: Awaitable[Answer]) -> Answer:
         """Await a source's answer and count it."""
@@ -180,7 +236,7 @@ class Ingest:
             self._metrics.saw_reorg(depth)
             log.warning("reorg: %d block(s) above height %d are stale", depth, step.rollback_to)
 
-    def _failed(self, turn: _Turn, error: SourceError | ProofError) -> None:
+    def _in_trouble(self, turn: _Turn, error: SourceError | ProofError) -> None:
         if isinstance(error, ProofError):
             self._metrics.refused.labels(error.reason).inc()
         else:
@@ -189,6 +245,9 @@ class Ingest:
         turn.trouble.again(
             str(error), error.retry_after if isinstance(error, SourceUnavailable) else None
         )
+
+    def _failed(self, turn: _Turn, error: SourceError | ProofError) -> None:
+        self._in_trouble(turn, error)
         if self._leader in (None, turn):
             self._leader = None
             self.behind = str(error)
