@@ -97,16 +97,15 @@ class Judged(NamedTuple):
 
 
 class HeaderOnly(NamedTuple):
-    """A block of the active chain of which no more than the header is stored.
+    """A block of the active chain of which no more than the header is stored, no label either.
 
-    Nobody had its coinbase when it was stored. What mined it is not known, which is something
-    else than a block that names nobody.
+    Nobody had its coinbase when it was stored. Who mined it is not known, which is something
+    else than a coinbase that names nobody.
     """
 
     height: int
     hash: bytes
     header: bytes
-    label: Label | None
 
 
 @dataclass(frozen=True, slots=True)

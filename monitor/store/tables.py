@@ -97,8 +97,8 @@ Index(
 Index(
     "ix_block_header_only",
     *(block.c.stale, block.c.height),
-    sqlite_where=text("coinbase IS NULL"),
-    postgresql_where=text("coinbase IS NULL"),
+    sqlite_where=text("coinbase IS NULL AND label IS NULL"),
+    postgresql_where=text("coinbase IS NULL AND label IS NULL"),
 )
 
 former: Final = Table(

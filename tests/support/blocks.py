@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from analyzers.model import Attribution, Evidence, Label, Where
+from analyzers.model import Attribution, Evidence, Where
 from hashing.build import build_block, build_coinbase
 from hashing.header import HEADER_SIZE, BlockHeader
 from hashing.params import REGTEST
@@ -62,16 +62,10 @@ class Mined:
             size=len(self.raw),
         )
 
-    def header_only(self, label: Label | None = None) -> StoredBlock:
+    def header_only(self) -> StoredBlock:
         """The block as the store keeps it when nobody has more than its header."""
-        return replace(
-            self.stored(pool=None),
-            coinbase_tx=None,
-            proof="header",
-            label=label,
-            tx_count=None,
-            size=None,
-        )
+        known = self.stored(pool=None)
+        return replace(known, coinbase_tx=None, proof="header", tx_count=None, size=None)
 
 
 def genesis() -> Mined:

@@ -9,7 +9,7 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Make the few among a million to be found, and counted, at once."""
-    without = sa.text("coinbase IS NULL")
+    without = sa.text("coinbase IS NULL AND label IS NULL")
     op.create_index(
         "ix_block_header_only",
         "block",
