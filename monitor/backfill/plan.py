@@ -102,7 +102,7 @@ async def plan_source(
                 f"{source.name} is a public API: say with --from how far back to ask it (each "
                 "block takes three requests); a node of your own gives all of the chain"
             )
-        span = _span(asked, able.first_height, tip.height)
+        span = _span(asked, max(able.first_height, able.bodies_from), tip.height)
         params = NETWORKS[source.network]
         start = anchor_height(params, span.first)
         headers = bytearray()

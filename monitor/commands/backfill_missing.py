@@ -61,7 +61,8 @@ def fill(
     else:
         say(filler.left_out)
         what = f"filled {filler.filled} of {missing} blocks that were stored by their headers alone"
-        click.echo(f"{what}, in {seconds:.1f} s", err=True)
+        nothing = "no block is stored by its header alone"
+        click.echo(f"{what}, in {seconds:.1f} s" if missing else nothing, err=True)
     if left:
         click.get_current_context().exit(1)
 

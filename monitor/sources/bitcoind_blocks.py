@@ -121,9 +121,12 @@ class BlockReader:
                 return await self._from_part(ref)
             return await self._proved_from_part(ref)
         except NotFound as error:
-            kind = NotKept if await self._in_active_chain(ref) else NotFound
-            raise kind(
-                f"no block {hash_to_hex(ref.hash)} at height {ref.height}: {printable(error)}"
+            what = f"no block {hash_to_hex(ref.hash)} at height {ref.height}: {printable(error)}"
+            if not await self._in_active_chain(ref):
+                raise NotFound(what) from None
+            raise NotKept(
+                f"{what}; ask a source that keeps old blocks: another node (--bitcoind), block "
+                "files (--blocks-dir) or --source esplora"
             ) from None
         except WireError as error:
             raise BadReply(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from monitor.errors import NotFound
 from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
+from monitor.sources.gather import gather
 
 
 async def each_block(
@@ -13,8 +14,8 @@ async def each_block(
 ) -> list[SourceBlock | NotFound]:
     """Return what `source` has of `refs`, in their order; else why it has it not.
 
-    Where one of many is not there, a source says no more than that; the halves are asked for
-    then, and so on.
+    Where one of many is not there, a source says no more than that; each is asked for by itself
+    then.
 
     Raises
     ------
@@ -26,6 +27,5 @@ async def each_block(
     except NotFound as error:
         if len(refs) == 1:
             return [error]
-    middle = len(refs) // 2
-    lower = await each_block(source, refs[:middle], want)
-    return lower + await each_block(source, refs[middle:], want)
+    alone = await gather(each_block(source, [ref], want) for ref in refs)
+    return [answer for (answer,) in alone]

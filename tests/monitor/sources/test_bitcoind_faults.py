@@ -182,7 +182,7 @@ async def test_a_block_of_which_only_the_header_is_kept(
         for want in Want:
             with pytest.raises(NotKept) as caught:
                 await source.blocks([node.chain.at(15).ref, node.chain.at(5).ref], want)
-            assert_clear(caught.value, node, "height 5")
+            assert_clear(caught.value, node, "height 5", "--source esplora")
         assert await source.blocks([node.chain.at(15).ref], Want.PROVED)
         assert len(await source.headers(0, 21)) == 21
         await source.close()
