@@ -77,6 +77,13 @@ _PATIENCE: Final = 2.0
 )
 @setting_option("--bitcoind", setting="bitcoind", multiple=True, metavar="URL", help="A node.")
 @setting_option(
+    "--esplora",
+    setting="esplora.urls",
+    multiple=True,
+    metavar="URL",
+    help="Base URL of an Esplora or mempool.space API.",
+)
+@setting_option(
     "--blocks-dir",
     setting="blkfiles.dir",
     type=click.Path(path_type=Path),
