@@ -19,7 +19,14 @@ from urllib.parse import urlsplit
 from analyzers.leftout import LeftOut
 from hashing.header import hash_to_hex
 from hashing.params import CORE_CHAIN_NAMES
-from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
+from monitor.errors import (
+    BadReply,
+    NotFound,
+    SourceError,
+    SourceRefused,
+    SourceStarting,
+    SourceUnavailable,
+)
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.sources.bitcoind_blocks import BlockReader, RestLevel, probe_rest
 from monitor.sources.bitcoind_client import NodeClient
@@ -43,7 +50,7 @@ _PUSH_CHECK: Final = 10.0
 """Seconds of silence after which the tip itself is looked at."""
 _WAIT_KNOWS_TIP: Final = 300_000
 """The version from which ``waitfornewblock`` takes the tip that the caller knows."""
-_KINDS: Final = (SourceUnavailable, SourceRefused, NotFound, BadReply)
+_KINDS: Final = (SourceStarting, SourceUnavailable, SourceRefused, NotFound, BadReply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +237,7 @@ class BitcoindSource:
             yield run
         except SourceError as error:
             kind = next(k for k in _KINDS if isinstance(error, k))
-            if kind is SourceUnavailable:
+            if issubclass(kind, SourceUnavailable):
                 self._run = None
             raise kind(f"bitcoind at {self.url}: {error}") from None
 

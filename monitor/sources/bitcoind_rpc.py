@@ -20,7 +20,14 @@ from urllib.parse import SplitResult
 
 from bitcoinrpc.authproxy import AuthServiceProxy, JSONRPCException
 
-from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
+from monitor.errors import (
+    BadReply,
+    NotFound,
+    SourceError,
+    SourceRefused,
+    SourceStarting,
+    SourceUnavailable,
+)
 from monitor.sources.reply import printable
 
 MAX_REPLY: Final = 16 << 20
@@ -322,7 +329,7 @@ def _meaning(error: JSONRPCException, method: str) -> SourceError:
             "bitcoind, and no proxy or login page before it?"
         )
     if code == _WARMING_UP:
-        return SourceUnavailable(f"the node is warming up ({message}); waiting")
+        return SourceStarting(f"the node is warming up ({message}); waiting")
     if code in _NOT_FOUND or (code == _NOT_AVAILABLE[0] and message.startswith(_NOT_AVAILABLE[1])):
         return NotFound(message)
     return RpcError(code, message)

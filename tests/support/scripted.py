@@ -32,6 +32,7 @@ class Scripted:
         self.chain = [genesis(), *chain]
         self.known = {block.ref.hash: block for block in self.chain}
         self.stale: tuple[BlockRef, ...] = ()
+        self.gone: set[BlockRef] = set()
         self.tamper: Callable[[SourceBlock], SourceBlock] = lambda block: block
         self.tamper_header: Callable[[bytes], bytes] = lambda header: header
         self.answer_headers: Callable[[int], list[bytes]] | None = None
@@ -82,7 +83,12 @@ def drive(
     """Answer what the follower wants; stop as a crash would after `stop_after` answers."""
     left = drive_plan(follower.follow(offer, source.tip), source, store, stop_after)
     for ref in source.stale:
-        left = drive_plan(follower.branch(offer, ref), source, store, left)
+        if follower.holds(ref) or ref in source.gone:
+            continue
+        try:
+            left = drive_plan(follower.branch(offer, ref), source, store, left)
+        except NotFound:
+            source.gone.add(ref)
 
 
 def drive_plan(plan: Plan, source: Scripted, store: SqlStore, stop_after: int = 1 << 30) -> int:
