@@ -16,10 +16,23 @@ from typing import Any, Final, TypeVar
 
 from monitor.errors import SourceError, StoreError
 from monitor.exporter import AgentMetrics
-from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer, Plan, Wanted
+from monitor.follower import Follower
 from monitor.sources.base import BlockRef, BlockSource, Want
+from monitor.sources.each import each_block
 from monitor.store.base import BlockStore, Step
 from monitor.trouble import Trouble
+from monitor.wanted import (
+    Apply,
+    GetBlocks,
+    GetElsewhere,
+    GetHeaders,
+    GetStored,
+    Offer,
+    Plan,
+    Refuse,
+    Say,
+    Wanted,
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,23 +45,27 @@ Answer = TypeVar("Answer")
 class Driver:
     """Carries out the plans of `follower`.
 
-    `on_step` is called after each stored step with it and the blocks still to come;
-    `executor` must have one thread, and is where the store is used.
+    `elsewhere` asks another source for blocks; `on_step` is called after each stored step with
+    it and the blocks still to come; `executor` must have one thread, and is where the store is
+    used.
     """
 
     def __init__(
         self,
+        *,
         store: BlockStore,
         follower: Follower,
         metrics: AgentMetrics,
         executor: Executor,
         on_step: Callable[[Step, int], None],
+        elsewhere: Callable[[GetElsewhere], Awaitable[Any]],
     ) -> None:
         self._store = store
         self._follower = follower
         self._metrics = metrics
         self._executor = executor
         self._on_step = on_step
+        self._elsewhere = elsewhere
         self._advancing = asyncio.Lock()
         self.store_trouble = Trouble(log)
         """Of the store; over as soon as a step is stored."""
@@ -106,7 +123,10 @@ class Driver:
             if wanted is None:
                 return
             try:
-                answer = await ask(_answer(source, tip, wanted))
+                if isinstance(wanted, GetElsewhere):
+                    answer = await self._elsewhere(wanted)
+                else:
+                    answer = await ask(_answer(source, tip, wanted))
             except SourceError as error:
                 advance = partial(plan.throw, error)
             else:
@@ -114,8 +134,8 @@ class Driver:
 
     async def _until_asked(
         self, plan: Plan, advance: Callable[[], Wanted]
-    ) -> GetHeaders | GetBlocks | None:
-        """Advance `plan`, doing what it wants of the store, until it wants something of a source.
+    ) -> GetHeaders | GetBlocks | GetElsewhere | None:
+        """Advance `plan`, doing what it wants of the agent, until it wants something of a source.
 
         None at its end.
         """
@@ -124,24 +144,31 @@ class Driver:
                 wanted = advance()
             except StopIteration:
                 return None
-            if isinstance(wanted, GetHeaders | GetBlocks):
+            if isinstance(wanted, GetHeaders | GetBlocks | GetElsewhere):
                 return wanted
             try:
-                answer = await self._use_store(wanted)
+                answer = await self._do(wanted)
             except StoreError as error:
                 advance = partial(plan.throw, error)
             else:
                 advance = partial(plan.send, answer)
 
-    async def _use_store(self, wanted: GetStored | Apply) -> list[bytes] | None:
-        if isinstance(wanted, GetStored):
-            return await self._in_store(self._store.headers, wanted.start, MAX_HEADERS)
-        before = self._follower.tip
-        await self._in_store(self._store.apply, wanted.step)
-        self.steps += 1
-        self.store_trouble.over("the store can be written again")
-        self._account(wanted.step, before)
-        self._on_step(wanted.step, wanted.left)
+    async def _do(self, wanted: GetStored | Apply | Refuse | Say) -> list[bytes] | None:
+        match wanted:
+            case GetStored(start):
+                return await self._in_store(self._store.headers, start, MAX_HEADERS)
+            case Apply(step, left):
+                before = self._follower.tip
+                await self._in_store(self._store.apply, step)
+                self.steps += 1
+                self.store_trouble.over("the store can be written again")
+                self._account(step, before)
+                self._on_step(step, left)
+            case Refuse(error):
+                self._metrics.refused.labels(error.reason).inc()
+                log.warning("%s", error)
+            case Say(text, warning):
+                log.log(logging.WARNING if warning else logging.INFO, "%s", text)
         return None
 
     async def _in_store(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -163,7 +190,7 @@ def _offer(source: BlockSource) -> Offer:
 async def _answer(source: BlockSource, tip: BlockRef, wanted: GetHeaders | GetBlocks) -> Any:
     if isinstance(wanted, GetHeaders):
         return await source.headers(wanted.start, wanted.count)
-    return await source.blocks(wanted.refs, _want(source, wanted.refs, tip))
+    return await each_block(source, wanted.refs, _want(source, wanted.refs, tip))
 
 
 def _want(source: BlockSource, refs: Sequence[BlockRef], tip: BlockRef) -> Want:

@@ -1,7 +1,7 @@
 """One block's way: hint, headers, blocks, proof, attribution, store, then whoever listens.
 
-The thin shell around `monitor.follower`: it decides which source leads, waits for its hints,
-and turns to another one when it fails or falls behind.
+The thin shell around `monitor.follower`: it asks the sources for their tips, lets the best
+one lead, waits for its hints, and turns to another one when it fails or falls behind.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from analyzers.leftout import LeftOut
 from monitor.driver import Driver
 from monitor.errors import (
+    NotFound,
     ProofError,
     SourceError,
-    SourceRefused,
     SourceStarting,
     SourceUnavailable,
     StoreError,
@@ -28,11 +27,14 @@ from monitor.errors import (
 from monitor.exporter import AgentMetrics
 from monitor.follower import Follower
 from monitor.leftovers import Leftovers
-from monitor.sources.base import BlockSource
+from monitor.roster import Roster, Standby
+from monitor.sources.base import BlockSource, SourceBlock, Want
+from monitor.sources.each import each_block
 from monitor.staletips import StaleTips
 from monitor.store.base import BlockStore, Step
 from monitor.trouble import COMPLAIN_BESIDE, COMPLAIN_EVERY
-from monitor.turns import Rank, SourceState, Turn
+from monitor.turns import SourceState, Turn
+from monitor.wanted import GetElsewhere, Offer
 
 log = logging.getLogger(__name__)
 
@@ -44,17 +46,10 @@ FIRST_LOOK: Final = 5.0
 """Seconds after the start until the sources that do not lead are looked at."""
 SLOW: Final = 5.0
 """Seconds of waiting for a source after which the next one in order may lead."""
+PATIENCE: Final = 60.0
+"""Seconds to wait for other sources that do not answer, for blocks that the leader lacks."""
 LIVE: Final = 2
 """Blocks that may be missing in an agent that has caught up: they come as they are found."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standby:
-    """A source that is asked only when none before it has answered for `after` seconds."""
-
-    source: BlockSource
-    after: float = 0.0
-
 
 Answer = TypeVar("Answer")
 
@@ -100,22 +95,28 @@ class Ingest:
         self._metrics = metrics
         self._on_step = on_step
         self._find = find
-        self._waits_for = waits_for
-        self._driver = Driver(store, follower, metrics, executor, self._stored)
+        self._driver = Driver(
+            store=store,
+            follower=follower,
+            metrics=metrics,
+            executor=executor,
+            on_step=self._stored,
+            elsewhere=self._elsewhere,
+        )
+        self._roster = Roster(follower, waits_for)
         self._leftovers = Leftovers(metrics)
-        self._turns: list[Turn] = []
         self._stale: dict[Turn, StaleTips] = {}
-        self._leader: Turn | None = None
-        self._former = ""
         self._wake = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._store_error: str | None = None
+        self._former = ""  # who led last
         self._following = ""
         self._left = 0
+        self._patience = PATIENCE
         for place, source in enumerate(sources):
-            self._add(source, (0, place))
+            self._roster.add(source, (0, place))
         for place, late in enumerate(standby):
-            self._add(late.source, (2, place), late.after)
+            self._roster.add(late.source, (2, place), late.after)
 
     @property
     def behind(self) -> str | None:
@@ -124,34 +125,21 @@ class Ingest:
             return self._store_error
         if self._left > LIVE:
             return f"catching up with {self._following}: {self._left} blocks to go"
-        leader = self._leader
-        if leader is None:
-            return self._waiting()
-        answering = [turn for turn in self._turns if turn.answers]
-        if all(turn.behind for turn in answering) and self._follower.tip is not None:
-            return leader.lag_text(self._follower.tip)
-        return None
+        return self._roster.behind()
 
     def states(self) -> list[SourceState]:
         """Return how the sources are, in the order of preference."""
+        leader = self._roster.leader
         return [
-            SourceState(
-                turn.name,
-                turn.answers,
-                turn is self._leader,
-                turn.tip,
-                turn.lag,
-                turn.trouble.text,
-                self._left_out(turn),
-            )
-            for turn in self._turns
+            turn.state(leads=turn is leader, left_out=self._left_out(turn))
+            for turn in self._roster.turns
         ]
 
     async def run(self) -> None:
         """Follow for ever; only cancellation ends it."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            for turn in self._turns:
+            for turn in self._roster.turns:
                 self._begin(turn)
             if self._find is not None:
                 tasks.create_task(self._keep_finding(self._find))
@@ -160,133 +148,104 @@ class Ingest:
     # -- who leads
 
     async def _lead(self) -> None:
+        trouble = self._driver.store_trouble
         while True:
             self._wake.clear()
             try:
                 await self._round()
             except StoreError as error:
                 self._store_error = str(error)
-                self._driver.store_trouble.again(str(error))
-                await asyncio.sleep(self._driver.store_trouble.left())
+                trouble.again(self._store_error)
+                await asyncio.sleep(trouble.left())
                 continue
             self._store_error = None
             await self._pause()
 
     async def _round(self) -> None:
         """Let the leader have its turn, then what is ahead of it; choose anew."""
-        leader = self._leader
-        if leader is not None and await self._look(leader):
-            await self._follow(leader)
-        for turn in self._turns:
-            if self._is_ahead(turn) and turn is not self._leader:
+        roster = self._roster
+        if roster.leader is not None and await self._look(roster.leader):
+            await self._follow(roster.leader)
+        for turn in list(roster.turns):
+            if roster.is_ahead(turn) and turn is not roster.leader:
                 await self._follow(turn)
-        if self._leader is None:
+        if roster.leader is None:
             await self._find_leader()
-        else:
-            self._set_leader(self._best())
+        elif best := roster.best():
+            self._let_lead(best)
 
     async def _find_leader(self) -> None:
         """Ask one source after the other until one answers."""
-        for turn in self._turns:
-            if turn.trouble.left() > 0 or not self._is_wanted(turn):
+        for turn in list(self._roster.turns):
+            if self._roster.until_wanted(turn) > 0:
                 continue
             look = self._look(turn)
             await asyncio.wait({look}, timeout=SLOW)
             if not look.done():
                 look.add_done_callback(lambda _look: self._wake.set())
             elif look.result() and await self._follow(turn):
-                self._set_leader(turn)
+                self._let_lead(turn)
                 return
 
-    def _best(self) -> Turn | None:
-        """Return the preferred one of those that answer; one that falls behind comes last."""
-        answering = [turn for turn in self._turns if turn.answers and not self._is_ahead(turn)]
-        return min(answering, key=lambda turn: (turn.lags, turn.rank), default=self._leader)
-
-    def _set_leader(self, turn: Turn | None) -> None:
-        if turn is self._leader or turn is None:
+    def _let_lead(self, turn: Turn) -> None:
+        if turn is self._roster.leader:
             return
-        self._leader = turn
+        self._roster.leader = turn
         if turn.name != self._former:
             instead = f", no more {self._former}" if self._former else ""
             log.info("following %s%s", turn.name, instead)
         self._former = turn.name
-        for other in self._turns:
+        for other in self._roster.turns:
             self._metrics.leads.labels(other.name).set(other is turn)
             other.nudge.set()
             if other.standby is not None and other.rank > turn.rank and other.opened:
                 self._background(self._close(other))
 
-    def _is_ahead(self, turn: Turn) -> bool:
-        """Say whether a source has shown a tip that is not followed yet."""
-        if not turn.answers or turn.tip is None or turn.trouble.left() > 0:
-            return False
-        return self._follower.is_news(turn.tip)
-
-    def _is_wanted(self, turn: Turn) -> bool:
-        """Say whether a source is to be asked now; not so one that is on standby for others."""
-        return turn.standby is None or self._until_wanted(turn) <= 0
-
-    def _until_wanted(self, turn: Turn) -> float:
-        alive = max((t.alive_at for t in self._turns if t.rank < turn.rank), default=-1e9)
-        return alive + (turn.standby or 0.0) - time.monotonic()
-
     async def _pause(self) -> None:
         """Return when it is time for another round."""
-        leader = self._leader
+        leader = self._roster.leader
         if leader is None:
-            due = [
-                max(turn.trouble.left(), self._until_wanted(turn) if turn.standby else 0.0)
-                for turn in self._turns
-            ]
+            waits = [self._roster.until_wanted(turn) for turn in self._roster.turns]
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(due, default=LOOK_AROUND)):
+                async with asyncio.timeout(min(waits, default=LOOK_AROUND)):
                     await self._wake.wait()
             return
         most = min(HINT_TIMEOUT, leader.until_judged())
-        waits = [
-            asyncio.ensure_future(leader.source.wait_for_tip_change(most)),
-            asyncio.ensure_future(self._wake.wait()),
-        ]
+        hint = asyncio.ensure_future(leader.source.wait_for_tip_change(most))
+        wake = asyncio.ensure_future(self._wake.wait())
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({hint, wake}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for wait in waits:
-                wait.cancel()
-            ended = await asyncio.gather(*waits, return_exceptions=True)
-        for error in ended:
-            if isinstance(error, SourceError):
-                self._failed(leader, error)
-            elif isinstance(error, Exception):
+            hint.cancel()
+            wake.cancel()
+            await asyncio.wait({hint, wake})
+        if not hint.cancelled() and (error := hint.exception()):
+            if not isinstance(error, SourceError):
                 raise error
+            self._failed(leader, error)
 
     # -- one source
 
-    def _add(self, source: BlockSource, rank: Rank, standby: float | None = None) -> Turn:
-        turn = Turn(rank, source, standby)
-        self._turns.append(turn)
-        self._turns.sort(key=lambda turn: turn.rank)
-        self._stale[turn] = StaleTips(turn, self._driver, self._follower, self._metrics)
-        return turn
-
     def _begin(self, turn: Turn) -> None:
+        """Look at a source and its stale tips from now on."""
+        stale = StaleTips(turn, self._driver, self._follower, self._metrics)
+        self._stale[turn] = stale
         self._background(self._watch(turn))
-        self._background(self._stale[turn].run())
+        self._background(stale.run())
 
     async def _watch(self, turn: Turn) -> None:
         """Look at a source once a minute while another one leads, for ever."""
         turn.due = time.monotonic() + FIRST_LOOK
         while True:
             turn.nudge.clear()
-            idle = turn is self._leader or self._leader is None or turn.standby is not None
+            idle = self._roster.leader in (None, turn) or turn.standby is not None
             try:
                 async with asyncio.timeout(None if idle else max(0, turn.due - time.monotonic())):
                     await turn.nudge.wait()
             except TimeoutError:
                 if await self._look(turn):
-                    pause = min(LOOK_AROUND, turn.until_judged())
-                    turn.due = time.monotonic() + pause
-                    if self._is_ahead(turn) or self._best() is not self._leader:
+                    turn.due = time.monotonic() + min(LOOK_AROUND, turn.until_judged())
+                    if self._roster.is_ahead(turn) or self._roster.best() is turn:
                         self._wake.set()
 
     def _look(self, turn: Turn) -> asyncio.Task[bool]:
@@ -315,7 +274,7 @@ class Ingest:
     async def _follow(self, turn: Turn) -> bool:
         """Bring the store to the tip that a source has shown; return whether it could."""
         assert turn.tip is not None
-        self._following = turn.name
+        self._following, self._patience = turn.name, PATIENCE
         try:
             await self._driver.follow(turn.source, turn.tip)
         except (SourceError, ProofError) as error:
@@ -326,16 +285,44 @@ class Ingest:
         self._is_level(turn)
         return True
 
+    async def _elsewhere(
+        self, wanted: GetElsewhere
+    ) -> tuple[Offer, list[SourceBlock | NotFound]] | None:
+        """Ask the next source that was not asked yet for blocks; None if none is left.
+
+        One that does not answer now is waited for, `PATIENCE` seconds in all since one has.
+        """
+        others = self._roster.elsewhere(wanted.asked)
+        while others:
+            turn = min(others, key=lambda turn: turn.trouble.left())
+            pause = turn.trouble.left()
+            if pause > self._patience:
+                return None
+            self._patience -= pause
+            await asyncio.sleep(pause)
+            try:
+                if turn.opened or await self._look(turn):
+                    ask = each_block(turn.source, wanted.refs, Want.PROVED)
+                    blocks = await self._driver.ask(turn.source, ask)
+                    turn.answer(f"{turn.name} answers again")
+                    self._patience = PATIENCE
+                    return Offer(turn.name, turn.source.capabilities), blocks
+            except SourceError as error:
+                self._failed(turn, error)
+            if not isinstance(turn.error, SourceUnavailable):
+                others.remove(turn)
+        return None
+
     def _is_level(self, turn: Turn) -> None:
         """Take note that a source has nothing that is not stored; judge what it lacks."""
         assert turn.tip is not None
-        turn.trouble.over(f"{turn.name} answers again")
-        fresh = not turn.lag
+        turn.answer(f"{turn.name} answers again")
+        had_all = not turn.lag
         turn.saw_lag(self._follower.lag(turn.tip), self._follower.tip)
         self._metrics.lag.labels(turn.name).set(turn.lag or 0)
         self._leftovers.note(turn.name, self._left_out(turn))
-        if turn is self._leader and fresh and turn.lag:
-            for other in self._turns:  # is it the source, or the chain?
+        if turn is self._roster.leader and had_all and turn.lag:
+            for other in self._roster.turns:  # is it the source, or the chain?
                 other.due = time.monotonic() + other.trouble.left()
                 other.nudge.set()
 
@@ -344,30 +331,18 @@ class Ingest:
             self._metrics.refused.labels(error.reason).inc()
         else:
             self._metrics.source_up.labels(turn.name).set(0)
-        if isinstance(error, SourceStarting | SourceRefused | ProofError):
+        if isinstance(error, SourceStarting):
             turn.alive_at = time.monotonic()
-        turn.opened = turn.answers = False
-        wait = error.retry_after if isinstance(error, SourceUnavailable) else None
-        led = self._leader in (None, turn)
-        turn.trouble.again(str(error), wait, every=COMPLAIN_EVERY if led else COMPLAIN_BESIDE)
-        turn.due = time.monotonic() + turn.trouble.left()
+        led = self._roster.leader in (None, turn)
+        turn.fail(error, COMPLAIN_EVERY if led else COMPLAIN_BESIDE)
         turn.nudge.set()
-        if turn is self._leader:
-            self._leader = None
+        if turn is self._roster.leader:
+            self._roster.leader = None
             self._wake.set()
 
     def _left_out(self, turn: Turn) -> list[LeftOut]:
-        return [*turn.source.left_out, *self._stale[turn].left_out]
-
-    def _waiting(self) -> str:
-        """Say what is waited for while no source answers."""
-        reasons = []
-        for turn in self._turns:
-            if turn.standby is not None and turn.answers is None:
-                continue
-            why = turn.trouble.text or "it has not been asked yet"
-            reasons.append(why if why.startswith(turn.name) else f"{turn.name}: {why}")
-        return "waiting for " + ("; ".join(reasons) or self._waits_for)
+        stale = self._stale.get(turn)
+        return [*turn.source.left_out, *(stale.left_out if stale else ())]
 
     async def _close(self, turn: Turn) -> None:
         turn.opened, turn.answers = False, None
@@ -384,7 +359,7 @@ class Ingest:
         while True:
             await asyncio.sleep(LOOK_AROUND)
             for source in await asyncio.to_thread(find):
-                self._begin(self._add(source, (1, len(self._turns))))
+                self._begin(self._roster.add(source, (1, len(self._roster.turns))))
                 self._wake.set()
 
     def _stored(self, step: Step, left: int) -> None:

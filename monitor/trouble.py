@@ -45,11 +45,6 @@ class Trouble:
             self._log.info("%s", message)
             self._text, self._due, self._delay = "", 0.0, RETRY_FIRST
 
-    @property
-    def text(self) -> str:
-        """What is wrong now, empty where nothing is."""
-        return self._text
-
     def left(self) -> float:
         """Return the seconds until the next try."""
         return max(0.0, self._due - time.monotonic())

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from analyzers.leftout import LeftOut
+from monitor.errors import ProofError, SourceError, SourceUnavailable
 from monitor.sources.base import BlockRef, BlockSource
 from monitor.trouble import Standing, Trouble
 
@@ -65,6 +66,8 @@ class Turn:
     tip: BlockRef | None = None
     lag: int | None = None
     """Stored blocks that its chain lacks, None where that is not known."""
+    error: SourceError | ProofError | None = None
+    """Why it failed, None while it works."""
     behind: bool = False
     """Whether it has lacked stored blocks for so long that it must be said."""
     due: float = 0.0
@@ -81,6 +84,24 @@ class Turn:
     def name(self) -> str:
         """Name of the source."""
         return self.source.name
+
+    def state(self, *, leads: bool, left_out: Sequence[LeftOut]) -> SourceState:
+        """Return how it is, for people."""
+        trouble = str(self.error) if self.error else ""
+        return SourceState(self.name, self.answers, leads, self.tip, self.lag, trouble, left_out)
+
+    def answer(self, message: str) -> None:
+        """Note that it works; `message` says so if it did not before."""
+        self.error = None
+        self.trouble.over(message)
+
+    def fail(self, error: SourceError | ProofError, every: float) -> None:
+        """Note that it failed; while that lasts it is said once in `every` seconds."""
+        self.error = error
+        self.opened = self.answers = False
+        wait = error.retry_after if isinstance(error, SourceUnavailable) else None
+        self.trouble.again(str(error), wait, every)
+        self.due = time.monotonic() + self.trouble.left()
 
     @property
     def lags(self) -> bool:

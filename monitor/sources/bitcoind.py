@@ -22,6 +22,7 @@ from hashing.params import CORE_CHAIN_NAMES
 from monitor.errors import (
     BadReply,
     NotFound,
+    NotKept,
     SourceError,
     SourceRefused,
     SourceStarting,
@@ -50,7 +51,14 @@ _PUSH_CHECK: Final = 10.0
 """Seconds of silence after which the tip itself is looked at."""
 _WAIT_KNOWS_TIP: Final = 300_000
 """The version from which ``waitfornewblock`` takes the tip that the caller knows."""
-_KINDS: Final = (SourceStarting, SourceUnavailable, SourceRefused, NotFound, BadReply)
+_KINDS: Final = (
+    SourceStarting,
+    SourceUnavailable,
+    SourceRefused,
+    NotKept,
+    NotFound,
+    BadReply,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +260,13 @@ class BitcoindSource:
             level = await probe_rest(client, chain.hash("bestblockhash"))
         await self._listen_to(await self._find_publication(client))
         self._can_long_poll = True
-        self.capabilities = Capabilities(batch=32, headers_batch=2000, stale_tips=True, push=True)
+        self.capabilities = Capabilities(
+            batch=32,
+            headers_batch=2000,
+            bodies_from=_kept_from(chain),
+            stale_tips=True,
+            push=True,
+        )
         log.info(
             "bitcoind at %s: %s on %s, REST: %s, ZMQ: %s",
             self.url,
@@ -299,3 +313,14 @@ class BitcoindSource:
         if publication is not None:
             self._hints = BlockHints(publication)
             self._hints.start()
+
+
+def _kept_from(chain: Fields) -> int:
+    """Return the lowest height whose block the node keeps, by its ``getblockchaininfo``.
+
+    Bitcoin Core tells ``pruneheight`` where pruning is on. It is only a hint, so one that makes
+    no sense is none.
+    """
+    with contextlib.suppress(BadReply):
+        return chain.integer("pruneheight")
+    return 0

@@ -10,7 +10,7 @@ from typing import Final
 from hashing.errors import WireError
 from hashing.header import HEADER_SIZE, BlockHeader, hash_to_hex, sha256d
 from hashing.wire import MAX_BLOCK_SIZE, BlockPrefix, parse_block, read_block_prefix
-from monitor.errors import BadReply, NotFound, SourceUnavailable
+from monitor.errors import BadReply, NotFound, NotKept, SourceUnavailable
 from monitor.sources.base import BlockRef, SourceBlock, Want
 from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_rest import RestReply
@@ -109,6 +109,8 @@ class BlockReader:
 
         Raises
         ------
+        NotKept
+            If it is in the node's active chain, but the node has no more than its header.
         NotFound
             If the node does not have it, or not any more.
         """
@@ -119,17 +121,23 @@ class BlockReader:
                 return await self._from_part(ref)
             return await self._proved_from_part(ref)
         except NotFound as error:
-            advice = ""
-            if "pruned" in str(error):
-                advice = "; fetch fewer blocks (catch_up), or ask a node that keeps them all"
-            raise NotFound(
-                f"no block {hash_to_hex(ref.hash)} at height {ref.height}: "
-                f"{printable(error)}{advice}"
+            kind = NotKept if await self._in_active_chain(ref) else NotFound
+            raise kind(
+                f"no block {hash_to_hex(ref.hash)} at height {ref.height}: {printable(error)}"
             ) from None
         except WireError as error:
             raise BadReply(
                 f"the bytes of block {hash_to_hex(ref.hash)} are no block: {error}"
             ) from None
+
+    async def _in_active_chain(self, ref: BlockRef) -> bool:
+        """Say whether the node has a block in its active chain, its body or not."""
+        try:
+            reply = await self._client.call("getblockheader", hash_to_hex(ref.hash))
+        except NotFound:
+            return False
+        confirmations = reply.get("confirmations") if isinstance(reply, dict) else None
+        return isinstance(confirmations, int) and confirmations > 0
 
     async def _from_part(self, ref: BlockRef) -> SourceBlock:
         prefix = await self._prefix(ref)
@@ -210,7 +218,7 @@ def _body(reply: RestReply, path: str) -> bytes:
     if not reply.endpoint_exists:
         raise SourceUnavailable(f"GET {path}: the node does not offer it any more; looking again")
     text = printable(reply.body.decode("utf-8", "replace"))
-    if reply.status == 404:
+    if reply.status in {404, 500}:
         raise NotFound(text)
     raise BadReply(f"GET {path}: HTTP {reply.status} ({text})")
 

@@ -10,10 +10,15 @@ from monitor.errors import BadReply, SourceRefused, SourceUnavailable
 from monitor.sources.reply import printable
 
 _ANSWERS: Final = {200, 400, 404}
+_LOST: Final = (500, b"I/O error reading")
+"""What Bitcoin Core says of a block whose file it cannot read: status, start of the body."""
 
 
 class RestReply(NamedTuple):
-    """What the node answered: HTTP status (200, 400 or 404) and body."""
+    """What the node answered: HTTP status and body.
+
+    200, 400 or 404; 500 only of a block whose file the node cannot read.
+    """
 
     status: int
     body: bytes
@@ -61,6 +66,8 @@ class RestClient:
             raise SourceUnavailable(f"the node cannot answer now ({text})")
         if status in {401, 403}:
             raise SourceRefused(f'GET {path} is refused (HTTP {status}); set rest = "off"')
+        if status == _LOST[0] and body.startswith(_LOST[1]):
+            return RestReply(status, body)
         if status not in _ANSWERS or (status == 200 and kind == "text/html"):
             raise BadReply(
                 f"GET {path}: HTTP {status}, {printable(kind, 40)}: something else than a "

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import contextlib
 import http.client
+import re
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -37,8 +38,8 @@ METHOD_NOT_FOUND: Final = -32601
 _WARMING_UP: Final = -28
 _NOT_FOUND: Final = {-5, -8}
 """Unknown block, height out of range."""
-_NOT_AVAILABLE: Final = (-1, "Block not available")
-"""Pruned, or not downloaded yet: code and the start of the message."""
+_NO_BODY: Final = ({-1, -32603}, re.compile(r"not available|not found|from disk", re.IGNORECASE))
+"""Pruned, not downloaded yet, or lost: the codes, and what the messages of all versions say."""
 
 _COOKIE_LIMIT: Final = 4096
 _CONNECT_TIMEOUT: Final = 5.0
@@ -330,7 +331,7 @@ def _meaning(error: JSONRPCException, method: str) -> SourceError:
         )
     if code == _WARMING_UP:
         return SourceStarting(f"the node is warming up ({message}); waiting")
-    if code in _NOT_FOUND or (code == _NOT_AVAILABLE[0] and message.startswith(_NOT_AVAILABLE[1])):
+    if code in _NOT_FOUND or (code in _NO_BODY[0] and _NO_BODY[1].search(message)):
         return NotFound(message)
     return RpcError(code, message)
 

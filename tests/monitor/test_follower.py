@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hashing.header import BlockHeader
 from hashing.params import REGTEST, Milestone, NetworkParams
 from monitor.errors import ProofError, SourceUnavailable
-from monitor.follower import Apply, GetBlocks, Offer
 from monitor.sources.base import BlockRef, Capabilities
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore, open_store
+from monitor.wanted import Apply, GetBlocks, Offer
 from tests.support.blocks import Mined, extend, genesis, refs
 from tests.support.scripted import OFFER, Scripted, active, drive, drive_plan, make
 
@@ -267,7 +267,7 @@ def test_a_source_that_fails_midway_loses_nothing(store: SqlStore, chain: list[M
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Tips, forks, reorgs, gaps, repeats, crashes and restarts, in any order."""
+    """Tips, forks, reorgs, gaps, pruning, repeats, crashes and restarts, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -290,6 +290,10 @@ class AnyHistory(RuleBasedStateMachine):
         branch = extend(fork, depth + more, tag=b"/branch %d/" % self.branches)
         self.source.switch(fork.height, branch)
         self.source.stale = (*self.source.stale, loser)
+
+    @rule(kept=st.integers(1, 20))
+    def the_source_prunes(self, kept: int) -> None:
+        self.source.gone |= set(range(self.source.chain[-1].height - kept))
 
     @rule()
     def a_hint_comes(self) -> None:
@@ -321,7 +325,12 @@ class AnyHistory(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         drive(self.follower, self.source, self.store)
-        assert active(self.store) == refs(self.source.chain)
+        # below what the source kept when it was first asked, there may be nothing
+        stored = active(self.store)
+        assert stored == refs(self.source.chain)[-len(stored) :]
+        assert self.source.gone or len(stored) == len(self.source.chain)
+        bare = {block.height for block in self.store.header_only(1, 100_000)}  # 0 has no more
+        assert bare <= self.source.gone
         here = {ref.hash for ref in active(self.store)}
         assert all(block.ref.hash not in here for block in self.store.stale_blocks())
         self.store.close()

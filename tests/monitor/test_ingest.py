@@ -3,15 +3,16 @@
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from monitor import ingest, trouble
-from monitor.errors import SourceUnavailable
+from monitor.errors import SourceError, SourceRefused, SourceUnavailable
 from monitor.sources.base import Want
+from monitor.store.base import Step
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis, refs
 from tests.support.ingesting import ScriptedSource, running
@@ -172,3 +173,82 @@ async def test_strangers_must_prove_and_ones_own_node_only_at_the_tip(
     assert {want for _, want in stranger.asked} == {Want.PROVED}
     assert own.asked[0] == (0, Want.COINBASE)
     assert own.asked[-1] == (12, Want.PROVED)
+
+
+@pytest.fixture
+def left(store: SqlStore, chain: list[Mined]) -> SqlStore:
+    """The store of an agent that was away after block 2."""
+    store.apply(Step([genesis().stored(), *(block.stored() for block in chain[:2])]))
+    return store
+
+
+def pruned(chain: Sequence[Mined]) -> ScriptedSource:
+    """A node of one's own that keeps the last blocks of `chain`."""
+    source = ScriptedSource("node", chain, public=False)
+    source.gone = range(10)
+    return source
+
+
+async def test_a_pruned_gap_comes_from_the_next_source(left: SqlStore, chain: list[Mined]) -> None:
+    node, other = pruned(chain), ScriptedSource("other", chain)
+    async with running(left, node, other) as agent:
+        await agent.until_at(chain)
+        assert agent.metric("source_failures_total", source="node") == 0
+    assert left.counts().header_only == 0
+    by = [block.source for block in left.blocks(3, 99)]
+    assert by == ["other"] * 7 + ["node"] * 3
+    assert {want for _, want in other.asked} == {Want.PROVED}
+
+
+async def test_another_source_that_is_away_for_a_while_is_waited_for(
+    left: SqlStore, chain: list[Mined], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "monitor")
+    node, other = pruned(chain), ScriptedSource("other", chain)
+    other.fail(SourceUnavailable("other: rate limit", retry_after=0.05))
+    async with running(left, node, other) as agent:
+        await agent.until(lambda: agent.metric("source_failures_total", source="other") >= 3)
+        assert agent.metric("source_up", source="node") == 1
+        other.fail(None)
+        await agent.until_at(chain)
+    assert left.counts().header_only == 0
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["other: rate limit", "other answers again", "following node"]
+
+
+@pytest.mark.parametrize(
+    "failure", [SourceUnavailable("other: down"), SourceRefused("other: wrong password")]
+)
+async def test_a_gap_that_nobody_fills_is_named_once(
+    left: SqlStore,
+    chain: list[Mined],
+    failure: SourceError,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(ingest, "PATIENCE", 0.1)
+    node, other = pruned(chain), ScriptedSource("other", chain)
+    other.fail(failure)
+    async with running(left, node, other) as agent:
+        await agent.until_at(chain)
+        more = extend(chain[-1], 1)
+        node.grow(more)
+        await agent.until_at(more)
+    assert [block.height for block in left.header_only(0, 99)] == list(range(3, 10))
+    warned = [record.getMessage() for record in caplog.records]
+    assert warned[0] == str(failure)
+    (gap,) = [text for text in warned if "--missing" in text]
+    assert "7 blocks (3 to 9)" in gap
+
+
+async def test_a_poisoned_block_in_the_gap_is_refused_and_left(
+    left: SqlStore, chain: list[Mined], caplog: pytest.LogCaptureFixture
+) -> None:
+    node, liar = pruned(chain), ScriptedSource("liar", chain)
+    liar.tamper = lambda block: dataclasses.replace(block, txids=None)
+    async with running(left, node, liar) as agent:
+        await agent.until_at(chain)
+        assert agent.metric("blocks_refused_total", reason="unproved") == 1
+        assert agent.metric("source_up", source="node") == 1
+    assert left.counts().header_only == 7
+    assert caplog.records[0].getMessage().startswith("liar: block 3 ")

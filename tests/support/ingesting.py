@@ -12,7 +12,7 @@ from analyzers.leftout import LeftOut
 from analyzers.model import Attribution, Label
 from hashing.params import REGTEST
 from hashing.wire import CoinbaseTx
-from monitor.errors import SourceError
+from monitor.errors import NotKept, SourceError
 from monitor.exporter import AgentMetrics
 from monitor.follower import Follower
 from monitor.ingest import Ingest
@@ -35,6 +35,7 @@ class ScriptedSource:
         self.capabilities = Capabilities(batch=5, public=public)
         self.chain = [genesis(), *chain]
         self.failure: SourceError | None = None
+        self.gone: range = range(0)
         self.tamper: Callable[[SourceBlock], SourceBlock] = lambda block: block
         self.asked: list[tuple[int, Want]] = []
         self.looks = 0
@@ -73,6 +74,8 @@ class ScriptedSource:
     async def blocks(self, wanted: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
         self._answer()
         self.asked += [(ref.height, want) for ref in wanted]
+        if any(ref.height in self.gone for ref in wanted):
+            raise NotKept(f"{self.name}: pruned")
         return [self.tamper(self.chain[ref.height].offered()) for ref in wanted]
 
     async def wait_for_tip_change(self, timeout: float) -> None:

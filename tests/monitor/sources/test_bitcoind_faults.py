@@ -14,13 +14,14 @@ from hashing.wire import parse_coinbase
 from monitor.errors import (
     BadReply,
     NotFound,
+    NotKept,
     SourceError,
     SourceRefused,
     SourceUnavailable,
 )
 from monitor.sources.base import BlockRef, Want
 from monitor.sources.bitcoind import BitcoindSource
-from tests.support.node import CORE_28, CORE_30, CORE_31, RegtestNode
+from tests.support.node import CORE_28, CORE_30, CORE_31, UNKNOWN, CallFault, RegtestNode
 from tests.support.node.checks import assert_clear
 
 FLAVOURS = [pytest.param(f, id=f.subversion) for f in (CORE_28, CORE_30, CORE_31)]
@@ -164,18 +165,52 @@ async def test_we_never_fill_the_work_queue(node: RegtestNode, source: BitcoindS
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("rest", [True, False])
-async def test_pruned_block(flavour: object, rest: bool) -> None:
+@pytest.mark.parametrize("why", ["pruned", "download", "disk"])
+async def test_a_block_of_which_only_the_header_is_kept(
+    flavour: object, rest: bool, why: str
+) -> None:
     with RegtestNode(flavour, rest=rest, blocks=20) as node:  # type: ignore[arg-type]
-        node.faults.pruned_below = 10
+        if why == "pruned":
+            node.faults.pruned_below = 10
+        elif why == "download":
+            node.faults.awaited_below = 10
+        else:
+            node.faults.bad_blocks = {node.chain.at(height).ref.hash for height in range(10)}
         source = BitcoindSource(node.url, cookie=node.cookie)
         await source.open()
+        assert source.capabilities.bodies_from == (10 if why == "pruned" else 0)
         for want in Want:
-            with pytest.raises(NotFound) as caught:
-                await source.blocks([node.chain.at(5).ref], want)
-            assert_clear(caught.value, node, "pruned", "height 5", "catch_up")
+            with pytest.raises(NotKept) as caught:
+                await source.blocks([node.chain.at(15).ref, node.chain.at(5).ref], want)
+            assert_clear(caught.value, node, "height 5")
         assert await source.blocks([node.chain.at(15).ref], Want.PROVED)
         assert len(await source.headers(0, 21)) == 21
         await source.close()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("rest", [True, False])
+async def test_a_block_beside_the_chain_is_not_there(flavour: object, rest: bool) -> None:
+    with RegtestNode(flavour, rest=rest, blocks=20) as node:  # type: ignore[arg-type]
+        source = BitcoindSource(node.url, cookie=node.cookie)
+        await source.open()
+        (raw,) = node.build(1, on=node.chain.at(18).ref)
+        bare = node.chain.submit_header(raw[:80])
+        for ref in (bare, BlockRef(5, bytes(32))):
+            with pytest.raises(NotFound) as caught:
+                await source.blocks([ref], Want.COINBASE)
+            assert type(caught.value) is NotFound
+        await source.close()
+
+
+@pytest.mark.parametrize("told", [-1, "10", 10.5, None, [10], 1 << 40])
+async def test_a_pruned_height_without_sense_is_none(node: RegtestNode, told: object) -> None:
+    node.faults.calls["getblockchaininfo"] = CallFault(reply={"pruned": True, "pruneheight": told})
+    source = BitcoindSource(node.url, cookie=node.cookie)
+    await source.open()
+    assert source.capabilities.bodies_from == 0
+    assert await source.blocks([node.chain.at(5).ref], Want.COINBASE)
+    await source.close()
 
 
 async def test_html_instead_of_json(node: RegtestNode, source: BitcoindSource) -> None:
@@ -327,7 +362,8 @@ async def test_node_without_long_poll_is_polled(
     node: RegtestNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node.zmq_topics = ()
-    node.missing_methods = {"waitfornewblock", "getzmqnotifications"}
+    unknown = CallFault(error=UNKNOWN)
+    node.faults.calls = {"waitfornewblock": unknown, "getzmqnotifications": unknown}
     source = BitcoindSource(node.url, cookie=node.cookie, poll_interval=0.05)
     await source.open()
     await source.tip()
