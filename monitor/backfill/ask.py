@@ -41,6 +41,7 @@ class SourceReader:
         if self.elsewhere:
             own = load_settings().bitcoind
             settings = settings.model_copy(update={"bitcoind": own} if own else {})
+        settings.remember_secrets()  # this may be another process than the one that read them
         return asyncio.run(self._read(piece, settings))
 
     async def _read(self, piece: Piece, settings: Settings) -> list[Found]:

@@ -71,16 +71,16 @@ def plan_files(
     watch: Watch,
 ) -> Plan:
     """Index all block files on `executor`, choose the chain, check it."""
-    here, params = folder.expanduser(), NETWORKS[settings.network]
-    opened = BlkFolder(here, params)
+    params = NETWORKS[settings.network]
+    opened = BlkFolder(folder, params)
     numbers = opened.numbers()
     opened.check_magic(numbers[0])
-    calls = ((scan, here, params.name, number) for number in numbers)
+    calls = ((scan, folder, params.name, number) for number in numbers)
     scanned = in_order(executor, calls, _FILES_AHEAD)
     records = joined(found for _, found in watch(scanned, len(numbers), "looking at each block"))
     chain = chain_of(opened, records, params)
     if not len(chain.headers):
-        raise SourceUnavailable(f"no block of {params.name} in {here} yet")
+        raise SourceUnavailable(f"no block of {params.name} in {folder} yet")
     checked(chain, params, "blkfiles")
     span = _span(asked, chain.start, chain.tip)
     reader = FileReader(folder, params.name, prove, elsewhere)

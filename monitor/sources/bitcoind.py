@@ -10,13 +10,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
-from analyzers.leftout import LeftOut
+from analyzers.leftout import LeftOut, Tally
 from hashing.header import hash_to_hex
 from hashing.params import CORE_CHAIN_NAMES
 from monitor.errors import (
@@ -38,10 +37,10 @@ from monitor.sources.reply import Fields, as_hash, as_list, printable
 from monitor.sources.zmq import (
     BlockHints,
     Publication,
-    is_loopback,
     local_publication,
     offered_topic,
 )
+from monitor.urls import is_loopback, parse, shown
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +76,17 @@ class BitcoindSource:
     Parameters
     ----------
     url:
-        RPC address such as ``http://127.0.0.1:8332``, with login or without; empty takes
-        the port of `network` on this machine.
+        RPC address such as ``http://127.0.0.1:8332``, with login or without, and with a path
+        where RPC is below one; empty takes the port of `network` on this machine.
     user, password, cookie, datadir:
         How to log in: a password, the node's cookie file, or the datadir to find it in.
-        With none of them the usual datadirs are searched.
+        With none of them the usual datadirs are searched, unless the address has a path.
+    log_in:
+        False asks without any login.
+    headers:
+        HTTP headers that go with each request, such as one with a key.
+    left_out:
+        What was left out of the configuration that these were read from.
     network:
         The network that the node must serve; None takes the node's.
     rest:
@@ -101,7 +106,6 @@ class BitcoindSource:
     """
 
     name = "bitcoind"
-    left_out: Sequence[LeftOut] = ()
 
     def __init__(
         self,
@@ -111,20 +115,30 @@ class BitcoindSource:
         password: str = "",
         cookie: Path | None = None,
         datadir: Path | None = None,
+        log_in: bool = True,
+        headers: Mapping[str, str] | None = None,
+        left_out: Sequence[LeftOut] = (),
         network: str | None = None,
         rest: Literal["auto", "off"] = "auto",
         zmq: str = "auto",
         timeout: float = 30.0,
         poll_interval: float = 1.0,
     ) -> None:
-        self.url, self._login = resolve(
+        tally = Tally()
+        tally.extend(left_out)
+        self._address, self._login = resolve(
             url,
             user=user,
             password=password,
             cookie=cookie,
             datadir=datadir,
             network=network or "mainnet",
+            log_in=log_in,
+            tally=tally,
         )
+        self.url = shown(self._address)
+        self.left_out: Sequence[LeftOut] = tally.found
+        self._headers = headers
         self.network = network or ""
         self.capabilities = Capabilities()
         self._wanted_network = network
@@ -143,7 +157,9 @@ class BitcoindSource:
         """Connect and find out what the node offers; may be called again after a failure."""
         first_time = self._client is None
         if self._client is None:
-            self._client = NodeClient(self.url, self._login, timeout=self._timeout)
+            self._client = NodeClient(
+                self._address, self._login, timeout=self._timeout, headers=self._headers
+            )
         self._run = None
         try:
             async with self._asking():
@@ -301,7 +317,7 @@ class BitcoindSource:
         offers = [(offer.text("type"), offer.text("address")) for offer in fields]
         if self._zmq_setting != "auto":
             return Publication(self._zmq_setting, offered_topic(offers) or "hashblock")
-        return local_publication(offers, node_is_local=is_loopback(urlsplit(self.url).hostname))
+        return local_publication(offers, node_is_local=is_loopback(parse(self._address).host))
 
     async def _listen_to(self, publication: Publication | None) -> None:
         """Listen to `publication` only; one that is listened to already stays."""

@@ -12,9 +12,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.config import Settings, public_url
+from monitor.config import Settings
 from monitor.errors import ConfigError, SourceError
 from monitor.sources.base import BlockRef, BlockSource
+from monitor.urls import shown
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ async def choose_sources(
                 raise ConfigError(
                     "source blkfiles needs the blocks folder of a bitcoind: give --blocks-dir"
                 )
-            return Choice([BlkFilesSource(settings.blkfiles.dir.expanduser(), settings.network)])
+            return Choice([BlkFilesSource(settings.blkfiles.dir, settings.network)])
         case "esplora":
             if settings.offline:
                 raise ConfigError("source esplora asks public APIs, and --offline forbids that")
@@ -99,7 +100,7 @@ async def _first_that_answers(
     log.info("source: no bitcoind node %s", "answers" if nodes else "found on this machine")
     apis: list[BlockSource] = []
     if not settings.offline:
-        hosts = ", ".join(public_url(url) for url in settings.esplora.urls)
+        hosts = ", ".join(shown(url) for url in settings.esplora.urls)
         log.info("source: asking public APIs (%s); --offline forbids that", hosts)
         apis = api_sources(settings)
         if await _one_answers(apis):
@@ -138,6 +139,8 @@ def node_sources(settings: Settings) -> list[BlockSource]:
             cookie=node.cookie,
             datadir=node.datadir,
             network=settings.network,
+            log_in=node.login == "auto",
+            headers=node.sent_headers,
             rest=node.rest,
             zmq=node.zmq,
         )
@@ -149,6 +152,7 @@ def node_sources(settings: Settings) -> list[BlockSource]:
             password=found.password,
             cookie=found.cookie,
             network=settings.network,
+            left_out=found.left_out,
         )
         for found in find_local_node(settings.network)
     ]
@@ -162,8 +166,7 @@ def _with_files(node: BlockSource, settings: Settings) -> BlockSource:
     from monitor.sources.blkfiles import BlkFilesSource
     from monitor.sources.paired import NodeWithFiles
 
-    blocks_dir = settings.blkfiles.dir.expanduser()
-    return NodeWithFiles(node, BlkFilesSource(blocks_dir, settings.network))
+    return NodeWithFiles(node, BlkFilesSource(settings.blkfiles.dir, settings.network))
 
 
 def api_sources(settings: Settings) -> list[BlockSource]:
@@ -172,7 +175,12 @@ def api_sources(settings: Settings) -> list[BlockSource]:
 
     return _numbered(
         [
-            EsploraSource(url, settings.network, poll_interval=settings.esplora.poll_interval)
+            EsploraSource(
+                url,
+                settings.network,
+                headers=settings.esplora.sent_headers,
+                poll_interval=settings.esplora.poll_interval,
+            )
             for url in settings.esplora.urls
         ]
     )

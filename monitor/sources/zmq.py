@@ -7,7 +7,6 @@ messages; a gap counts as a hint too. What the tip is, the node says over RPC.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -15,6 +14,8 @@ import zmq
 import zmq.asyncio
 
 from monitor.errors import ConfigError
+from monitor.secrets import foreign
+from monitor.urls import is_loopback, shown
 
 Topic = Literal["hashblock", "sequence"]
 """``hashblock``: the new tip. ``sequence``: each block that joins or leaves the chain, and
@@ -54,14 +55,6 @@ def local_publication(
                 if local is not None:
                     return Publication(local, topic)
     return None
-
-
-def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name or address is this machine's own."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _local_address(address: str, *, node_is_local: bool) -> str | None:
@@ -111,7 +104,7 @@ class BlockHints:
         except zmq.ZMQError as error:
             self._context.destroy(linger=0)
             raise ConfigError(
-                f"bitcoind.zmq {self.publication.address}: {error}; give tcp://HOST:PORT"
+                f"bitcoind.zmq {shown(self.publication.address)}: {foreign(error)}; give tcp://HOST:PORT"
             ) from None
         self._task = asyncio.create_task(self._listen(subscriber), name="bitcoind-zmq")
 
