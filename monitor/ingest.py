@@ -65,13 +65,11 @@ class Ingest:
     ----------
     sources:
         What is asked, the preferred one first.
-    find:
+    find, find_before:
         Called once a minute, in a thread; returns sources that have appeared meanwhile. They
-        come after `sources`.
+        come before the source at that place of `sources`.
     standby:
         What is asked only when nothing else answers; comes last.
-    waits_for:
-        What is waited for while there is no source at all.
     on_step:
         Called after each stored step with it and the blocks still to come.
     executor:
@@ -88,13 +86,13 @@ class Ingest:
         executor: Executor,
         on_step: Callable[[Step, int], None],
         find: Callable[[], Sequence[BlockSource]] | None = None,
+        find_before: int = 0,
         standby: Sequence[Standby] = (),
-        waits_for: str = "a source",
     ) -> None:
         self._follower = follower
         self._metrics = metrics
         self._on_step = on_step
-        self._find = find
+        self._find, self._found = find, (find_before - 0.5, 0)
         self._driver = Driver(
             store=store,
             follower=follower,
@@ -103,7 +101,7 @@ class Ingest:
             on_step=self._stored,
             elsewhere=self._elsewhere,
         )
-        self._roster = Roster(follower, waits_for)
+        self._roster = Roster(follower)
         self._leftovers = Leftovers(metrics)
         self._stale: dict[Turn, StaleTips] = {}
         self._wake = asyncio.Event()
@@ -114,9 +112,9 @@ class Ingest:
         self._left = 0
         self._patience = PATIENCE
         for place, source in enumerate(sources):
-            self._roster.add(source, (0, place))
+            self._roster.add(source, (place, 0))
         for place, late in enumerate(standby):
-            self._roster.add(late.source, (2, place), late.after)
+            self._roster.add(late.source, (len(sources) + place, 0), late.after)
 
     @property
     def behind(self) -> str | None:
@@ -359,7 +357,8 @@ class Ingest:
         while True:
             await asyncio.sleep(LOOK_AROUND)
             for source in await asyncio.to_thread(find):
-                self._begin(self._roster.add(source, (1, len(self._roster.turns))))
+                self._found = self._found[0], self._found[1] + 1
+                self._begin(self._roster.add(source, self._found))
                 self._wake.set()
 
     def _stored(self, step: Step, left: int) -> None:

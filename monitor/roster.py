@@ -5,10 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from monitor.follower import Follower
 from monitor.sources.base import BlockSource
 from monitor.turns import Rank, Turn
+
+NO_NODE: Final = (
+    "a bitcoind node on this machine: no cookie is in the usual datadirs; name one with "
+    "--bitcoind http://USER:PASSWORD@HOST:PORT"
+)
+"""What is waited for while there is no source at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +27,10 @@ class Standby:
 
 
 class Roster:
-    """Turns in their order, judged by what `follower` has stored.
+    """Turns in their order, judged by what `follower` has stored."""
 
-    `waits_for` says what is waited for while there is no source at all.
-    """
-
-    def __init__(self, follower: Follower, waits_for: str) -> None:
+    def __init__(self, follower: Follower) -> None:
         self._follower = follower
-        self._waits_for = waits_for
         self.turns: list[Turn] = []
         """The preferred one first."""
         self.leader: Turn | None = None
@@ -86,4 +89,4 @@ class Roster:
             why = str(turn.error) if turn.error else "it has not answered yet"
             if turn.standby is None or turn.error:
                 reasons.append(why if why.startswith(turn.name) else f"{turn.name}: {why}")
-        return "waiting for " + ("; ".join(reasons) or self._waits_for)
+        return "waiting for " + ("; ".join(reasons) or NO_NODE)

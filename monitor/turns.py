@@ -25,8 +25,8 @@ BEHIND_AFTER: Final = 15.0
 BEHIND_BY_ONE_AFTER: Final = 120.0
 """The same for a public API that lacks the newest block only: its servers differ by that."""
 
-Rank: TypeAlias = tuple[int, int]
-"""Place in the order of preference, the lowest first: the group, then the place in it."""
+Rank: TypeAlias = tuple[float, int]
+"""Place in the order of preference, the lowest first."""
 
 
 @dataclass(frozen=True, slots=True)
