@@ -226,7 +226,11 @@ class Ingest:
 
     def _begin(self, turn: Turn) -> None:
         """Look at a source and its stale tips from now on."""
-        stale = StaleTips(turn, self._driver, self._follower, self._metrics)
+
+        def note() -> None:
+            self._leftovers.note(turn.name, self._left_out(turn))
+
+        stale = StaleTips(turn, self._driver, self._follower, self._metrics, note)
         self._stale[turn] = stale
         self._background(self._watch(turn))
         self._background(stale.run())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -57,15 +57,24 @@ class _Settled:
 
 
 class StaleTips:
-    """Stores what the source of a turn tells of stale branches, again and again."""
+    """Stores what the source of a turn tells of stale branches, again and again.
+
+    `on_look` is called after each look: what is left out may have changed.
+    """
 
     def __init__(
-        self, turn: Turn, driver: Driver, follower: Follower, metrics: AgentMetrics
+        self,
+        turn: Turn,
+        driver: Driver,
+        follower: Follower,
+        metrics: AgentMetrics,
+        on_look: Callable[[], None],
     ) -> None:
         self._turn = turn
         self._driver = driver
         self._follower = follower
         self._metrics = metrics
+        self._on_look = on_look
         self._settled: dict[BlockRef, _Settled] = {}
         self._dropped: list[BlockRef] = []
         self._trouble = Standing(log)
@@ -101,7 +110,8 @@ class StaleTips:
             else:
                 failures = 0
                 self._trouble.over(f"{self._turn.name} tells its stale tips again")
-            await asyncio.sleep(min(self._every() * 2**failures, BACK_OFF))
+            self._on_look()
+            await asyncio.sleep(min(self._every() * 2 ** min(failures, 10), BACK_OFF))
 
     def _may_ask(self) -> bool:
         """Say whether the chain is stored up to the source's tip: branches link to that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import Final
 
@@ -26,18 +27,24 @@ class Trouble:
         self._delay = RETRY_FIRST
 
     def again(
-        self, text: str, at_least: float | None = None, every: float = COMPLAIN_EVERY
+        self,
+        text: str,
+        *,
+        at_least: float | None = None,
+        at_most: float = math.inf,
+        every: float = COMPLAIN_EVERY,
     ) -> None:
         """Note a failure; the next try is due after `at_least` seconds or more.
 
-        While it lasts it is said again once in `every` seconds.
+        Without that, after `at_most` seconds or less. While it lasts it is said again once in
+        `every` seconds.
         """
         now = time.monotonic()
         if text != self._text or now - self._said >= every:
             self._text, self._said = text, now
             self._log.warning("%s", text)
         self._due = now + max(self._delay, at_least or 0)
-        self._delay = min(2 * self._delay, RETRY_LAST)
+        self._delay = min(2 * self._delay, RETRY_LAST, at_most)
 
     def over(self, message: str) -> None:
         """Note that it works; `message` says so if it did not before."""

@@ -25,6 +25,9 @@ BEHIND_AFTER: Final = 15.0
 BEHIND_BY_ONE_AFTER: Final = 120.0
 """The same for a public API that lacks the newest block only: its servers differ by that."""
 
+RETRY_OWN: Final = 15.0
+"""Most seconds until a node of one's own that does not answer yet is asked again."""
+
 Rank: TypeAlias = tuple[float, int]
 """Place in the order of preference, the lowest first."""
 
@@ -99,8 +102,11 @@ class Turn:
         """Note that it failed; while that lasts it is said once in `every` seconds."""
         self.error = error
         self.opened = self.answers = False
-        wait = error.retry_after if isinstance(error, SourceUnavailable) else None
-        self.trouble.again(str(error), wait, every)
+        wait, most = None, math.inf
+        if isinstance(error, SourceUnavailable):
+            wait = error.retry_after
+            most = math.inf if self.source.capabilities.public else RETRY_OWN
+        self.trouble.again(str(error), at_least=wait, at_most=most, every=every)
         self.due = time.monotonic() + self.trouble.left()
 
     @property
@@ -143,7 +149,7 @@ class Turn:
                 "it follow other rules?"
             )
         return (
-            f"{self.name} is at {height}, {lag} below what is stored; is it still loading or "
+            f"{self.name} is at {height}, {lag} below what is stored; is it "
             "reindexing, or was a block invalidated?"
         )
 
