@@ -14,7 +14,7 @@ from yarl import URL
 
 from monitor import __version__
 from monitor.errors import BadReply, ConfigError, NotFound, SourceRefused, SourceUnavailable
-from monitor.sources.reply import printable
+from monitor.sources.reply import is_page, printable
 
 IN_FLIGHT: Final = 4
 """Requests at a time."""
@@ -107,7 +107,7 @@ class ApiClient:
             raise BadReply(f"{self.host}: GET {path}: more than the {limit} bytes it may have")
         if reply.status != 200:
             self._fail(path, reply, body)
-        if reply.content_type == "text/html":
+        if is_page(reply.content_type, body):
             raise BadReply(
                 f"{self.host}: GET {path} gives a web page: is this the address of the API?"
             )

@@ -19,6 +19,11 @@ def printable(text: object, limit: int = 160) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def is_page(kind: str, body: bytes) -> bool:
+    """Tell a web page from data that a server only labels as one."""
+    return kind == "text/html" and body.lstrip()[:1] in {b"<", b""}
+
+
 def parse_json(body: bytes, what: str) -> Any:
     """Return the JSON value of `body`; `BadReply` naming `what` if it is none."""
     try:
