@@ -12,13 +12,12 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
-from urllib.parse import urlsplit
 
-from analyzers.leftout import LeftOut
+from analyzers.leftout import LeftOut, Tally
 from hashing.header import hash_to_hex
 from monitor.errors import (
     BadReply,
@@ -26,6 +25,7 @@ from monitor.errors import (
     NotKept,
     SourceError,
     SourceRefused,
+    SourceStarting,
     SourceUnavailable,
 )
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
@@ -46,6 +46,7 @@ from monitor.sources.zmq import (
     local_publication,
     topic_at,
 )
+from monitor.urls import parse, shown
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,14 @@ _STALE_STATUS: Final = {"valid-fork", "valid-headers"}
 """States of a tip whose blocks the node has; ``headers-only`` and ``invalid`` are others."""
 _LOOK_AGAIN: Final = 600.0
 """Seconds after which what was not answered in time is asked again."""
-_KINDS: Final = (SourceUnavailable, SourceRefused, NotKept, NotFound, BadReply)
+_KINDS: Final = (
+    SourceStarting,
+    SourceUnavailable,
+    SourceRefused,
+    NotKept,
+    NotFound,
+    BadReply,
+)
 
 
 T = TypeVar("T")
@@ -76,11 +84,17 @@ class BitcoindSource:
     Parameters
     ----------
     url:
-        RPC address such as ``http://127.0.0.1:8332``, with login or without; empty takes
-        the port of `network` on this machine.
+        RPC address such as ``http://127.0.0.1:8332``, with login or without, and with a path
+        where RPC is below one; empty takes the port of `network` on this machine.
     user, password, cookie, datadir:
         How to log in: a password, the node's cookie file, or the datadir to find it in.
-        With none of them the usual datadirs are searched.
+        With none of them the usual datadirs are searched, unless the address has a path.
+    log_in:
+        False asks without any login.
+    headers:
+        HTTP headers that go with each request, such as one with a key.
+    left_out:
+        What was left out of the configuration that these were read from.
     network:
         The network that the node must serve; None takes the node's.
     rest:
@@ -100,7 +114,6 @@ class BitcoindSource:
     """
 
     name = "bitcoind"
-    left_out: Sequence[LeftOut] = ()
 
     def __init__(
         self,
@@ -110,20 +123,30 @@ class BitcoindSource:
         password: str = "",
         cookie: Path | None = None,
         datadir: Path | None = None,
+        log_in: bool = True,
+        headers: Mapping[str, str] | None = None,
+        left_out: Sequence[LeftOut] = (),
         network: str | None = None,
         rest: Literal["auto", "off"] = "auto",
         zmq: str = "auto",
         timeout: float = 30.0,
         poll_interval: float = 1.0,
     ) -> None:
-        self.url, self._login = resolve(
+        tally = Tally()
+        tally.extend(left_out)
+        self._address, self._login = resolve(
             url,
             user=user,
             password=password,
             cookie=cookie,
             datadir=datadir,
             network=network or "mainnet",
+            log_in=log_in,
+            tally=tally,
         )
+        self.url = shown(self._address)
+        self.left_out: Sequence[LeftOut] = tally.found
+        self._headers = headers
         self.network = network or ""
         self.capabilities = Capabilities()
         self._wanted_network = network
@@ -142,7 +165,9 @@ class BitcoindSource:
         """Connect and find out what the node offers; may be called again after a failure."""
         first_time = self._client is None
         if self._client is None:
-            self._client = NodeClient(self.url, self._login, timeout=self._timeout)
+            self._client = NodeClient(
+                self._address, self._login, timeout=self._timeout, headers=self._headers
+            )
         self._run = None
         try:
             async with self._asking():
@@ -242,7 +267,7 @@ class BitcoindSource:
             yield run
         except SourceError as error:
             kind = next(k for k in _KINDS if isinstance(error, k))
-            if kind is SourceUnavailable and needed:
+            if issubclass(kind, SourceUnavailable) and needed:
                 self._run = None
             raise kind(f"bitcoind at {self.url}: {error}") from None
 
@@ -310,7 +335,7 @@ class BitcoindSource:
         offers = await self._optional.ask(client, "getzmqnotifications", read=_offers) or []
         if self._zmq_setting != "auto":
             return Publication(self._zmq_setting, topic_at(offers, self._zmq_setting))
-        if not await is_this_machine(urlsplit(self.url).hostname):
+        if not await is_this_machine(parse(self._address).host):
             return None
         return local_publication(offers)
 

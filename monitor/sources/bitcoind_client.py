@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from monitor.errors import SourceError, SourceRefused, SourceUnavailable
+from monitor.secrets import remember
 from monitor.sources.bitcoind_errors import MethodRefused
 from monitor.sources.bitcoind_rest import RestClient, RestReply
-from monitor.sources.bitcoind_rpc import Login, RpcClient
+from monitor.sources.bitcoind_rpc import KEY_ADVICE, Login, RpcClient
+from monitor.urls import parse
 
 REQUESTS_IN_FLIGHT: Final = 8
 """Requests at a time; the node's work queue is 16 deep and has other users too."""
@@ -27,16 +29,22 @@ class NodeClient:
     Parameters
     ----------
     url:
-        Scheme, host and port.
+        Address of RPC; REST is looked for below it.
     login:
         How to log in to RPC; REST has no login.
+    headers:
+        HTTP headers that go with each request.
     timeout:
         Seconds that one answer may take.
     """
 
-    def __init__(self, url: str, login: Login, *, timeout: float) -> None:
-        self._rpc = RpcClient(urlsplit(url), login, timeout=timeout)
-        self._rest = RestClient(url, timeout=timeout)
+    def __init__(
+        self, url: str, login: Login, *, timeout: float, headers: Mapping[str, str] | None = None
+    ) -> None:
+        parts = parse(url)
+        remember(*parts.secrets(), login.password, *(headers or {}).values())
+        self._rpc = RpcClient(parts, login, timeout=timeout, headers=headers)
+        self._rest = RestClient(url, timeout=timeout, headers=headers)
         self.closed = False
         self._slots = asyncio.Semaphore(REQUESTS_IN_FLIGHT)
         self._timeout = timeout
@@ -80,6 +88,8 @@ class NodeClient:
         A node refuses both with a bare 403. But an address that it does not allow can ask it
         for nothing at all, not even for a path that it does not have.
         """
+        if not self._rpc.served and self._rpc.keyed:
+            return f"{refused}: {KEY_ADVICE}"
         if not refused.by_node:
             return f"{refused} by a server before the node: allow it there"
         if not self._rpc.served:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import aiohttp
+from yarl import URL
 
 from monitor.errors import BadReply, SourceRefused, SourceUnavailable
 from monitor.sources.bitcoind_errors import Busy, NoAnswer
 from monitor.sources.reply import is_page, printable
+from monitor.urls import WALLET, parse
 
 _ANSWERS: Final = {200, 400, 404}
 _LOST: Final = (500, b"I/O error reading")
@@ -35,14 +38,20 @@ class RestReply(NamedTuple):
 
 
 class RestClient:
-    """Asks one node's REST interface; `url` has scheme, host and port only."""
+    """Asks one node's REST interface, below the path of `url` and with its query."""
 
-    def __init__(self, url: str, *, timeout: float) -> None:
-        self._url = url
+    def __init__(
+        self, url: str, *, timeout: float, headers: Mapping[str, str] | None = None
+    ) -> None:
+        parts = parse(url)
+        # RPC for a wallet has a path of its own; REST has none for it
+        base = "" if parts.path.startswith(WALLET) else parts.path.rstrip("/")
+        self._url = parts.origin + base
+        self._query = parts.query
         self._timeout = timeout
         self._session = aiohttp.ClientSession(
             auto_decompress=False,
-            headers={"Accept-Encoding": "identity"},
+            headers={"Accept-Encoding": "identity", **(headers or {})},
         )
 
     async def get(self, path: str, limit: int, timeout: float | None = None) -> RestReply:
@@ -65,7 +74,7 @@ class RestClient:
         )
         try:
             async with self._session.get(
-                self._url + path, allow_redirects=False, timeout=limits
+                self._at(path), allow_redirects=False, timeout=limits
             ) as response:
                 body = await _read(response, limit)
                 status, kind = response.status, response.content_type
@@ -88,6 +97,10 @@ class RestClient:
                 "bitcoind answers there"
             )
         return RestReply(status, body)
+
+    def _at(self, path: str) -> URL:
+        query = f"{'&' if '?' in path else '?'}{self._query}" if self._query else ""
+        return URL(self._url + path + query, encoded=True)
 
     async def close(self) -> None:
         """Close the connections."""

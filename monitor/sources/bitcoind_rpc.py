@@ -8,20 +8,21 @@ the connection under the proxy; the secret never becomes part of a URL.
 from __future__ import annotations
 
 import asyncio
-import base64
 import codecs
 import contextlib
 import http.client
 import socket
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn
-from urllib.parse import SplitResult
 
 from bitcoinrpc.authproxy import AuthServiceProxy, JSONRPCException
 
 from monitor.errors import BadReply, SourceError, SourceRefused, SourceUnavailable
+from monitor.secrets import remember
 from monitor.sources.bitcoind_errors import (
     SPEAKING_STATUS,
     HttpRefusal,
@@ -33,24 +34,33 @@ from monitor.sources.bitcoind_errors import (
     meaning,
 )
 from monitor.sources.reply import printable
+from monitor.urls import Url, basic_login
 
 MAX_REPLY: Final = 16 << 20
 """Bytes of the largest reply that is read: a full block in hex has half of it."""
 
 _JSON: Final = "application/json"
+KEY_ADVICE: Final = "is the key in bitcoind.url or bitcoind.headers right, or is a login missing?"
 _COOKIE_LIMIT: Final = 4096
 _CONNECT_TIMEOUT: Final = 5.0
 
 
 class Login(NamedTuple):
-    """How to log in: a password, or the cookie file that the node writes at each start."""
+    """How to log in: a password, or the cookie file that the node writes at each start.
+
+    With none of them nobody logs in.
+    """
 
     user: str = ""
     password: str = ""
     cookie: Path | None = None
 
+    def __repr__(self) -> str:
+        """Return how it logs in, without the secret."""
+        return f"Login(cookie={self.cookie!r})" if self.cookie else "Login(...)"
+
     def read(self) -> str:
-        """Return ``user:password``, from the cookie file as it is now.
+        """Return ``user:password``, from the cookie file as it is now; nothing without a login.
 
         Raises
         ------
@@ -60,7 +70,7 @@ class Login(NamedTuple):
             If the file cannot be read or is no cookie.
         """
         if self.cookie is None:
-            return f"{self.user}:{self.password}"
+            return f"{self.user}:{self.password}" if self.user or self.password else ""
         try:
             with self.cookie.open("rb") as file:
                 text = file.read(_COOKIE_LIMIT).decode().strip()
@@ -77,6 +87,7 @@ class Login(NamedTuple):
             ) from None
         if ":" not in text:
             raise SourceRefused(f"{self.cookie} is no cookie file of a node")
+        remember(text, text.partition(":")[2])
         return text
 
 
@@ -110,19 +121,22 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection that logs in by itself and notices refusals."""
+    """A connection that logs in by itself, asks at its own path, and notices refusals."""
 
     response_class = _Response
     credentials = ""
     label = ""
     """Status and media type of the last response."""
+    target = "/"
+    more_headers: Mapping[str, str] = MappingProxyType({})
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = (), **_: Any) -> None:
         """Send a request with the credentials of this connection."""
         own = dict(headers)
-        del own["Host"]  # the placeholder's
-        own["Authorization"] = "Basic " + base64.b64encode(self.credentials.encode()).decode()
-        super().request(method, url, body, own)
+        del own["Host"], own["Authorization"]  # the placeholder's
+        if self.credentials:
+            own["Authorization"] = basic_login(*self.credentials.split(":", 1))
+        super().request(method, self.target, body, {**own, **self.more_headers})
 
     def getresponse(self) -> http.client.HTTPResponse:
         """Return the response, unless its status is a refusal."""
@@ -175,7 +189,9 @@ class RpcClient:
     Parameters
     ----------
     url:
-        Scheme, host and port of the node; path and credentials are not used.
+        Address of the node, with path and query; its login is not used.
+    headers:
+        HTTP headers that go with each request.
     login:
         How to log in.
     timeout:
@@ -186,10 +202,18 @@ class RpcClient:
     """
 
     def __init__(
-        self, url: SplitResult, login: Login, *, timeout: float, workers: int = 4, aside: int = 3
+        self,
+        url: Url,
+        login: Login,
+        *,
+        timeout: float,
+        workers: int = 4,
+        aside: int = 3,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._url = url
         self._login = login
+        self._headers = headers or {}
         self._timeout = timeout
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="bitcoind-rpc")
         self._aside = ThreadPoolExecutor(aside, thread_name_prefix="bitcoind-aside")
@@ -201,6 +225,11 @@ class RpcClient:
         """How often the credentials were new: a node writes another cookie at each start."""
         self.served = False
         """Whether the node has taken a call from these credentials."""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether a key in the address or in a header may be what lets us in."""
+        return bool(self._headers) or self._url.target not in {"", "/"}
 
     async def call(
         self, method: str, *params: Any, timeout: float | None = None, aside: bool = False
@@ -298,7 +327,9 @@ class RpcClient:
         connection: _Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             kind = _SecureConnection if self._url.scheme == "https" else _Connection
-            connection = kind(self._url.hostname or "", self._url.port, timeout=_CONNECT_TIMEOUT)
+            connection = kind(self._url.host, self._url.port, timeout=_CONNECT_TIMEOUT)
+            connection.target = self._url.target if self._url.path else f"/{self._url.target}"
+            connection.more_headers = self._headers
             connection.credentials = self._login.read()
             if connection.credentials != self._credentials:
                 self._credentials = connection.credentials
@@ -314,8 +345,12 @@ class RpcClient:
         connection.close()
 
     def _refuse_login(self) -> NoReturn:
-        if self._login.cookie is not None:
+        if self.keyed:
+            advice = KEY_ADVICE
+        elif self._login.cookie is not None:
             advice = f"is {self._login.cookie} the cookie of this node?"
+        elif not self._login.user:
+            advice = "it wants one: set bitcoind.user and bitcoind.password, or bitcoind.cookie"
         else:
             advice = "check user and password (rpcuser, rpcpassword or rpcauth on the node)"
         raise SourceRefused(f"the node refuses the login (HTTP 401): {advice}")

@@ -8,15 +8,11 @@ from typing import Any, Final
 from hashing.errors import WireError
 from hashing.header import hash_from_hex
 from monitor.errors import BadReply
+from monitor.secrets import one_line as printable
+
+__all__ = ["Fields", "as_bytes", "as_hash", "as_list", "parse_json", "printable"]
 
 _MAX_HEIGHT: Final = 1 << 31
-
-
-def printable(text: object, limit: int = 160) -> str:
-    """Return foreign text as one harmless line of at most `limit` characters."""
-    line = " ".join(str(text)[: 4 * limit].split())
-    line = "".join(char if char.isprintable() else "?" for char in line)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def is_page(kind: str, body: bytes) -> bool:

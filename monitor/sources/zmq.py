@@ -8,7 +8,6 @@ too. What the tip is, the node says over RPC; whether the hints can be relied on
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import math
 import socket
 import time
@@ -20,6 +19,8 @@ import zmq.asyncio
 
 from hashing.wire import MAX_BLOCK_SIZE
 from monitor.errors import ConfigError
+from monitor.secrets import foreign
+from monitor.urls import is_loopback, shown
 
 Topic = Literal["hashblock", "sequence", "rawblock", "any"]
 """``hashblock``: the new tip. ``sequence``: each block that joins or leaves the chain, and
@@ -69,14 +70,6 @@ def local_publication(offers: Sequence[tuple[str, str]]) -> Publication | None:
             if local is not None:
                 return Publication(local, topic)
     return None
-
-
-def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name or address is this machine's own."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 async def is_this_machine(host: str | None) -> bool:
@@ -154,7 +147,7 @@ class BlockHints:
         except zmq.ZMQError as error:
             self._context.destroy(linger=0)
             raise ConfigError(
-                f"bitcoind.zmq {self.publication.address}: {error}; give tcp://HOST:PORT"
+                f"bitcoind.zmq {shown(self.publication.address)}: {foreign(error)}; give tcp://HOST:PORT"
             ) from None
         self._task = asyncio.create_task(self._listen(subscriber), name="bitcoind-zmq")
 
