@@ -1,13 +1,15 @@
 """Following the chain, without I/O: what to ask a source for, what to store.
 
-`Follower.follow` is a generator. It yields what it wants (`GetHeaders`, `GetBlocks`,
-`Apply`) and is sent the answer; whoever drives it does the I/O. An error thrown into it, or
-a driver that dies, leaves follower and store consistent: the next `follow` goes on.
+`Follower.follow` and `Follower.branch` are generators. They yield what they want
+(`GetHeaders`, `GetBlocks`, `Apply`) and are sent the answer; whoever drives them does the
+I/O. An error thrown into them, or a driver that dies, leaves follower and store consistent:
+the next `follow` goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -19,7 +21,7 @@ from hashing.params import NetworkParams
 from hashing.wire import CoinbaseTx
 from monitor.errors import NotFound, ProofError, SourceUnavailable
 from monitor.proof import prove, prove_beginning
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock
 from monitor.store.base import Step, StoredBlock
 
 REORG_DEPTH: Final = 144
@@ -113,8 +115,8 @@ class Follower:
         """The stored tip."""
         return self._stored[1] if self._stored else None
 
-    def follow(self, offer: Offer, tips: Tips) -> Plan:
-        """Yield what is wanted to bring the store to ``tips.best``, and its stale blocks.
+    def follow(self, offer: Offer, best: BlockRef) -> Plan:
+        """Yield what is wanted to bring the store to `best`, the source's tip.
 
         Raises
         ------
@@ -125,18 +127,35 @@ class Follower:
         SourceError, StoreError
             As thrown in by the driver.
         """
-        news = [ref for ref in tips.stale if (offer.name, ref.hash) not in self._settled]
-        if self._stored is None or tips.best != self._stored[1] or news:
-            try:
-                yield from self._learn(offer, tips.best, news)
-            except HeaderError as error:
-                raise ProofError(error.rule, f"{offer.name}: {error}") from None
-            except HashingError as error:
-                raise ProofError("wire", f"{offer.name}: {error}") from None
+        if self._stored is None or best != self._stored[1]:
+            with _proof_errors(offer):
+                yield from self._learn(offer, best)
         self._caught_up = True
 
-    def _learn(self, offer: Offer, best: BlockRef, stale: Sequence[BlockRef]) -> Plan:
-        """Take over headers, then blocks, then stale branches."""
+    def branch(self, offer: Offer, ref: BlockRef) -> Plan:
+        """Yield what is wanted to store a stale branch, from its tip `ref` downwards.
+
+        Raises as `follow` does. Either way the branch is settled then, unless the source
+        or the store failed.
+        """
+        if self._chain is None or self.is_settled(offer, ref):
+            return
+        try:
+            with _proof_errors(offer):
+                yield from self._stale_branch(self._chain, offer, ref)
+        except NotFound:
+            pass  # a source may know of a block that it does not have
+        except ProofError:
+            self._settled.add((offer.name, ref.hash))
+            raise
+        self._settled.add((offer.name, ref.hash))
+
+    def is_settled(self, offer: Offer, ref: BlockRef) -> bool:
+        """Say whether the stale tip `ref` of this source needs no look any more."""
+        return (offer.name, ref.hash) in self._settled
+
+    def _learn(self, offer: Offer, best: BlockRef) -> Plan:
+        """Take over headers, then blocks."""
         chain = yield from self._chain_to(offer, best)
         target = chain.get(best.hash)
         if target is None or target.height != best.height:
@@ -147,15 +166,6 @@ class Follower:
         if self._stored is None:
             self._check_beginning(chain, offer, target)
         yield from self._blocks_to(chain, offer, target)
-        for ref in stale:
-            try:
-                yield from self._stale_branch(chain, offer, ref)
-            except NotFound:
-                pass  # a source may know of a block that it does not have
-            except (ProofError, HashingError):
-                self._settled.add((offer.name, ref.hash))
-                raise
-            self._settled.add((offer.name, ref.hash))
         if self._stored:
             chain.prune(self._stored[1].height - REORG_DEPTH)
 
@@ -320,6 +330,17 @@ class Follower:
         if entry is None or stored is None:
             return False
         return block_hash in self._beside or chain.ancestor(stored, entry.height) is entry
+
+
+@contextmanager
+def _proof_errors(offer: Offer) -> Iterator[None]:
+    """Let what `hashing` finds wrong leave as the source's `ProofError`."""
+    try:
+        yield
+    except HeaderError as error:
+        raise ProofError(error.rule, f"{offer.name}: {error}") from None
+    except HashingError as error:
+        raise ProofError("wire", f"{offer.name}: {error}") from None
 
 
 def _ref(entry: ChainEntry) -> BlockRef:

@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar
 
 from monitor.errors import ProofError, SourceError, SourceUnavailable, StoreError
 from monitor.exporter import AgentMetrics
-from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer, Wanted
-from monitor.sources.base import BlockRef, BlockSource, Tips, Want
+from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer, Plan, Wanted
+from monitor.sources.base import BlockRef, BlockSource, Want
 from monitor.store.base import BlockStore, Step
 from monitor.trouble import Trouble
 
@@ -113,13 +113,16 @@ class Ingest:
             await self._ask(source, source.open())
             turn.opened = True
         started = time.perf_counter()
-        tips = await self._ask(source, source.tips())
-        if await self._catch_up(source, tips):
+        tip = await self._ask(source, source.tip())
+        offer = Offer(source.name, source.capabilities)
+        if await self._carry_out(source, self._follower.follow(offer, tip), tip):
             self._metrics.processing.observe(time.perf_counter() - started)
+        if source.capabilities.stale_tips:
+            for stale in await self._ask(source, source.stale_tips()):
+                await self._carry_out(source, self._follower.branch(offer, stale), tip)
 
-    async def _catch_up(self, source: BlockSource, tips: Tips) -> bool:
-        """Drive the follower to `tips`; return whether anything was stored."""
-        plan = self._follower.follow(Offer(source.name, source.capabilities), tips)
+    async def _carry_out(self, source: BlockSource, plan: Plan, tip: BlockRef) -> bool:
+        """Do what a plan of the follower wants; return whether anything was stored."""
         advance: Callable[[], Wanted] = partial(next, plan)
         stored = False
         while True:
@@ -129,19 +132,19 @@ class Ingest:
                 return stored
             stored = stored or isinstance(wanted, Apply)
             try:
-                answer = await self._answer(source, tips, wanted)
+                answer = await self._answer(source, tip, wanted)
             except (SourceError, StoreError) as error:
                 advance = partial(plan.throw, error)
             else:
                 advance = partial(plan.send, answer)
 
-    async def _answer(self, source: BlockSource, tips: Tips, wanted: Wanted) -> Any:
+    async def _answer(self, source: BlockSource, tip: BlockRef, wanted: Wanted) -> Any:
         """Do what the follower wants; return what it is to be sent."""
         match wanted:
             case GetHeaders(start, count):
                 return await self._ask(source, source.headers(start, count))
             case GetBlocks(refs):
-                return await self._ask(source, source.blocks(refs, _want(source, refs, tips)))
+                return await self._ask(source, source.blocks(refs, _want(source, refs, tip)))
             case GetStored(start):
                 return await self._in_store(self._store.headers, start, MAX_HEADERS)
             case Apply(step, left):
@@ -191,9 +194,9 @@ class Ingest:
             self.behind = str(error)
 
 
-def _want(source: BlockSource, refs: Sequence[BlockRef], tips: Tips) -> Want:
+def _want(source: BlockSource, refs: Sequence[BlockRef], tip: BlockRef) -> Want:
     """Ask for proof of strangers, and of one's own node at the tip; else the cheapest way."""
-    at_tip = len(refs) == 1 or refs[-1].height >= tips.best.height - 1
+    at_tip = len(refs) == 1 or refs[-1].height >= tip.height - 1
     return Want.PROVED if source.capabilities.public or at_tip else Want.COINBASE
 
 

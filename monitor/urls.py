@@ -136,7 +136,9 @@ def parse(text: str, schemes: Collection[str] = HTTP, *, instead: str = "") -> U
             "@ as %40" + (f", or give {instead}" if instead else "") + "; elsewhere write @ as %40"
         )
     if "#" in tail:
-        raise UrlError("it has a # with nothing to use behind it; leave it away, or write it as %23")
+        raise UrlError(
+            "it has a # with nothing to use behind it; leave it away, or write it as %23"
+        )
     login, at, place = authority.rpartition("@")
     user, colon, password = login.partition(":")
     if "," in place and scheme not in POSTGRESQL:
@@ -301,7 +303,9 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
         return host, _port(found[2] or "")
     host, _, port = place.partition(":")
     if ":" in port:
-        raise UrlError("it has more than one : in its host; write an IPv6 address in brackets, [::1]")
+        raise UrlError(
+            "it has more than one : in its host; write an IPv6 address in brackets, [::1]"
+        )
     if not host:
         raise UrlError("it names no host")
     host = _ascii(host.lower())
@@ -353,9 +357,9 @@ def _shown_place(place: str) -> str:
     return bracketed(host) + (f":{port}" if port else "")
 
 
-def is_loopback(host: str) -> bool:
+def is_loopback(host: str | None) -> bool:
     """Tell whether a host name or address is this machine's own."""
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:
         return False

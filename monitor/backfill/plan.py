@@ -96,7 +96,7 @@ async def plan_source(
     sources = await backfill_sources(settings, None)
     try:
         source = await _first_open(sources)
-        tip, able = (await source.tips()).best, source.capabilities
+        tip, able = await source.tip(), source.capabilities
         if able.public and asked[0] is None:
             raise ConfigError(
                 f"{source.name} is a public API: say with --from how far back to ask it (each "

@@ -33,18 +33,6 @@ class Want(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tips:
-    """What a source sees as the ends of the block tree.
-
-    `best` is the tip of its active chain; `stale` holds other tips of which it has the
-    block itself (empty where a source cannot know).
-    """
-
-    best: BlockRef
-    stale: tuple[BlockRef, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class SourceBlock:
     """A block as a source hands it over: bytes, not yet believed.
 
@@ -71,7 +59,9 @@ class Capabilities:
 
     `batch` is how many blocks one call of `blocks` fetches well; `headers_batch` how many
     headers one call of `headers` may ask for; `first_height` is the lowest height to begin at
-    (the start of a difficulty period, where there are such); `synthetic` names why the blocks
+    (the start of a difficulty period, where there are such); `bodies_from` is the lowest height
+    whose block it keeps, as far as it knows: a pruned node has the headers below, but not the
+    blocks, and what it prunes later moves that up; `synthetic` names why the blocks
     are not the live chain (``sample``, ``rehearsal``) and is empty for a real source; `public`
     is true where asking tells a third party about us.
     """
@@ -79,6 +69,7 @@ class Capabilities:
     batch: int = 1
     headers_batch: int = 2000
     first_height: int = 0
+    bodies_from: int = 0
     stale_tips: bool = False
     push: bool = False
     synthetic: str = ""
@@ -86,7 +77,11 @@ class Capabilities:
 
 
 class BlockSource(Protocol):
-    """Where blocks come from. All methods raise `monitor.errors.SourceError` subclasses."""
+    """Where blocks come from. All methods raise `monitor.errors.SourceError` subclasses.
+
+    Calls may overlap. The chain needs `open`, `tip`, `headers`, `blocks` and
+    `wait_for_tip_change`, and nothing that is optional may make one of these fail.
+    """
 
     name: str
     """Stable short name for metric labels and messages: ``bitcoind``, ``esplora`` ..."""
@@ -106,8 +101,15 @@ class BlockSource(Protocol):
     async def close(self) -> None:
         """Let go of everything; safe to call twice and before `open`."""
 
-    async def tips(self) -> Tips:
-        """Return the ends of the source's block tree now."""
+    async def tip(self) -> BlockRef:
+        """Return the end of the source's active chain now."""
+
+    async def stale_tips(self) -> Sequence[BlockRef]:
+        """Return other ends of the block tree, of which the source should have the blocks.
+
+        Optional: asked beside the chain, and only where `Capabilities.stale_tips` promises it.
+        What it raises is no trouble of the chain.
+        """
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return up to `count` 80-byte headers of the active chain from height `start` on.
@@ -116,7 +118,11 @@ class BlockSource(Protocol):
         """
 
     async def blocks(self, refs: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
-        """Return the blocks of `refs` in their order; `NotFound` if any is not there."""
+        """Return the blocks of `refs` in their order.
+
+        `NotFound` if any is not there; `NotKept` if it is in the active chain, but without
+        its body.
+        """
 
     async def wait_for_tip_change(self, timeout: float) -> None:
         """Return when the tip may have changed, or after `timeout` seconds: only a hint."""

@@ -20,7 +20,7 @@ from analyzers.leftout import LeftOut
 from hashing.header import hash_to_hex
 from hashing.params import NETWORKS, RETARGET_INTERVAL
 from monitor.errors import NotFound, SourceRefused, SourceUnavailable
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.sources.blkfiles_records import BlkFile, BlkFolder, proved_height
 from monitor.sources.blkfiles_tree import BlockTree, Node
 
@@ -56,7 +56,7 @@ class BlkFilesSource:
         self._folder: BlkFolder | None = None
         self._tree = BlockTree(self._params)
         self._ends: dict[int, int] = {}
-        self._told: Tips | None = None
+        self._told: BlockRef | None = None
 
     async def open(self) -> None:
         """Index all files; does nothing when it is open."""
@@ -69,14 +69,20 @@ class BlkFilesSource:
         async with self._lock:
             self._folder, self._tree, self._ends = None, BlockTree(self._params), {}
 
-    async def tips(self) -> Tips:
-        """Return the end of the chain and the stale ends, as the files are now."""
+    async def tip(self) -> BlockRef:
+        """Return the end of the chain, as the files are now."""
         async with self._lock:
             self._told = await asyncio.to_thread(self._look)
             return self._told
 
+    async def stale_tips(self) -> Sequence[BlockRef]:
+        """Return the ends of the branches beside the chain, as the files are now."""
+        async with self._lock:
+            await asyncio.to_thread(self._look)
+            return self._tree.stale()
+
     async def headers(self, start: int, count: int) -> list[bytes]:
-        """Return headers of the chain that `tips` told last."""
+        """Return headers of the chain that `tip` told last."""
         async with self._lock:
             self._opened()
             return [node.header for node in self._tree.active(start, count)]
@@ -91,13 +97,13 @@ class BlkFilesSource:
         return await asyncio.to_thread(self._read, nodes, want)
 
     async def wait_for_tip_change(self, timeout: float) -> None:
-        """Look at the end of the files until a block is there that `tips` has not told."""
+        """Look at the end of the files until the chain ends elsewhere than `tip` told."""
         until = time.monotonic() + timeout
         while True:
             async with self._lock:
-                tips = await asyncio.to_thread(self._look)
+                tip = await asyncio.to_thread(self._look)
             left = until - time.monotonic()
-            if tips != self._told or left <= 0:
+            if tip != self._told or left <= 0:
                 return
             await asyncio.sleep(min(POLL_INTERVAL, left))
 
@@ -133,8 +139,8 @@ class BlkFilesSource:
         self.capabilities = Capabilities(batch=_BATCH, stale_tips=True, first_height=first)
         self._folder, self._tree, self._ends = folder, tree, ends
 
-    def _look(self) -> Tips:
-        """Take in what was written since the last look; return the ends of the tree."""
+    def _look(self) -> BlockRef:
+        """Take in what was written since the last look; return the end of the chain."""
         folder, tree = self._opened(), self._tree
         newest = max(self._ends)
         while folder.path(newest + 1).exists():
@@ -147,7 +153,7 @@ class BlkFilesSource:
                 del self._ends[number]
                 _take(folder, tree, number, end, whole=True)
         tree.settle()
-        return Tips(self._best(tree).ref, tuple(tree.stale()))
+        return self._best(tree).ref
 
     def _best(self, tree: BlockTree) -> Node:
         if tree.best is None:

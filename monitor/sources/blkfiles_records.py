@@ -29,7 +29,14 @@ from hashing.wire import (
     read_block_parts,
     read_block_prefix,
 )
-from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
+from monitor.errors import (
+    BadReply,
+    NotFound,
+    NotKept,
+    SourceError,
+    SourceRefused,
+    SourceUnavailable,
+)
 
 Parsed = TypeVar("Parsed")
 
@@ -156,7 +163,7 @@ class BlkFile:
         try:
             self._descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            raise NotFound(f"{path} is not there; the node has pruned it") from None
+            raise NotKept(f"{path} is not there; the node has pruned it") from None
         except OSError as error:
             raise _unreadable(path, error) from None
         self.size = os.fstat(self._descriptor).st_size

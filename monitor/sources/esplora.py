@@ -17,7 +17,7 @@ from analyzers.leftout import LeftOut
 from hashing.header import BlockHeader, sha256d
 from hashing.params import NETWORKS
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.sources.esplora_api import Api, Summary
 from monitor.sources.esplora_http import IN_FLIGHT, PACE, ApiClient
 from monitor.sources.gather import gather
@@ -28,8 +28,6 @@ _HEADER_PAGES: Final = 10
 """Pages of headers that one call asks for at most."""
 _FEW_TXIDS: Final = 64
 """With no more transactions than this, all txids are less to fetch than a branch."""
-_STALE_EVERY: Final = 600.0
-"""Seconds between looks at the stale tips."""
 _STALE_WITHIN: Final = 2016
 """Blocks below the tip within which stale tips are of interest."""
 _SUMMARIES_KEPT: Final = 5000
@@ -87,7 +85,6 @@ class EsploraSource:
         self._tip: BlockRef | None = None
         self._looked = 0.0
         self._stale: tuple[BlockRef, ...] = ()
-        self._look_for_stale = 0.0
         self._summaries: dict[bytes, Summary] = {}
         self._blocks: dict[bytes, SourceBlock] = {}
 
@@ -116,23 +113,34 @@ class EsploraSource:
         self._api = None
         await self._client.close()
 
-    async def tips(self) -> Tips:
-        """Return the tip of the API's chain, and the stale tips that mempool tells of."""
+    async def tip(self) -> BlockRef:
+        """Return the tip of the API's chain."""
         api = self._opened()
         self._looked = time.monotonic()
         tip = await api.tip_hash()
         if self._tip is None or self._tip.hash != tip:
             self._tip = (await self._summary(api, tip)).ref
-        if self.capabilities.stale_tips and self._looked >= self._look_for_stale:
-            self._look_for_stale = self._looked + _STALE_EVERY
-            self._stale = await self._stale_tips(api, self._tip)
-        return Tips(self._tip, self._stale)
+        return self._tip
+
+    async def stale_tips(self) -> Sequence[BlockRef]:
+        """Return the stale tips that mempool tells of, not far below the tip."""
+        api = self._opened()
+        try:
+            tips = await api.stale_tips() if self.capabilities.stale_tips else []
+        except NotFound as error:  # mempool's own backend may have no such path
+            log.debug("no stale tips: %s", error)
+            tips = []
+        best = self._tip or BlockRef(0, b"")
+        self._stale = tuple(
+            ref for ref in tips if best.height - _STALE_WITHIN < ref.height and ref != best
+        )
+        return self._stale
 
     async def headers(self, start: int, count: int) -> list[bytes]:
-        """Return headers up to the tip that `tips` told last, by the page."""
+        """Return headers up to the tip that `tip` told last, by the page."""
         api = self._opened()
         if self._tip is None or start > self._tip.height:
-            await self.tips()
+            await self.tip()
         tip = self._tip.height if self._tip else -1
         stop = min(start + min(count, self.capabilities.headers_batch), tip + 1)
         if stop <= start:
@@ -220,17 +228,6 @@ class EsploraSource:
         except NotFound:
             return False
         return True
-
-    async def _stale_tips(self, api: Api, best: BlockRef) -> tuple[BlockRef, ...]:
-        """Return the stale tips not far below `best`; none where the API does not tell."""
-        try:
-            tips = await api.stale_tips()
-        except (NotFound, BadReply) as error:
-            log.debug("no stale tips: %s", error)
-            return ()
-        return tuple(
-            ref for ref in tips if best.height - _STALE_WITHIN < ref.height and ref != best
-        )
 
     async def _find_summaries(self, api: Api, refs: Sequence[BlockRef]) -> None:
         """Fetch the summaries of `refs` that are not kept: by the page, else one by one."""

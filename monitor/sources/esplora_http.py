@@ -17,7 +17,7 @@ from yarl import URL
 from monitor import __version__
 from monitor.errors import BadReply, ConfigError, NotFound, SourceRefused, SourceUnavailable
 from monitor.secrets import remember
-from monitor.sources.reply import printable
+from monitor.sources.reply import is_page, printable
 from monitor.urls import Url, UrlError, basic_login, parse
 
 IN_FLIGHT: Final = 4
@@ -124,7 +124,7 @@ class ApiClient:
             raise BadReply(f"{self.host}: GET {path}: more than the {limit} bytes it may have")
         if reply.status != 200:
             self._fail(path, reply, body)
-        if reply.content_type == "text/html":
+        if is_page(reply.content_type, body):
             raise BadReply(
                 f"{self.host}: GET {path} gives a web page: is this the address of the API?"
             )

@@ -12,7 +12,7 @@ from typing import Final
 
 from analyzers.leftout import LeftOut
 from monitor.errors import NotFound, SourceError
-from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Tips, Want
+from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +61,15 @@ class NodeWithFiles:
         await self._close_files()
         await self._node.close()
 
-    async def tips(self) -> Tips:
-        """Return the ends of the node's block tree."""
-        tips = await self._node.tips()
-        self._tip = tips.best.height
-        return tips
+    async def tip(self) -> BlockRef:
+        """Return the node's tip."""
+        tip = await self._node.tip()
+        self._tip = tip.height
+        return tip
+
+    async def stale_tips(self) -> Sequence[BlockRef]:
+        """Return the node's stale tips."""
+        return await self._node.stale_tips()
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return the node's headers."""

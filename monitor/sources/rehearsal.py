@@ -16,7 +16,7 @@ from analyzers.leftout import LeftOut
 from hashing.header import HEADER_SIZE, sha256d
 from hashing.params import TARGET_SPACING
 from monitor.errors import NotFound, SourceRefused, SourceUnavailable
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.sources.rehearsal_chain import Fork, RehearsalChain, Silence
 from monitor.sources.rehearsal_mix import mix_of
 
@@ -115,19 +115,22 @@ class RehearsalSource:
         """Stop mining."""
         self._is_open = False
 
-    async def tips(self) -> Tips:
-        """Mine what is due and return the ends of the chain."""
+    async def tip(self) -> BlockRef:
+        """Mine what is due and return the end of the chain."""
         height = self._reported = await self._advance()
+        live = self._live_fork(height)
+        return self._ref(height) if live is None else self._fork_ref(live, height)
+
+    async def stale_tips(self) -> Sequence[BlockRef]:
+        """Return the ends of the branches that have lost, and of one that will win."""
+        height = await self._advance()
         live = self._live_fork(height)
         stale = {
             fork.start: self._fork_ref(fork, min(fork.end - 1, height))
             for at in range(max(1, height - STALE_WITHIN), height + 1)
             if (fork := self._chain.fork_at(at)) is not None and fork is not live
         }
-        winner = BlockRef(height, sha256d(self._chain.header(height)))
-        if live is None:
-            return Tips(winner, tuple(stale.values()))
-        return Tips(self._fork_ref(live, height), (*stale.values(), winner))
+        return [*stale.values(), *([] if live is None else [self._ref(height)])]
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return headers of the chain that is active now."""
@@ -176,6 +179,9 @@ class RehearsalSource:
         """Return the fork whose losing branch is the active chain at `height`."""
         fork = self._chain.fork_at(height)
         return fork if fork is not None and fork.came_first else None
+
+    def _ref(self, height: int) -> BlockRef:
+        return BlockRef(height, sha256d(self._chain.header(height)))
 
     def _fork_ref(self, fork: Fork, height: int) -> BlockRef:
         return BlockRef(height, sha256d(fork.headers[height - fork.start]))

@@ -15,6 +15,11 @@ __all__ = ["Fields", "as_bytes", "as_hash", "as_list", "parse_json", "printable"
 _MAX_HEIGHT: Final = 1 << 31
 
 
+def is_page(kind: str, body: bytes) -> bool:
+    """Tell a web page from data that a server only labels as one."""
+    return kind == "text/html" and body.lstrip()[:1] in {b"<", b""}
+
+
 def parse_json(body: bytes, what: str) -> Any:
     """Return the JSON value of `body`; `BadReply` naming `what` if it is none."""
     try:

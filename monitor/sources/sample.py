@@ -18,7 +18,7 @@ from analyzers.leftout import LeftOut
 from analyzers.model import Label
 from hashing.header import sha256d
 from monitor.errors import NotFound, SourceUnavailable
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.sources.sample_data import ProvedCoinbase, SampleData, load_sample
 
 log = logging.getLogger(__name__)
@@ -88,19 +88,23 @@ class SampleSource:
         self._data = None
         self._coinbases = {}
 
-    async def tips(self) -> Tips:
+    async def tip(self) -> BlockRef:
         """Return where the replay has come to."""
         data, height = self._opened(), self._height()
         self._reported = height
         if height == data.end - 1 and not self._said_end:
             self._said_end = True
             log.info("the sample ends at height %d; no more blocks will come", height)
-        stale = tuple(
+        return BlockRef(height, sha256d(data.header(height)))
+
+    async def stale_tips(self) -> Sequence[BlockRef]:
+        """Return the real stale blocks up to where the replay has come."""
+        data, height = self._opened(), self._height()
+        return [
             BlockRef(block.height, sha256d(block.header))
             for block in data.stale
             if block.height <= height
-        )
-        return Tips(BlockRef(height, sha256d(data.header(height))), stale)
+        ]
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return real headers up to where the replay has come; none from below the sample."""
@@ -115,7 +119,7 @@ class SampleSource:
         return [self._block(ref) for ref in refs]
 
     async def wait_for_tip_change(self, timeout: float) -> None:
-        """Return when the replay has moved on from the tip that `tips` told last."""
+        """Return when the replay has moved on from the tip that `tip` told last."""
         data = self._opened()
         if self._height() != self._reported:
             return

@@ -33,7 +33,7 @@ async def new_blocks(node: RegtestNode, transactions: int) -> tuple[list[float],
     """Return seconds from submission to hint, and from hint to proved block."""
     source = BitcoindSource(node.url, user="u", password="p")
     await source.open()
-    await source.tips()
+    await source.tip()
     hints, fetches = [], []
     for _ in range(ROUNDS):
         (raw,) = node._miner.build(node.chain.tip, 1, transactions=transactions)
@@ -43,7 +43,7 @@ async def new_blocks(node: RegtestNode, transactions: int) -> tuple[list[float],
         await asyncio.to_thread(node.submit, raw)
         await waiter
         hinted = time.perf_counter()
-        best = (await source.tips()).best
+        best = await source.tip()
         await source.headers(best.height, 1)
         await source.blocks([best], Want.PROVED)
         hints.append(hinted - start)

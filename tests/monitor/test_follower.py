@@ -20,7 +20,7 @@ from monitor.sources.base import BlockRef, Capabilities
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis, refs
-from tests.support.scripted import OFFER, Scripted, active, drive, make
+from tests.support.scripted import OFFER, Scripted, active, drive, drive_plan, make
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_time_before_the_parents_is_no_reason_to_refuse(store: SqlStore) -> No
     back = extend(before[-1], 1, spacing=-1200)
     source = Scripted(before + back + extend(back[-1], 153))
     drive(make(store, catch_up=144), source, store)
-    assert store.tip() == source.tips.best
+    assert store.tip() == source.tip
 
 
 @pytest.mark.parametrize("depth", [1, 2, 30, 100])
@@ -237,10 +237,10 @@ def test_another_number_of_blocks_than_asked_is_refused(
 ) -> None:
     source = Scripted(chain)
     source.stale = (extend(chain[-6], 1, tag=b"/side/")[0].ref,)
-    plan = make(store, catch_up=1).follow(OFFER, source.tips)
-    wanted = next(plan)
-    while not (isinstance(wanted, GetBlocks) and wanted.refs == [source.stale[0]]):
-        wanted = plan.send(source.answer(wanted, store))
+    follower = make(store, catch_up=1)
+    drive_plan(follower.follow(OFFER, source.tip), source, store)
+    plan = follower.branch(OFFER, source.stale[0])
+    assert next(plan) == GetBlocks([source.stale[0]])
     with pytest.raises(ProofError) as refusal:
         plan.send([chain[-1].offered()] * found)
     assert refusal.value.reason == "mismatch"
@@ -248,7 +248,7 @@ def test_another_number_of_blocks_than_asked_is_refused(
 
 def test_a_source_that_fails_midway_loses_nothing(store: SqlStore, chain: list[Mined]) -> None:
     follower = make(store, catch_up=50)
-    plan = follower.follow(OFFER, Scripted(chain).tips)
+    plan = follower.follow(OFFER, Scripted(chain).tip)
     source = Scripted(chain)
     wanted = next(plan)
     while not isinstance(wanted, Apply):

@@ -19,7 +19,7 @@ from monitor.errors import SourceError, SourceUnavailable
 from monitor.exporter import AgentMetrics
 from monitor.follower import Follower
 from monitor.ingest import Ingest
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips, Want
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis, refs
@@ -61,10 +61,13 @@ class ScriptedSource:
     async def close(self) -> None:
         pass
 
-    async def tips(self) -> Tips:
+    async def tip(self) -> BlockRef:
         self.looks += 1
         self._answer()
-        return Tips(self.chain[-1].ref)
+        return self.chain[-1].ref
+
+    async def stale_tips(self) -> Sequence[BlockRef]:
+        raise AssertionError("asked for what it does not promise")
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         self._answer()

@@ -9,8 +9,8 @@ from analyzers.model import Attribution, Label
 from hashing.params import REGTEST, NetworkParams
 from hashing.wire import CoinbaseTx
 from monitor.errors import NotFound
-from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Tips
+from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer, Plan
+from monitor.sources.base import BlockRef, Capabilities, SourceBlock
 from monitor.store.sql import SqlStore
 from tests.support.blocks import Mined, genesis
 
@@ -43,8 +43,8 @@ class Scripted:
         self.known |= {block.ref.hash: block for block in branch}
 
     @property
-    def tips(self) -> Tips:
-        return Tips(self.chain[-1].ref, self.stale)
+    def tip(self) -> BlockRef:
+        return self.chain[-1].ref
 
     def answer(self, wanted: object, store: SqlStore) -> Any:
         match wanted:
@@ -80,13 +80,19 @@ def drive(
     offer: Offer = OFFER,
 ) -> None:
     """Answer what the follower wants; stop as a crash would after `stop_after` answers."""
-    plan = follower.follow(offer, source.tips)
+    left = drive_plan(follower.follow(offer, source.tip), source, store, stop_after)
+    for ref in source.stale:
+        left = drive_plan(follower.branch(offer, ref), source, store, left)
+
+
+def drive_plan(plan: Plan, source: Scripted, store: SqlStore, stop_after: int = 1 << 30) -> int:
+    """Answer what a plan wants; return how many answers are left of `stop_after`."""
     advance: Callable[[], Any] = lambda: next(plan)  # noqa: E731
     while stop_after > 0:
         try:
             wanted = advance()
         except StopIteration:
-            return
+            return stop_after
         try:
             answer = source.answer(wanted, store)
         except NotFound as error:
@@ -95,6 +101,7 @@ def drive(
             advance = lambda answer=answer: plan.send(answer)  # type: ignore[misc]  # noqa: E731
         stop_after -= 1
     plan.close()
+    return 0
 
 
 def active(store: SqlStore) -> list[BlockRef]:

@@ -68,13 +68,13 @@ async def test_nonsense_is_a_bad_reply(
     node: RegtestNode, source: BitcoindSource, reply: bytes
 ) -> None:
     node.faults.garbage = reply
-    for attempt in (source.tips(), source.headers(0, 3), source.blocks([node.tip], Want.PROVED)):
+    for attempt in (source.tip(), source.headers(0, 3), source.blocks([node.tip], Want.PROVED)):
         with pytest.raises(BadReply) as caught:
             await attempt
         assert_clear(caught.value, node)
         assert len(str(caught.value)) < 400
     node.faults.garbage = None
-    assert (await source.tips()).best == node.tip
+    assert await source.tip() == node.tip
 
 
 @pytest.mark.parametrize("want", list(Want))
@@ -82,7 +82,7 @@ async def test_endless_replies_are_cut_off(
     node: RegtestNode, source: BitcoindSource, want: Want
 ) -> None:
     node.faults.garbage = bytes((16 << 20) + 1)
-    for attempt in (source.tips(), source.blocks([node.tip], want)):
+    for attempt in (source.tip(), source.blocks([node.tip], want)):
         with pytest.raises(BadReply) as caught:
             await attempt
         assert_clear(caught.value, node, "larger than")
@@ -108,7 +108,7 @@ def test_whatever_comes_only_source_errors_leave(node: RegtestNode, reply: bytes
         await source.open()
         node.faults.garbage = reply
         for attempt in (
-            source.tips(),
+            source.tip(),
             source.headers(0, 3),
             source.blocks([node.tip], Want.PROVED),
             source.wait_for_tip_change(0.01),

@@ -59,8 +59,8 @@ async def opened(folder: Path, network: str = "regtest") -> AsyncIterator[BlkFil
 
 
 async def heights(source: BlkFilesSource) -> tuple[int, list[int]]:
-    tips = await source.tips()
-    return tips.best.height, [ref.height for ref in tips.stale]
+    tip = await source.tip()
+    return tip.height, [ref.height for ref in await source.stale_tips()]
 
 
 class TestContract(SourceContract):
@@ -170,7 +170,7 @@ async def test_what_was_torn_may_be_overwritten_by_another_block(tmp_path: Path)
     async with opened(tmp_path) as source:
         assert await heights(source) == (3, [])
         path.write_bytes(start + b"".join(map(record, others)) + bytes(1000))
-        assert (await source.tips()).best == others[-1].ref
+        assert await source.tip() == others[-1].ref
         with pytest.raises(BadReply, match="another block is there now"):
             await source.blocks([lost.ref], Want.COINBASE)
 
@@ -191,11 +191,10 @@ async def test_a_reorg_leaves_the_old_branch_stale(folder: Path) -> None:
     blocks = node.chain.directory / "blocks"
     try:
         async with opened(blocks) as source:
-            old = (await source.tips()).best
+            old = await source.tip()
             node.reorg(2)
-            tips = await source.tips()
-            assert tips.best == node.tip
-            assert tips.stale == (old,)
+            assert await source.tip() == node.tip
+            assert await source.stale_tips() == [old]
             (block,) = await source.blocks([old], Want.PROVED)
             assert sha256d(block.header) == old.hash
     finally:
@@ -262,7 +261,7 @@ async def test_settings_name_the_folder(cores: Path) -> None:
     )
     (source,) = (await choose_sources(chosen, live_store=False, reached={})).sources
     await source.open()
-    assert (await source.tips()).best.height == HEIGHT
+    assert (await source.tip()).height == HEIGHT
     await source.close()
     nameless = load_settings(None, {"source": "blkfiles"})
     with pytest.raises(ConfigError, match="--blocks-dir"):
@@ -283,7 +282,7 @@ async def test_broken_bytes_give_errors_of_ours_or_true_headers(
     write(folder, 0, bytes(bad))
     try:
         async with opened(folder) as source:
-            best = (await source.tips()).best
+            best = await source.tip()
             for want in Want:
                 with contextlib.suppress(BadReply):
                     await source.blocks([best], want)

@@ -87,7 +87,7 @@ class TestRealBlocks:
             EsploraServer(mainnet_chain(), flavour) as server,
             opened(server, "mainnet") as source,
         ):
-            best = (await source.tips()).best
+            best = await source.tip()
             assert best.height == 830_000
             headers = await source.headers(829_961, 200)
             assert len(headers) == 40
@@ -110,10 +110,10 @@ class TestRequests:
     async def test_a_new_block_takes_few_requests(
         self, server: EsploraServer, source: EsploraSource
     ) -> None:
-        before = (await source.tips()).best
+        before = await source.tip()
         server.chain.extend(mine_on(server.chain.tip, 1, transactions=100))
         server.requests.clear()
-        best = (await source.tips()).best
+        best = await source.tip()
         await source.headers(before.height, 150)
         await source.blocks([best], Want.PROVED)
         kinds = [path.split("/")[-1] for path in server.requests]
@@ -123,9 +123,9 @@ class TestRequests:
     async def test_an_unchanged_tip_takes_one(
         self, server: EsploraServer, source: EsploraSource
     ) -> None:
-        await source.tips()
+        await source.tip()
         server.requests.clear()
-        await source.tips()
+        await source.tip()
         assert server.requests == ["/api/blocks/tip/hash"]
 
     async def test_a_batch_takes_one_page_and_three_a_block(
@@ -138,7 +138,7 @@ class TestRequests:
 
     async def test_a_small_block_takes_two(self) -> None:
         async with EsploraServer(regtest_chain(transactions=5)) as server, opened(server) as source:
-            await source.tips()
+            await source.tip()
             server.requests.clear()
             (block,) = await source.blocks([server.chain.tip.ref], Want.PROVED)
             assert block.txids is not None
@@ -176,7 +176,7 @@ class TestRequests:
         async with opened(server, pace=0.05) as source:
             server.requests.clear()
             started = time.monotonic()
-            await asyncio.gather(*(source.tips() for _ in range(4)))
+            await asyncio.gather(*(source.tip() for _ in range(4)))
             assert time.monotonic() - started >= 0.14
 
 
@@ -234,23 +234,23 @@ class TestOpening:
         monkeypatch.delenv("NO_PROXY", raising=False)
         source = EsploraSource("http://api.example", pace=0)
         await source.open()
-        assert (await source.tips()).best == server.chain.tip.ref
+        assert await source.tip() == server.chain.tip.ref
         await source.close()
 
     async def test_not_open(self, server: EsploraServer) -> None:
         with pytest.raises(SourceUnavailable, match="not open"):
-            await source_of(server).tips()
+            await source_of(server).tip()
 
 
 class TestReorgs:
     async def test_a_reorg_between_looks(
         self, server: EsploraServer, source: EsploraSource
     ) -> None:
-        old = (await source.tips()).best
+        old = await source.tip()
         fork = server.chain.active[-3]
         server.chain.extend(mine_on(fork, 4, seed=9, transactions=100))
         await asyncio.wait_for(source.wait_for_tip_change(60), 5)
-        best = (await source.tips()).best
+        best = await source.tip()
         assert best.height == old.height + 2
         headers = await source.headers(fork.height, 10)
         assert sha256d(headers[-1]) == best.hash
@@ -262,7 +262,7 @@ class TestReorgs:
     async def test_a_chain_that_changes_while_it_is_read(
         self, server: EsploraServer, source: EsploraSource
     ) -> None:
-        await source.tips()
+        await source.tip()
         rivals = mine_on(server.chain.active[3], len(server.chain.active) - 4, seed=4)
 
         changed = asyncio.Event()
@@ -283,7 +283,7 @@ class TestReorgs:
     async def test_a_server_that_lags_behind_another(
         self, server: EsploraServer, source: EsploraSource
     ) -> None:
-        await source.tips()
+        await source.tip()
         del server.chain.active[-1]
         with pytest.raises(SourceUnavailable, match="does not have block 40 yet"):
             await source.headers(1, 100)
@@ -296,9 +296,9 @@ class TestReorgs:
         old = server.chain.tip.ref
         server.chain.extend(mine_on(server.chain.active[-2], 2, seed=6))
         async with opened(server) as source:
-            tips = await source.tips()
-            assert tips.stale == (old,)
-            (stale,) = await source.blocks(tips.stale, Want.PROVED)
+            await source.tip()
+            assert await source.stale_tips() == (old,)
+            (stale,) = await source.blocks([old], Want.PROVED)
         level, _ = prove(stale, entry_of(stale), REGTEST, trusted=False)
         assert level == ("header" if forgets else "coinbase")
         assert stale.label is not None
@@ -308,7 +308,7 @@ class TestReorgs:
     ) -> None:
         server.forgets_stale = True
         lost = server.chain.tip.ref
-        await source.tips()
+        await source.tip()
         server.chain.extend(mine_on(server.chain.active[-2], 2, seed=6))
         with pytest.raises(NotFound):
             await source.blocks([lost], Want.PROVED)
@@ -319,7 +319,7 @@ class TestReorgs:
 
         server.fault = older
         async with opened(server) as source:
-            assert (await source.tips()).stale == ()
+            assert await source.stale_tips() == ()
 
     async def test_unknown_blocks_in_a_batch(self, source: EsploraSource) -> None:
         with pytest.raises(NotFound):

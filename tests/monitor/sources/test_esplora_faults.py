@@ -81,12 +81,12 @@ class TestFaults:
     ) -> None:
         server.fault = fault
         with pytest.raises(kind, match=message) as caught:
-            await source.tips()
+            await source.tip()
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 300
         assert str(caught.value).startswith("127.0.0.1:")
         server.fault = None
-        assert (await source.tips()).best == server.chain.tip.ref
+        assert await source.tip() == server.chain.tip.ref
 
     @pytest.mark.parametrize(
         "body",
@@ -95,7 +95,7 @@ class TestFaults:
     async def test_json_that_makes_no_sense(
         self, server: EsploraServer, source: EsploraSource, body: bytes
     ) -> None:
-        await source.tips()
+        await source.tip()
         server.fault = canned(body=body, content_type="application/json")
         with pytest.raises(BadReply) as caught:
             await source.headers(1, 5)
@@ -118,7 +118,7 @@ class TestFaults:
             status=429, text="<html>429</html>", headers={"Retry-After": value} if value else {}
         )
         with pytest.raises(SourceUnavailable, match="too many requests") as caught:
-            await source.tips()
+            await source.tip()
         assert caught.value.retry_after is not None
         assert least <= caught.value.retry_after <= most
 
@@ -128,7 +128,7 @@ class TestFaults:
         until = format_datetime(datetime.now(UTC) + timedelta(seconds=3000))
         server.fault = canned(status=429, text="<html>429</html>", headers={"Retry-After": until})
         with pytest.raises(SourceUnavailable, match="too many requests") as caught:
-            await source.tips()
+            await source.tip()
         assert caught.value.retry_after is not None
         assert 2000 <= caught.value.retry_after <= 3000
 
@@ -137,23 +137,23 @@ class TestFaults:
     ) -> None:
         server.fault = canned(status=503, headers={"Retry-After": "1"})
         with pytest.raises(SourceUnavailable) as first:
-            await source.tips()
+            await source.tip()
         assert first.value.retry_after == 1
         server.fault = None
         server.requests.clear()
         with pytest.raises(SourceUnavailable, match="asked us to wait") as second:
-            await source.tips()
+            await source.tip()
         assert second.value.retry_after is not None
         assert second.value.retry_after <= 1
         assert server.requests == []
         await asyncio.sleep(second.value.retry_after)
-        assert (await source.tips()).best == server.chain.tip.ref
+        assert await source.tip() == server.chain.tip.ref
 
     async def test_being_limited_makes_the_source_slower(self, server: EsploraServer) -> None:
         async with opened(server, pace=0.0) as source:
             server.fault = canned(status=429, headers={"Retry-After": "1"})
             with pytest.raises(SourceUnavailable):
-                await source.tips()
+                await source.tip()
             assert source._client.pace > 0
 
     async def test_no_answer_in_time(self, server: EsploraServer) -> None:
@@ -164,7 +164,7 @@ class TestFaults:
 
             server.fault = slow
             with pytest.raises(SourceUnavailable, match=r"no answer within 0\.2 s"):
-                await source.tips()
+                await source.tip()
 
     async def test_a_body_that_breaks_off(
         self, server: EsploraServer, source: EsploraSource
@@ -179,12 +179,12 @@ class TestFaults:
 
         server.fault = broken
         with pytest.raises(SourceUnavailable, match="connection failed"):
-            await source.tips()
+            await source.tip()
 
     async def test_a_failing_look_at_the_tip_ends_the_wait(
         self, server: EsploraServer, source: EsploraSource
     ) -> None:
-        await source.tips()
+        await source.tip()
         server.fault = canned(status=502)
         await asyncio.wait_for(source.wait_for_tip_change(60), 5)
 
@@ -202,7 +202,7 @@ class TestForgeries:
             row = server._as_json(tip, extended=True)
             return web.json_response([row | {"merkle_root": other.hash.hex()}])
 
-        await source.tips()
+        await source.tip()
         server.fault = forged
         with pytest.raises(BadReply, match="does not hash to its id"):
             await source.headers(tip.height, 1)
@@ -227,7 +227,7 @@ class TestForgeries:
         while sha256d(weak.serialize())[-1] < 0x80:
             weak = dataclasses.replace(weak, nonce=weak.nonce + 1)
         server.chain.extend([dataclasses.replace(mine_on(tip, 1)[0], header=weak.serialize())])
-        await source.tips()
+        await source.tip()
         headers = await source.headers(0, 100)
         with pytest.raises(HeaderError, match="does not meet its target"):
             HeaderChain(REGTEST, 0, headers)
@@ -243,7 +243,7 @@ class TestForgeries:
         )
         forged = dataclasses.replace(honest, coinbase_tx=liar.coinbase_tx, txids=liar.txids)
         server.chain.extend([forged])
-        await source.tips()
+        await source.tip()
         (block,) = await source.blocks([honest.ref], Want.PROVED)
         with pytest.raises(ProofError) as caught:
             prove(block, entry_of(block), REGTEST, trusted=False)
@@ -271,7 +271,7 @@ class TestForgeries:
         async def labelled(request: web.Request) -> web.Response | None:
             return web.json_response([row]) if "/v1/blocks/" in request.path else None
 
-        await source.tips()
+        await source.tip()
         server.fault = labelled
         await source.headers(server.chain.tip.height, 1)
         (block,) = await source.blocks([server.chain.tip.ref], Want.PROVED)

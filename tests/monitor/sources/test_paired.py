@@ -37,7 +37,7 @@ def paired(node: RegtestNode, folder: Path | None = None, long_way: int = NEAR) 
 async def source(node: RegtestNode) -> AsyncIterator[NodeWithFiles]:
     source = paired(node)
     await source.open()
-    await source.tips()
+    await source.tip()
     node.requests.clear()
     yield source
     await source.close()
@@ -89,7 +89,7 @@ async def test_near_blocks_come_from_the_node(node: RegtestNode, source: NodeWit
 async def test_a_short_way_is_not_worth_the_index(node: RegtestNode) -> None:
     source = paired(node, long_way=HEIGHT + 1)
     await source.open()
-    await source.tips()
+    await source.tip()
     node.requests.clear()
     await source.blocks(await refs(source, FAR), Want.COINBASE)
     assert asked_for_blocks(node)
@@ -101,7 +101,7 @@ async def test_what_the_files_lack_the_node_gives(node: RegtestNode, tmp_path: P
         folder = other.chain.directory / "blocks"
         source = paired(node, folder)
         await source.open()
-        await source.tips()
+        await source.tip()
         wanted = await refs(source, FAR)
         assert [block.ref for block in await source.blocks(wanted, Want.PROVED)] == wanted
         await source.close()
@@ -112,7 +112,7 @@ async def test_files_that_cannot_be_read_are_named_once(
 ) -> None:
     source = paired(node, tmp_path / "nowhere")
     await source.open()
-    await source.tips()
+    await source.tip()
     wanted = await refs(source, FAR)
     with caplog.at_level(logging.WARNING, "monitor.sources.paired"):
         for _ in range(2):

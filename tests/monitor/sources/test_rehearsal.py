@@ -33,8 +33,8 @@ class TestRehearsalContract(SourceContract):
     @pytest.fixture
     async def world(self) -> AsyncIterator[World]:
         async def advance() -> None:
-            before = (await watcher.tips()).best
-            while (await watcher.tips()).best == before:
+            before = await watcher.tip()
+            while await watcher.tip() == before:
                 await watcher.wait_for_tip_change(10)
             # Every source has a clock of its own.
             await asyncio.sleep(1 / SPEED)
@@ -60,7 +60,7 @@ async def opened(**options: object) -> RehearsalSource:
 class TestChain:
     async def test_every_block_proves_itself(self) -> None:
         source = await opened(backlog=300, fork_probability=0.1, clock=Clock())
-        best = (await source.tips()).best
+        best = await source.tip()
         headers = await source.headers(0, best.height + 1)
         assert headers[0] == REGTEST.genesis_header
         chain = HeaderChain(REGTEST, 0, headers)
@@ -77,9 +77,8 @@ class TestChain:
     async def test_the_chain_of_a_seed_never_changes(self) -> None:
         """Stores hold this chain: other bytes would cut them off after an upgrade."""
         source = await opened(seed=1, backlog=100, clock=Clock())
-        assert (
-            await source.tips()
-        ).best.hash.hex() == "04930d556e5d46bedcaa76f21c5e86dec5e28df11483d46018e0ef3112e9490c"
+        tip = await source.tip()
+        assert tip.hash.hex() == "04930d556e5d46bedcaa76f21c5e86dec5e28df11483d46018e0ef3112e9490c"
 
     async def test_speed_and_forks_leave_the_chain_that_wins_as_it_is(self) -> None:
         calm = RehearsalChain(4, illustrative_mix())
@@ -98,7 +97,7 @@ class TestChain:
         clock = Clock()
         source = await opened(speed=0.5, backlog=50, clock=clock)
         clock.now += 2000
-        mined = (await source.tips()).best.height - 50
+        mined = (await source.tip()).height - 50
         assert 1000 - 5 * 32 < mined < 1000 + 5 * 32
 
     async def test_shares_are_near_the_mix(self) -> None:
@@ -159,34 +158,34 @@ class TestForks:
         )
         chain = HeaderChain(REGTEST, 0, await source.headers(0, 21))
         depths = Counter[int]()
-        seen = (await source.tips()).best
+        seen = await source.tip()
         while seen.height < 250:
             clock.now += 0.05
-            tips = await source.tips()
-            if tips.best == seen:
+            tip = await source.tip()
+            if tip == seen:
                 continue
-            for header in await source.headers(tips.best.height - 4, 5):
+            for header in await source.headers(tip.height - 4, 5):
                 chain.accept(header)
-            before, after = chain.get(seen.hash), chain.get(tips.best.hash)
+            before, after = chain.get(seen.hash), chain.get(tip.hash)
             assert before is not None
             assert after is not None
             assert chain.tip is after
             fork = chain.fork_point(before, after)
             assert fork is not None
             depths[before.height - fork.height] += 1
-            for stale in await source.blocks(tips.stale, Want.PROVED):
+            for stale in await source.blocks(await source.stale_tips(), Want.PROVED):
                 assert stale.ref.hash != chain.tip.hash
-            seen = tips.best
+            seen = tip
         assert set(depths) == {0, 1, 2, 3}
 
     async def test_a_restart_in_the_middle_of_a_fork_goes_on_in_it(self) -> None:
         clock = Clock()
         source = await opened(seed=5, speed=1, fork_probability=0.3, backlog=20, clock=clock)
-        while source._chain.header((await source.tips()).best.height) in await source.headers(
-            (await source.tips()).best.height, 1
+        while source._chain.header((await source.tip()).height) in await source.headers(
+            (await source.tip()).height, 1
         ):
             clock.now += 0.1
-        stopped = (await source.tips()).best
+        stopped = await source.tip()
         again = await opened(
             seed=5,
             speed=1,
@@ -196,7 +195,7 @@ class TestForks:
             resume_hash=stopped.hash,
             clock=Clock(),
         )
-        assert (await again.tips()).best == stopped
+        assert await again.tip() == stopped
 
 
 class TestResume:
@@ -204,7 +203,7 @@ class TestResume:
         clock = Clock()
         first = await opened(seed=9, backlog=40, clock=clock)
         clock.now += 60
-        stopped = (await first.tips()).best
+        stopped = await first.tip()
         again = await opened(
             seed=9,
             backlog=40,
@@ -212,11 +211,11 @@ class TestResume:
             resume_hash=stopped.hash,
             clock=Clock(),
         )
-        assert (await again.tips()).best == stopped
+        assert await again.tip() == stopped
         assert await again.headers(0, 1000) == await first.headers(0, 1000)
 
     async def test_another_seed_is_refused_with_a_way_out(self) -> None:
-        stopped = (await (await opened(seed=1, backlog=30)).tips()).best
+        stopped = await (await opened(seed=1, backlog=30)).tip()
         source = RehearsalSource(
             2, backlog=30, resume_height=stopped.height, resume_hash=stopped.hash
         )
@@ -227,19 +226,19 @@ class TestResume:
         clock = Clock()
         source = await opened(backlog=20, clock=clock)
         clock.now += 100
-        reached = (await source.tips()).best
+        reached = await source.tip()
         await source.close()
         with pytest.raises(SourceUnavailable):
-            await source.tips()
+            await source.tip()
         await source.open()
-        assert (await source.tips()).best == reached
+        assert await source.tip() == reached
 
 
 async def test_a_block_that_is_not_mined_yet_is_not_found() -> None:
     source = await opened(backlog=20, clock=Clock())
     ahead = await opened(backlog=25, clock=Clock())
     with pytest.raises(NotFound):
-        await source.blocks([(await ahead.tips()).best], Want.COINBASE)
+        await source.blocks([await ahead.tip()], Want.COINBASE)
 
 
 async def test_a_long_leap_is_mined_without_holding_the_loop() -> None:
@@ -255,6 +254,6 @@ async def test_a_long_leap_is_mined_without_holding_the_loop() -> None:
             await asyncio.sleep(0)
 
     ticker = asyncio.create_task(tick())
-    await source.tips()
+    await source.tip()
     ticker.cancel()
     assert ticks > 5

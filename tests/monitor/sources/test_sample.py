@@ -121,28 +121,28 @@ class TestReplay:
         clock = Clock()
         source = SampleSource(0.5, backlog=3000, clock=clock)
         await source.open()
-        assert (await source.tips()).best.height == FIRST + 2999
+        assert (await source.tip()).height == FIRST + 2999
         clock.now += 3.9
-        assert (await source.tips()).best.height == FIRST + 3000
+        assert (await source.tip()).height == FIRST + 3000
         clock.now += 2.2
-        assert (await source.tips()).best.height == FIRST + 3002
+        assert (await source.tip()).height == FIRST + 3002
 
     async def test_it_goes_on_where_the_last_run_stopped(self) -> None:
         source = SampleSource(1.0, resume_height=829_000, clock=Clock())
         await source.open()
-        assert (await source.tips()).best.height == 829_000
+        assert (await source.tip()).height == 829_000
 
     async def test_reopening_does_not_turn_back(self) -> None:
         clock = Clock()
         source = SampleSource(1.0, clock=clock)
         await source.open()
         clock.now += 10
-        reached = (await source.tips()).best
+        reached = await source.tip()
         await source.close()
         with pytest.raises(SourceUnavailable):
-            await source.tips()
+            await source.tip()
         await source.open()
-        assert (await source.tips()).best == reached
+        assert await source.tip() == reached
 
     async def test_it_ends_says_so_once_and_stays(self, caplog: pytest.LogCaptureFixture) -> None:
         clock = Clock()
@@ -150,8 +150,8 @@ class TestReplay:
         await source.open()
         clock.now += 1e6
         with caplog.at_level(logging.INFO):
-            assert (await source.tips()).best.height == LAST
-            assert (await source.tips()).best.height == LAST
+            assert (await source.tip()).height == LAST
+            assert (await source.tip()).height == LAST
         assert [record.message for record in caplog.records] == [
             "the sample ends at height 830592; no more blocks will come"
         ]
@@ -164,13 +164,12 @@ class TestReplay:
         source = SampleSource(1.0, resume_height=829_612, clock=clock)
         await source.open()
         late = BlockRef(829_613, sha256d(data.stale[-1].header))
-        assert late not in (await source.tips()).stale
+        assert late not in await source.stale_tips()
         with pytest.raises(NotFound):
             await source.blocks([late], Want.PROVED)
         clock.now += 1
-        tips = await source.tips()
-        assert late in tips.stale
-        assert tips.best.height == late.height
+        assert late in await source.stale_tips()
+        assert (await source.tip()).height == late.height
         (block,) = await source.blocks([late], Want.PROVED)
         assert block.label is None
         assert block.coinbase_tx is not None
