@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from monitor.commands.paths import HomePath
 from monitor.config import Settings, load_settings
 from monitor.config_values import is_text, merged, nested
 from monitor.errors import ConfigError
@@ -60,14 +61,14 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--config",
         "config_path",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=HomePath(path_type=Path, dir_okay=False),
         help="Settings file (TOML).",
     )
     @setting_option("--network", setting="network", help="Bitcoin network (default mainnet).")
     @setting_option(
         "--data-dir",
         setting="data_dir",
-        type=click.Path(path_type=Path),
+        type=HomePath(path_type=Path),
         help="Directory that holds the store.",
     )
     @setting_option(
