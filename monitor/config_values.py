@@ -203,7 +203,7 @@ def _content(path: Any, where: str) -> str:
         raise ConfigError(f"setting {where}: it must be the path of a file")
     shown = path if path.startswith(("/", "~", "./", "../")) else "it"  # else it may be the value
     try:
-        with at_home(Path(path)).open("rb") as file:
+        with at_home(path).open("rb") as file:
             raw = file.read(_LARGEST + 1)
         text = raw.decode("utf-8").rstrip("\r\n")
     except ConfigError as error:

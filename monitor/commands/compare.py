@@ -6,7 +6,6 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -151,7 +150,7 @@ def _shipped(series: str) -> Given:
 def _read(file: str) -> str:
     if file == "-":
         return sys.stdin.read(LARGEST_FILE)
-    path = at_home(Path(file))
+    path = at_home(file)
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{file} is larger than {LARGEST_FILE // 10**6} MB")
     try:

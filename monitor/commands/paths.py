@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ class HomePath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path with its home directory, as `click.Path` returns it."""
         try:
-            value = at_home(Path(value)) if str(value).startswith("~") else value
+            value = at_home(value) if str(value).startswith("~") else value
         except PathError as error:
             self.fail(str(error), param, ctx)
         return super().convert(value, param, ctx)
