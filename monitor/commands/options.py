@@ -103,12 +103,11 @@ def _nest(ctx: click.Context, dotted: str, value: Any) -> None:
 
 
 def _parse_assignment(text: str) -> tuple[str, Any]:
-    """Return name and value; no error shows the value, which may be a secret."""
+    """Return name and value; no error shows the text, which may be a secret."""
     name, equals, value = text.partition("=")
     parts = name.split(".")
     if not equals or not all(_NAME.fullmatch(part) for part in parts):
-        what = f" {name}" if equals and _NAME.fullmatch(parts[0]) and len(name) < 80 else ""
-        raise ConfigError(f"--set{what}: write it as section.name=value")
+        raise ConfigError("--set: write it as section.name=value")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
