@@ -320,7 +320,7 @@ class Settings(_Section):
     def _store_url(cls, value: str) -> str:
         if value:
             url = parse_store(value)
-            at_home(Path(url.path))
+            at_home(url.path)
         return value
 
     @model_validator(mode="after")
@@ -415,7 +415,7 @@ def store_url(settings: Settings, synthetic: str) -> str | Path:
         return settings.data_dir / f"{synthetic or settings.network}.sqlite"
     url = parse_store(settings.store)
     if not url.scheme.startswith("postgresql"):
-        return at_home(Path(url.path))
+        return at_home(url.path)
     password = settings.store_password.get_secret_value()
     return with_password(settings.store, password) if password else settings.store
 

@@ -63,7 +63,12 @@ def _is_visible(text: str) -> bool:
     return bool(text) and text.isascii() and text.isprintable()
 
 
-UserPath = Annotated[Path, AfterValidator(at_home)]
+def _path(value: object) -> object:
+    """Return a path with its home directory; what is none is for pydantic to refuse."""
+    return at_home(value) if isinstance(value, str | Path) else value
+
+
+UserPath = Annotated[Path, BeforeValidator(_path)]
 """A path in whose first part ``~`` means a home directory."""
 OptionalPath = Annotated[UserPath | None, BeforeValidator(lambda value: value or None)]
 """The same, not set where it is empty."""

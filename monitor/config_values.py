@@ -172,7 +172,10 @@ def _json(text: str, parts: Sequence[str], name: str) -> Any:
 
 def _with_files(value: Any, kind: Any, parts: tuple[str, ...]) -> Any:
     if isinstance(value, list | tuple):
-        return [_with_files(each, _below(kind, "0"), (*parts, "0")) for each in value]
+        return [
+            _with_files(each, _below(kind, "0"), (*parts, str(number)))
+            for number, each in enumerate(value)
+        ]
     if not isinstance(value, Mapping):
         return value
     found = {
@@ -203,7 +206,7 @@ def _content(path: Any, where: str) -> str:
         raise ConfigError(f"setting {where}: it must be the path of a file")
     shown = path if path.startswith(("/", "~", "./", "../")) else "it"  # else it may be the value
     try:
-        with at_home(Path(path)).open("rb") as file:
+        with at_home(path).open("rb") as file:
             raw = file.read(_LARGEST + 1)
         text = raw.decode("utf-8").rstrip("\r\n")
     except ConfigError as error:
@@ -234,7 +237,10 @@ def _whole(value: Any, kind: Any, parts: tuple[str, ...]) -> Any:
                 )
         value = [value[str(number)] for number in range(len(value))]
     if isinstance(value, list | tuple):
-        return [_whole(each, _below(kind, "0"), (*parts, "0")) for each in value]
+        return [
+            _whole(each, _below(kind, "0"), (*parts, str(number)))
+            for number, each in enumerate(value)
+        ]
     if isinstance(value, Mapping):
         return {
             name: _whole(each, _below(kind, name), (*parts, name)) for name, each in value.items()

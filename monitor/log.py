@@ -7,13 +7,18 @@ import sys
 import time
 from types import TracebackType
 
-from monitor.secrets import hidden_traceback
+from monitor.secrets import hidden_traceback, hide
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 class _Formatter(logging.Formatter):
-    """Formats a record; the traceback of a fault may quote what others said."""
+    """Formats a record; what others log, and the traceback of a fault, may quote a secret."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line of a record."""
+        line = super().formatMessage(record)
+        return line if record.name.startswith("monitor") else hide(line)
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's name
         """Return the traceback without secrets."""

@@ -12,20 +12,21 @@ class PathError(ConfigError, ValueError):
     """A path that cannot be used."""
 
 
-def at_home(path: Path) -> Path:
-    """Return `path` with the home directory that it begins with: ``~`` or ``~user``.
+def at_home(text: str | Path) -> Path:
+    """Return a path with the home directory that it begins with: ``~`` or ``~user``.
 
-    A file whose name does begin so can be written as ``./~name``. Any other relative path
-    begins in the working directory.
+    A file whose name does begin so can be written as ``./~name`` (as text: a `Path` has lost
+    the dot). Any other relative path begins in the working directory.
 
     Raises
     ------
     PathError
         If there is no such home directory.
     """
-    first, *rest = path.parts or ("",)
-    if not first.startswith("~"):
+    path = Path(text)
+    if not str(text).startswith("~"):
         return path
+    first, *rest = path.parts
     home = os.path.expanduser(first)
     if not home.startswith("/") or (first == "~" and os.environ.get("HOME") == ""):
         raise PathError(

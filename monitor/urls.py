@@ -76,14 +76,14 @@ class Url:
 
     @property
     def place(self) -> str:
-        """Host and port, without that which the scheme means by itself."""
+        """Host and port, without the port that the scheme means by itself."""
         usual = {"http": 80, "https": 443}.get(self.scheme)
         return bracketed(self.host) + (f":{self.port}" if self.port not in {None, usual} else "")
 
     @property
     def origin(self) -> str:
         """Scheme, host and port: the part that may be shown to anybody."""
-        return f"{self.scheme}://{self.place}"
+        return f"{self.scheme}://{bracketed(self.host)}{f':{self.port}' if self.port else ''}"
 
     @property
     def target(self) -> str:
@@ -97,13 +97,11 @@ class Url:
 
     def secrets(self) -> Iterator[str]:
         """Yield what must not be shown: password, lone user, tokens of the path, query values."""
-        if self.password is not None:
-            yield self.password
-        elif self.user is not None:
-            yield self.user  # with no password beside it, a name is a token
+        if self.password or self.user:
+            yield self.password or self.user or ""  # alone, a name is a token
         if self.scheme in HTTP:
             yield from (part for part in self.path.split("/") if not _may_be_shown(part))
-        for part in self.query.split("&"):
+        for part in filter(None, self.query.split("&")):
             name, _, value = part.partition("=")
             if self.scheme not in POSTGRESQL or name in _SECRET_PARAMETERS:
                 yield value if value.strip("=") else part  # a key alone may end in =
@@ -357,9 +355,9 @@ def _shown_place(place: str) -> str:
     return bracketed(host) + (f":{port}" if port else "")
 
 
-def is_loopback(host: str) -> bool:
+def is_loopback(host: str | None) -> bool:
     """Tell whether a host name or address is this machine's own."""
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:
         return False

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.commands.paths import HomePath
 from monitor.errors import PoolscopeError
 from monitor.relabel import registry_of
 
@@ -38,13 +39,13 @@ _FACTS: Final = (
 @click.argument("coinbases", nargs=-1, metavar="[HEX]...")
 @click.option(
     "--jsonl",
-    type=click.Path(allow_dash=True),
+    type=HomePath(allow_dash=True),
     help="Read one JSON object a line from a file, or from standard input (-).",
 )
 @click.option(
     "--registry",
     "registry_path",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Use this registry: our TOML, or a public pool list (.json).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines for HEX arguments too.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.commands.options import settings_options
+from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
 from monitor.commands.stored import active_blocks, parts_of
 from monitor.errors import ConfigError
@@ -30,7 +31,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _REGISTRY = click.option(
     "--registry",
     "registry_path",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Use this registry: our TOML, or a public pool list (.json).",
 )
 
@@ -49,8 +50,8 @@ def command() -> None:
 
 
 @command.command("registry")
-@click.argument("first", type=click.Path(path_type=Path), metavar="[A]", required=False)
-@click.argument("second", type=click.Path(path_type=Path), metavar="[B]", required=False)
+@click.argument("first", type=HomePath(path_type=Path), metavar="[A]", required=False)
+@click.argument("second", type=HomePath(path_type=Path), metavar="[B]", required=False)
 @_JSON
 def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) -> None:
     """Tell what is wrong within registry A (ours by default), or how B differs from it.
@@ -133,7 +134,7 @@ def _tell(item: Finding) -> str:
 @command.command("blocks")
 @click.option(
     "--against",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=HomePath(path_type=Path, exists=True, dir_okay=False),
     help="CSV or JSONL (.gz too) or Parquet with height and label; else the labels in the store.",
 )
 @click.option("--list", "list_name", default="mempool", show_default=True, help="Whose labels.")

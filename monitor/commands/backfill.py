@@ -18,6 +18,7 @@ import click
 
 from monitor import __version__
 from monitor.commands.options import SourceNames, setting_option, settings_options
+from monitor.commands.paths import HomePath
 from monitor.errors import PoolscopeError, StoreError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _PATIENCE: Final = 2.0
 @click.option("--to", "last", type=click.IntRange(0), help="Last height (default: the tip).")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Write Parquet instead of the store: a folder, or a file that ends in .parquet.",
 )
 @click.option(
@@ -74,10 +75,10 @@ _PATIENCE: Final = 2.0
 @setting_option(
     "--blocks-dir",
     setting="blkfiles.dir",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="The blocks folder of a bitcoind; it is then read instead of asking the node.",
 )
-@setting_option("--registry", setting="registry", type=click.Path(), help="Another pool registry.")
+@setting_option("--registry", setting="registry", type=HomePath(), help="Another pool registry.")
 def command(
     settings: Settings,
     *,

@@ -6,7 +6,6 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -29,6 +28,7 @@ from analyzers.sharefile import Given, read_shares
 from analyzers.summary import Summary, summarize
 from monitor.commands.divergence import POOLS, points_of, points_of_pools, show_divergence
 from monitor.commands.figures import number, plain
+from monitor.paths import at_home
 
 LARGEST_FILE: Final = 10_000_000
 """Bytes; more is no table of shares."""
@@ -150,7 +150,7 @@ def _shipped(series: str) -> Given:
 def _read(file: str) -> str:
     if file == "-":
         return sys.stdin.read(LARGEST_FILE)
-    path = Path(file)
+    path = at_home(file)
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{file} is larger than {LARGEST_FILE // 10**6} MB")
     try:

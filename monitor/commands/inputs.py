@@ -21,6 +21,7 @@ from analyzers.windows import CountTable, Window, latest, partition, tally
 from monitor.commands.options import settings_options
 from monitor.config import Settings
 from monitor.errors import StoreError
+from monitor.paths import at_home
 from monitor.store.base import BlockStore
 
 DAY: Final = 86_400
@@ -60,7 +61,7 @@ def parse_counts(text: str) -> dict[str, int]:
         return {f"#{place}": int(part) for place, part in enumerate(parts, start=1)}
     if text == "-":
         return _read_counts(sys.stdin.read(), "stdin")
-    path = Path(text)
+    path = at_home(text)
     if not path.exists():
         raise ValueError(f"{text[:80]!r} is neither numbers such as 3,2,1 nor a file")
     try:
@@ -323,7 +324,7 @@ def lens_named(name: str) -> EntityOf:
     lenses = load_lenses()
     if name in lenses:
         return lenses[name]
-    path = Path(name)
+    path = at_home(name)
     if path.is_file():
         return read_lens(path)
     raise click.BadParameter(

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from monitor.commands.paths import HomePath
 from monitor.config import Settings, load_settings
 from monitor.config_values import is_text, merged, nested
 from monitor.errors import ConfigError
@@ -76,14 +77,14 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--config",
         "config_path",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=HomePath(path_type=Path, dir_okay=False),
         help="Settings file (TOML).",
     )
     @setting_option("--network", setting="network", help="Bitcoin network (default mainnet).")
     @setting_option(
         "--data-dir",
         setting="data_dir",
-        type=click.Path(path_type=Path),
+        type=HomePath(path_type=Path),
         help="Directory that holds the store.",
     )
     @setting_option(
@@ -118,12 +119,11 @@ def _nest(ctx: click.Context, dotted: str, value: Any) -> None:
 
 
 def _parse_assignment(text: str) -> tuple[str, Any]:
-    """Return name and value; no error shows the value, which may be a secret."""
+    """Return name and value; no error shows the text, which may be a secret."""
     name, equals, value = text.partition("=")
     parts = name.split(".")
     if not equals or not all(_NAME.fullmatch(part) for part in parts):
-        what = f" {name}" if equals and _NAME.fullmatch(parts[0]) and len(name) < 80 else ""
-        raise ConfigError(f"--set{what}: write it as section.name=value")
+        raise ConfigError("--set: write it as section.name=value")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

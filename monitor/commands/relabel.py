@@ -10,6 +10,7 @@ import click
 
 from hashing.header import hash_to_hex
 from monitor.commands.options import settings_options
+from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
 from monitor.commands.stored import progress, writing_store
 from monitor.relabel import registry_of, relabel
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--registry",
     "registry_path",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Use this registry: our TOML, or a public pool list (.json).",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")

@@ -12,13 +12,14 @@ import click
 
 from monitor.commands.inputs import Selection, selection_options
 from monitor.commands.options import level_option, seed_option
+from monitor.commands.paths import HomePath
 from monitor.errors import PoolscopeError
 
 
 @click.command("report")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    type=HomePath(path_type=Path, dir_okay=False, writable=True),
     required=True,
     help="File to write (HTML).",
 )

@@ -11,6 +11,7 @@ from typing import Final, get_args
 import click
 
 from monitor.commands.options import SourceNames, setting_option, settings_options
+from monitor.commands.paths import HomePath
 from monitor.config import Settings, SourceName
 from monitor.errors import ConfigError
 
@@ -38,7 +39,7 @@ SHOW_AFTER: Final = 2.0
 @setting_option(
     "--blocks-dir",
     setting="blkfiles.dir",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="The blocks folder of a bitcoind: a source, or the past of a node that is named too.",
 )
 @setting_option(
@@ -51,7 +52,7 @@ SHOW_AFTER: Final = 2.0
 @setting_option("--catch-up", setting="catch_up", type=int, help="Blocks to fetch at first start.")
 @setting_option("--port", setting="web.port", type=int, help="Port to serve on (default 9431).")
 @setting_option("--host", setting="web.host", help="Address to serve on (default 127.0.0.1).")
-@setting_option("--registry", setting="registry", type=click.Path(), help="Another pool registry.")
+@setting_option("--registry", setting="registry", type=HomePath(), help="Another pool registry.")
 @setting_option(
     "--no-hashrate",
     setting="hashrate.enabled",

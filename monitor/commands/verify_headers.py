@@ -17,6 +17,7 @@ import click
 from hashing.header import HEADER_SIZE, hash_to_hex
 from hashing.params import NETWORKS
 from monitor.commands.first_use import announce_first_use
+from monitor.commands.paths import HomePath
 from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _PATIENCE: Final = 2.0
 
 
 @click.command("verify-headers")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=HomePath(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--network",
     type=click.Choice(list(NETWORKS)),

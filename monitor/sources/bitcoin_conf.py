@@ -259,8 +259,9 @@ def _places(conf: Conf, params: NetworkParams, tally: Tally) -> list[tuple[str, 
             return [(host, usual if conf.one("rpcport") or port is None else port)]
     bound = []
     for address in conf.all("rpcbind"):
+        all_of_it = address.startswith(":") and address[1:].isdecimal()
         try:
-            host, port = split_host_port(f"{_ANY}{address}" if address.startswith(":") else address)
+            host, port = split_host_port(f"{_ANY}{address}" if all_of_it else address)
         except UrlError:
             tally.add(Kind.CONF_SETTING, "it is no address", "rpcbind")
         else:

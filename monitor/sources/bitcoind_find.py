@@ -64,7 +64,7 @@ def find_local_node(
     """
     params = NETWORKS[network]
     named = environ.get("BITCOIN_DATADIR", "")
-    places = [*([at_home(Path(named))] if named else []), *_homes(datadirs)]
+    places = [*([at_home(named)] if named else []), *_homes(datadirs)]
     found: dict[Path, list[NodeCandidate]] = {}
     for path in places:
         candidates = candidates_in(path, params)
@@ -205,7 +205,7 @@ def _homes(places: Iterable[str]) -> Iterator[Path]:
     """Yield places with their home directories; a machine without such a home has none there."""
     for place in places:
         with contextlib.suppress(PathError):
-            yield at_home(Path(place))
+            yield at_home(place)
 
 
 def _exists(path: Path) -> bool:

@@ -42,6 +42,7 @@ MAX_REPLY: Final = 16 << 20
 _JSON: Final = "application/json"
 KEY_ADVICE: Final = "is the key in bitcoind.url or bitcoind.headers right, or is a login missing?"
 _COOKIE_LIMIT: Final = 4096
+_REFUSAL_LIMIT: Final = 1 << 14
 _CONNECT_TIMEOUT: Final = 5.0
 
 
@@ -135,7 +136,7 @@ class _Connection(http.client.HTTPConnection):
         own = dict(headers)
         del own["Host"], own["Authorization"]  # the placeholder's
         if self.credentials:
-            own["Authorization"] = basic_login(*self.credentials.split(":", 1))
+            own["Authorization"] = _encoded(self.credentials)
         super().request(method, self.target, body, {**own, **self.more_headers})
 
     def getresponse(self) -> http.client.HTTPResponse:
@@ -144,7 +145,9 @@ class _Connection(http.client.HTTPConnection):
         assert isinstance(response, _Response)
         self.label = response.label
         if response.status in SPEAKING_STATUS:
-            raise HttpRefusal(response.status, response.read(200).decode("utf-8", "replace"))
+            raise HttpRefusal(
+                response.status, response.read(_REFUSAL_LIMIT).decode("utf-8", "replace")
+            )
         return response
 
     def abort(self) -> None:
@@ -333,6 +336,7 @@ class RpcClient:
             connection.credentials = self._login.read()
             if connection.credentials != self._credentials:
                 self._credentials = connection.credentials
+                remember(_encoded(connection.credentials))
                 self.logins += 1
                 self.served = False
             self._local.connection = connection
@@ -354,6 +358,11 @@ class RpcClient:
         else:
             advice = "check user and password (rpcuser, rpcpassword or rpcauth on the node)"
         raise SourceRefused(f"the node refuses the login (HTTP 401): {advice}")
+
+
+def _encoded(credentials: str) -> str:
+    """Return ``user:password`` as a header has it, nothing without a login."""
+    return basic_login(*credentials.split(":", 1)) if credentials else ""
 
 
 _PLACEHOLDER_URL: Final = "http://-:-@-/"

@@ -17,7 +17,7 @@ from yarl import URL
 from monitor import __version__
 from monitor.errors import BadReply, ConfigError, NotFound, SourceRefused, SourceUnavailable
 from monitor.secrets import remember
-from monitor.sources.reply import is_page, printable
+from monitor.sources.reply import is_page, printable, start_of
 from monitor.urls import Url, UrlError, basic_login, parse
 
 IN_FLIGHT: Final = 4
@@ -69,11 +69,11 @@ class ApiClient:
             parts = parse(url)
         except UrlError as error:
             raise ConfigError(f"no API address: {error}") from None
-        remember(*parts.secrets(), *(headers or {}).values())
         self.host = parts.place
         self.pace = pace
         self._parts = parts
         self._headers = _with_login(parts, headers or {})
+        remember(*parts.secrets(), *self._headers.values())
         self._timeout = timeout
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._next_start = 0.0
@@ -165,7 +165,7 @@ class ApiClient:
 
     def _fail(self, path: str, reply: aiohttp.ClientResponse, body: bytes) -> NoReturn:
         """Raise what the HTTP status means."""
-        status, text = reply.status, printable(body[:400].decode("latin-1"), 100)
+        status, text = reply.status, start_of(body, 100)
         if status == 404 or (status == 500 and any(word in text.lower() for word in _MISSING)):
             raise NotFound(f"{self.host} has no {path}")
         if status in {429, 503}:
