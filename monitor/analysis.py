@@ -46,6 +46,7 @@ class Totals:
     reorgs: int = 0
     deepest_reorg: int = 0
     stale_blocks: int = 0
+    header_only: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Analysis:
             reorgs=totals.reorgs,
             deepest_reorg=totals.deepest_reorg,
             stale_blocks=totals.stale_blocks,
+            header_only=totals.header_only,
             proved=Counter(kept.block.proof for kept in last),
             rules=Counter(kept.block.attribution.rule for kept in last),
             conflicts=sum(bool(kept.block.attribution.conflicts) for kept in last),

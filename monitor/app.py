@@ -313,10 +313,10 @@ class Agent:
 
     def _count(self) -> None:
         counts = self._store.counts()
-        self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
+        self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale, counts.header_only)
 
     def _stored(self, step: Step, left: int) -> None:
-        if step.rollback_to is not None or step.stale:
+        if step.rollback_to is not None or step.stale or any(b.header_only for b in step.append):
             self._count()
         self._analysis.apply(step)
         self._progress(len(step.append), left)

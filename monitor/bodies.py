@@ -237,12 +237,13 @@ def ref_of(entry: ChainEntry) -> BlockRef:
 
 def gap_text(heights: Sequence[int]) -> str:
     """Say which blocks are header-only now, and what fills them; `heights` are in order."""
-    one = len(heights) == 1
+    what = "1 block ({}) is stored by its header alone: no source has more of it"
+    if len(heights) > 1:
+        what = f"{len(heights)} blocks ({{}}) are stored by their headers alone: no source has more"
     return (
-        f"{len(heights)} block{'' if one else 's'} ({ranges_of(heights)}) "
-        f"{'is' if one else 'are'} stored by the header alone, as no source has more: unknown "
-        f"who mined {'it' if one else 'them'}. To fill that, stop the agent and run '{FILL}' "
-        "with a source that keeps old blocks: --source esplora, --blocks-dir or --bitcoind"
+        f"{what.format(ranges_of(heights))}, so who mined is unknown there. Stop the agent and run "
+        f"'{FILL}' with a source that keeps old blocks: --source esplora, --blocks-dir or "
+        "--bitcoind"
     )
 
 

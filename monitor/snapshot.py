@@ -57,6 +57,7 @@ class Snapshot:
     `synthetic` is empty for the live chain, else the reason why it is not (``sample``,
     ``rehearsal``). `recent` holds the last blocks, newest first, stale ones among them.
     `terms` are what the chain asks and pays at the tip, None while there is no block.
+    `header_only` counts the blocks of which nobody had more than the header.
     `proved` counts the blocks of the largest window by how far they proved themselves,
     `rules` by the rule that attributed them. `registry_date` is when the registry's rows were
     last held against their sources, None where it does not say.
@@ -77,6 +78,7 @@ class Snapshot:
     reorgs: int
     deepest_reorg: int
     stale_blocks: int
+    header_only: int
     proved: Mapping[str, int]
     rules: Mapping[str, int]
     conflicts: int

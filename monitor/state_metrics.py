@@ -93,6 +93,11 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
     )
     yield from _single("stale_blocks", "Stale blocks in the store.", snapshot.stale_blocks)
     yield from _single(
+        "header_only_blocks",
+        "Blocks in the store of which no source had more than the header: who mined is unknown.",
+        snapshot.header_only,
+    )
+    yield from _single(
         "conflicting_blocks",
         "Blocks of the largest window whose evidence names more than one pool.",
         snapshot.conflicts,

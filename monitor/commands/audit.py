@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from analyzers.leftout import Kind, Tally
+from monitor.bodies import FILL
+from monitor.commands import leftout
 from monitor.commands.options import settings_options
 from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from analyzers.audit import Agreement, Cluster, Feature, Finding, Sighting
     from analyzers.model import Attribution
     from monitor.config import Settings
-    from monitor.store.base import BlockStore
+    from monitor.store.base import BlockStore, StoredBlock
 
 _LABEL_COLUMNS: Final = ("label", "pool", "pool_slug", "slug", "pool_name", "name")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
@@ -163,10 +166,11 @@ def audit_blocks(
 
     registry = registry_of(registry_path or settings.registry)
     labels = None if against is None else _labels(against)
+    unread = Tally()
     own: dict[int, str] = {}  # of the block under way alone: there may be a million
 
     def attributed(store: BlockStore) -> Iterator[tuple[int, Attribution]]:
-        for block in active_blocks(store, "reading blocks"):
+        for block in _read(store, unread):
             if labels is None and block.label is not None:
                 own.clear()
                 own[block.ref.height] = block.label.pool
@@ -191,10 +195,12 @@ def audit_blocks(
                         for (ours, theirs), blocks in _ranked(found)
                     ],
                     "disagreements": [dataclasses.asdict(item) for item in told],
+                    "left_out": leftout.as_json(unread.found),
                 }
             )
         )
         return
+    leftout.say(unread.found)
     for item in told:
         click.echo(
             f"{item.height}  ours {item.pool or '-'}, theirs {item.label or '-'}: {item.reason}"
@@ -300,12 +306,12 @@ def audit_unknown(
     """
     from analyzers.audit import propose_entry, unknown_clusters
 
+    unread = Tally()
     with reading_store(settings) as store:
         unknown = [
-            parts_of(block)
-            for block in active_blocks(store, "reading blocks")
-            if block.attribution.pool is None
+            parts_of(block) for block in _read(store, unread) if block.attribution.pool is None
         ]
+    leftout.say(unread.found)
     clusters = unknown_clusters(unknown, min_blocks, by)
     if as_json:
         click.echo(json.dumps([_cluster(item) for item in clusters]))
@@ -315,6 +321,15 @@ def audit_unknown(
         click.echo(propose_entry(cluster) + "\n")
     held = sum(len(cluster.heights) for cluster in clusters)
     click.echo(f"{len(clusters)} clusters hold {held} of {len(unknown)} unknown blocks", err=True)
+
+
+def _read(store: BlockStore, unread: Tally) -> Iterator[StoredBlock]:
+    """Yield the active blocks but those of which nothing but the header is known: `unread`."""
+    for block in active_blocks(store, "reading blocks"):
+        if block.header_only:
+            unread.add(Kind.HEADER_ONLY, f"nothing to audit until '{FILL}'", str(block.ref.height))
+        else:
+            yield block
 
 
 def _cluster(item: Cluster) -> dict[str, Any]:

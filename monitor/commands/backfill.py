@@ -63,6 +63,11 @@ _PATIENCE: Final = 2.0
     show_default=True,
     help="Blocks of a range: the unit of work, and of what an interruption loses.",
 )
+@click.option(
+    "--missing",
+    is_flag=True,
+    help="Fill the stored blocks of which only the header was to be had, and nothing else.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write a summary as one JSON object.")
 @settings_options
 @setting_option(
@@ -89,6 +94,7 @@ def command(
     scheduler: str,
     prove: bool,
     size: int,
+    missing: bool,
     as_json: bool,
 ) -> None:
     """Fetch, prove and attribute the past of the chain, into the store or Parquet files.
@@ -102,7 +108,15 @@ def command(
       poolscope backfill --blocks-dir ~/.bitcoin/blocks --out history.parquet
       poolscope backfill --bitcoind http://alice:secret@127.0.0.1:8332 --from 800000
       poolscope backfill --blocks-dir /node/blocks --out history/ --scheduler tcp://10.0.0.1:8786
+      poolscope backfill --missing --source esplora
     """
+    if missing:
+        if out or scheduler:
+            raise click.UsageError("--missing fills the store: it takes no --out or --scheduler")
+        from monitor.commands.backfill_missing import fill
+
+        fill(settings, (first, last), size, as_json=as_json)
+        return
     from monitor.backfill.core import backfill
     from monitor.log import setup_logging
 

@@ -13,6 +13,7 @@ from analyzers.model import Evidence
 from hashing.errors import WireError
 from hashing.header import BlockHeader, hash_from_hex, hash_to_hex
 from hashing.wire import parse_coinbase
+from monitor.bodies import FILL
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
@@ -112,6 +113,8 @@ def _lines(block: StoredBlock, synthetic: str) -> list[str]:
         f"  pool      {attribution.pool or 'unknown'}  (decided by: {attribution.rule})",
         f"  proof     {block.proof}, from {block.source}",
     ]
+    if block.header_only:
+        lines.append(f"  coinbase  no source had it; '{FILL}' gets it from one that has")
     if block.tx_count is not None:
         lines.append(f"  size      {block.tx_count} transactions, {block.size or '?'} bytes")
     lines += [f"  for       {_evidence_line(entry)}" for entry in attribution.evidence]

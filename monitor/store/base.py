@@ -42,6 +42,11 @@ class StoredBlock:
     size: int | None = None
     first_seen: int | None = None
 
+    @property
+    def header_only(self) -> bool:
+        """Whether no more than the header is known: nobody had the rest, and no label says more."""
+        return self.coinbase_tx is None and self.label is None
+
 
 class BlockRow(NamedTuple):
     """A proved block as the store keeps it, of plain values: cheap to make and to send about.

@@ -41,6 +41,7 @@ def overview(context: WebContext) -> answers.Overview:
         reorgs=snapshot.reorgs,
         deepest_reorg=snapshot.deepest_reorg,
         stale_blocks=snapshot.stale_blocks,
+        header_only_blocks=snapshot.header_only,
         conflicts=snapshot.conflicts,
         empty_blocks=snapshot.empty_blocks,
         proved=dict(snapshot.proved),

@@ -127,7 +127,7 @@ def test_one_hole_is_spoken_of_as_one(left: SqlStore, chain: list[Mined]) -> Non
     source = Scripted(chain)
     source.gone = {64}
     drive(make(left), source, left, offer=OWN)
-    assert source.said[0].text.startswith("1 block (64) is stored by the header alone")
+    assert source.said[0].text.startswith("1 block (64) is stored by its header alone")
 
 
 def test_a_gap_comes_from_others_in_their_order(left: SqlStore, chain: list[Mined]) -> None:

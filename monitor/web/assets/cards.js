@@ -56,6 +56,7 @@ export function staleCard(box, overview) {
     ["Deepest reorg", overview.deepest_reorg ? plural(overview.deepest_reorg, "block") : "–"],
     ["Latest stale", overview.stale.length ? el("span", {}, overview.stale.map((block, i) => [
       i ? ", " : "", el("a", { href: `/block/${block.hash}`, title: block.name ?? "unknown pool" }, count(block.height))])) : "none near the tip"],
+    ...(overview.header_only_blocks ? [["Blocks known by the header alone", count(overview.header_only_blocks)]] : []),
   ]);
   note(box, "Two miners may find a block at the same height; one of them loses and becomes stale. A node only sees those that reached it.");
 }
