@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba.core.config import NUMBA_NUM_THREADS
+from numba import get_num_threads
 from numpy.typing import ArrayLike, NDArray
 
 from analyzers.intervals import JEFFREYS, LEVEL
@@ -160,7 +160,7 @@ def _simulated(
             largest[window] = _mean_and_ends(maxima, plan.tail)
             above[window] = (maxima[:, np.newaxis] > thresholds).mean(axis=0)
 
-    on_threads(simulate_part, split(windows, max(1, min(NUMBA_NUM_THREADS, windows))))
+    on_threads(simulate_part, split(windows, max(1, min(get_num_threads(), windows))))
     return hhi, largest, above, sizes
 
 
