@@ -10,9 +10,11 @@ interrupted loses the candidate at hand and no more:
 - one that takes `OUT` times as long as the best so far after its first runs is dropped, the
   others alternate with it until the verdict is clear.
 
-Costs are processor time of this thread, so that a busy machine does not cut a contest short.
-Paces are those of the quickest of many runs that are short beside the slice of time that a
-process gets: whatever interrupts spoils some of them, not all.
+All is measured in processor time of this thread, so that a busy machine neither cuts a contest
+short nor decides it. Paces are those of the quickest of many runs, all the same: other work
+spoils caches, too, and some sandboxes' processor time ticks too coarsely, so that the wall clock
+must do. A run is short beside the slice of time that a process gets: who interrupts spoils some
+of them, not all.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ Run = Callable[[int], object]
 SOUND: Final = 2.0
 """Times the reference that every candidate worth its name surpasses."""
 OUT: Final = 2.0
-_CLEAR: Final = 1.1
-"""Ratio of paces at which `_FEW` runs of each are enough."""
-_FEW: Final = 8
+_ENOUGH: Final = ((2, OUT), (8, 1.1))
+"""After how many runs of each which ratio of paces is clear."""
 _ROUNDS: Final = 30
+_FEW: Final = 8
+"""Runs of one that is measured alone."""
 _FIRST_COUNT: Final = 256
 _RUN: Final = 1e-3
 """Seconds that a run should take: far above the clock's own, far below a slice of time."""
@@ -55,6 +58,13 @@ class Standing:
     untried: tuple[str, ...] = ()
 
 
+def _fine_clock() -> Callable[[], float]:
+    first = time.thread_time()
+    while (now := time.thread_time()) == first:
+        pass
+    return time.thread_time if now - first < _RUN / 10 else time.perf_counter
+
+
 @dataclass(slots=True)
 class Budget:
     """What a contest may cost: seconds of this thread's processor time, and by the wall clock."""
@@ -63,6 +73,7 @@ class Budget:
     wall: float
     processor_clock: Callable[[], float] = time.thread_time
     wall_clock: Callable[[], float] = time.perf_counter
+    run_clock: Callable[[], float] = field(default_factory=_fine_clock)
     _begun: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -148,9 +159,9 @@ class _Contest:
         run = self._built(candidate)
         slowest = self._slowest_sound_pace()
         if self._best_run is None:
-            pace = _pace(run, self._budget.wall_clock)
+            pace = _pace(run, self._budget.run_clock, hopeless=5 * OUT * slowest)
         else:
-            self._best_pace, pace = _paces(self._best_run, run, self._budget.wall_clock)
+            self._best_pace, pace = _paces(self._best_run, run, self._budget.run_clock)
         if pace < self._best_pace:
             best, self._best_run, self._best_pace = candidate.name, run, pace
         self._sound = self._best_pace <= slowest
@@ -177,14 +188,21 @@ class _Contest:
 
     def _slowest_sound_pace(self) -> float:
         if self._slowest is None:
-            self._slowest = _pace(self._reference, self._budget.wall_clock) / SOUND
+            self._slowest = _pace(self._reference, self._budget.run_clock) / SOUND
         return self._slowest
 
 
-def _pace(run: Run, clock: Callable[[], float]) -> float:
-    """Return the seconds for a unit of work, by the quickest of a few short runs."""
+def _pace(run: Run, clock: Callable[[], float], hopeless: float = float("inf")) -> float:
+    """Return the seconds for a unit of work, by the quickest of a few short runs.
+
+    One that takes `hopeless` seconds or more in the first of them is not run as often.
+    """
     count, seconds = _enough(run, clock)
-    return min(seconds, *(_timed(run, count, clock) for _ in range(_FEW))) / count
+    for done in range(_FEW):
+        if done >= 2 and seconds >= hopeless * count:
+            break
+        seconds = min(seconds, _timed(run, count, clock))
+    return seconds / count
 
 
 def _paces(best: Run, rival: Run, clock: Callable[[], float]) -> tuple[float, float]:
@@ -197,7 +215,7 @@ def _paces(best: Run, rival: Run, clock: Callable[[], float]) -> tuple[float, fl
         paces.append(seconds / count)
     for done in range(_ROUNDS):
         ratio = max(paces) / min(paces)
-        if (done >= 2 and paces[1] > OUT * paces[0]) or (done >= _FEW and ratio > _CLEAR):
+        if any(done >= least and ratio > lead for least, lead in _ENOUGH):
             break
         for i, run in enumerate(runs):
             paces[i] = min(paces[i], _timed(run, counts[i], clock) / counts[i])
