@@ -171,11 +171,6 @@ SLOW = """
     from hashing import choice
     from hashing.kernels.build import DESIGNS, _lanes
 
-    class Slow:
-        # Compiled like any other, but each of its runs does so many times the work.
-        def __init__(self, name):
-            self.name = name
-
     real = choice._run
 
     def slowed(shape, name):
@@ -202,15 +197,15 @@ SLOW = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("place", [0, 2])
 def test_a_design_that_is_500_times_slower_is_dropped_at_once(place: int, tmp_path: Path) -> None:
     best, untried, runs, seconds = json.loads(
         run(SLOW.replace("PLACE", str(place)), XDG_CACHE_HOME=str(tmp_path))
     )
     assert best != "slow"
     assert "slow" not in untried
-    assert runs <= 8
-    assert runs == 0 or seconds / runs < 0.5
+    assert 0 < runs <= 8
+    assert seconds / runs < 0.5
 
 
 KILLED = """
