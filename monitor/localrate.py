@@ -39,6 +39,14 @@ TIMEOUT: Final = 900.0
 RETRY_FIRST: Final = 60.0
 """Seconds after a failure until the next measurement; each further pause is twice as long."""
 HASHLIB: Final = "hashlib"
+_UNEXPECTED: Final = (
+    ValueError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+)
 _LINE: Final = 1 << 20
 """Most bytes of a line that the measurement may print."""
 
@@ -92,7 +100,7 @@ async def local_rates(seconds: float) -> AsyncGenerator[LocalRate]:
     deadline = asyncio.get_running_loop().time() + TIMEOUT
     try:
         async with asyncio.timeout_at(deadline):
-            line = await process.stdout.readline()
+            line = await _line_of(process.stdout)
         while line:
             rate = read_measurement(line)
             kernel = rate.kernel
@@ -102,7 +110,7 @@ async def local_rates(seconds: float) -> AsyncGenerator[LocalRate]:
                 with contextlib.suppress(ProcessLookupError):
                     os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
             async with asyncio.timeout_at(deadline):
-                line = await process.stdout.readline()
+                line = await _line_of(process.stdout)
         async with asyncio.timeout_at(deadline):
             status = await process.wait()
     except TimeoutError:
@@ -118,6 +126,13 @@ async def local_rates(seconds: float) -> AsyncGenerator[LocalRate]:
         raise ValueError("the measurement ended before it came to a kernel")
 
 
+async def _line_of(stream: asyncio.StreamReader) -> bytes:
+    try:
+        return await stream.readline()
+    except ValueError:
+        raise ValueError("unexpected output of the measurement: a line without end") from None
+
+
 def read_measurement(output: bytes) -> LocalRate:
     """Return the best rate in the JSON of ``poolscope hashrate``: hashlib's if there is no other.
 
@@ -130,7 +145,7 @@ def read_measurement(output: bytes) -> LocalRate:
         report = json.loads(output)
         loop = {"kernel": HASHLIB, "hashes_per_second": report.get("hashlib")}
         rates = [_rate(entry) for entry in report["results"] or [loop]]
-    except (AttributeError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except _UNEXPECTED as error:
         raise ValueError(f"unexpected output of the measurement: {error!r}") from None
     return max(rates, key=lambda rate: rate.median)
 
@@ -140,7 +155,7 @@ def _rate(entry: Any) -> LocalRate:
         float(entry["hashes_per_second"][name]) for name in ("median", "min", "max")
     )
     if not (0 < median < math.inf and math.isfinite(high - low)):
-        raise ValueError(f"unexpected output of the measurement: a rate of {median}")
+        raise ValueError(f"a rate of {median}")
     return LocalRate(median, low, high, str(entry.get("kernel", "")))
 
 

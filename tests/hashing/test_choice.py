@@ -11,7 +11,9 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
 import pytest
+from llvmlite import binding
 
 from hashing import choice
 from hashing.contest import Standing
@@ -301,7 +303,7 @@ def test_a_kernel_that_is_hopeless_here_is_not_even_tried(
 ) -> None:
     monkeypatch.setattr(choice, "runnable", lambda: tuple(DESIGNS))
     for processor, hopeful in (("znver4", 6), ("znver3", 5), ("alderlake", 6), ("generic", 6)):
-        monkeypatch.setattr(choice.binding, "get_host_cpu_name", lambda name=processor: name)
+        monkeypatch.setattr(binding, "get_host_cpu_name", lambda name=processor: name)
         standing = choice._standing("scan")
         assert standing.best is None
         assert len(standing.untried) == hopeful
@@ -376,7 +378,7 @@ def test_who_has_no_home_leaves_nothing_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(choice.platformdirs, "user_cache_path", lambda _name: Path("~/.cache"))
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _name: Path("~/.cache"))
     assert not choice._remember({"scan": "portable"})
     assert not list(tmp_path.iterdir())
 
@@ -389,7 +391,7 @@ def test_a_full_disk_leaves_the_last_choice(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(choice.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     assert not choice._remember({"scan": "avx2"})
     assert known(empty_cache) == {"scan": "portable"}
     assert [path.name for path in empty_cache.parent.iterdir()] == ["kernels.json"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import pytest
@@ -26,7 +26,7 @@ class Machine:
     processor: float = 0.0
     wall: float = 0.0
     hashes: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     built: list[str] = field(default_factory=list)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
     _left: float = 0.004
