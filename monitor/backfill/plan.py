@@ -5,11 +5,13 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hashing.chain import anchor_height
 from hashing.header import HEADER_SIZE
@@ -30,6 +32,8 @@ _FILES_AHEAD: Final = 64
 
 Scanned = tuple[Any, ...]
 Watch = Callable[[Iterable[Scanned], int, str], Iterator[Scanned]]
+Show = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Shows that something is done to so many; gives what is told how many more are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ def plan_files(
     prove: bool,
     elsewhere: bool,
     watch: Watch,
+    show: Show,
 ) -> Plan:
     """Index all block files on `executor`, choose the chain, check it."""
     params = NETWORKS[settings.network]
@@ -81,14 +86,20 @@ def plan_files(
     chain = chain_of(opened, records, params)
     if not len(chain.headers):
         raise SourceUnavailable(f"no block of {params.name} in {folder} yet")
-    checked(chain, params, "blkfiles")
+    with show("checking headers", len(chain.headers)) as advance:
+        checked(chain, params, "blkfiles", advance)
     span = _span(asked, chain.start, chain.tip)
     reader = FileReader(folder, params.name, prove, elsewhere)
     return Plan(chain, span, reader, "blkfiles", params.name)
 
 
 async def plan_source(
-    settings: Settings, asked: tuple[int | None, int | None], *, prove: bool, elsewhere: bool
+    settings: Settings,
+    asked: tuple[int | None, int | None],
+    *,
+    prove: bool,
+    elsewhere: bool,
+    show: Show,
 ) -> Plan:
     """Ask the first source that answers for its headers, check them."""
     if settings.source == "rehearsal":
@@ -105,15 +116,10 @@ async def plan_source(
         span = _span(asked, able.first_height, tip.height)
         params = NETWORKS[source.network]
         start = anchor_height(params, span.first)
-        headers = bytearray()
-        while start + len(headers) // HEADER_SIZE <= span.last:
-            at = start + len(headers) // HEADER_SIZE
-            batch = await source.headers(at, min(able.headers_batch, span.last - at + 1))
-            if not batch:
-                raise SourceUnavailable(f"{source.name}: no header at {at}; has it changed chains?")
-            headers += b"".join(batch)
-        array = np.frombuffer(bytes(headers), np.uint8).reshape(-1, HEADER_SIZE)
-        chain = checked(Chain(start, array), params, source.name)
+        with show("reading headers", span.last - start + 1) as advance:
+            array = await _headers(source, start, span.last, advance)
+        with show("checking headers", len(array)) as advance:
+            chain = checked(Chain(start, array), params, source.name, advance)
     finally:
         for each in sources:
             await each.close()
@@ -121,6 +127,21 @@ async def plan_source(
     chosen = settings.model_copy(update={"source": kind, "network": params.name})
     reader = SourceReader(chosen, prove, elsewhere)
     return Plan(chain, span, reader, source.name, params.name, able.synthetic)
+
+
+async def _headers(
+    source: BlockSource, start: int, last: int, tell: Callable[[int], None]
+) -> NDArray[np.uint8]:
+    """Return the headers from height `start` to `last` of `source`, ``uint8[N, 80]``."""
+    headers = bytearray()
+    while start + len(headers) // HEADER_SIZE <= last:
+        at = start + len(headers) // HEADER_SIZE
+        batch = await source.headers(at, min(source.capabilities.headers_batch, last - at + 1))
+        if not batch:
+            raise SourceUnavailable(f"{source.name}: no header at {at}; has it changed chains?")
+        headers += b"".join(batch)
+        tell(len(batch))
+    return np.frombuffer(bytes(headers), np.uint8).reshape(-1, HEADER_SIZE)
 
 
 async def _first_open(sources: Sequence[BlockSource]) -> BlockSource:

@@ -12,7 +12,8 @@ from hashing.header import hash_to_hex
 from monitor.commands.options import settings_options
 from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
-from monitor.commands.stored import progress, writing_store
+from monitor.commands.stored import writing_store
+from monitor.commands.waiting import progress
 from monitor.relabel import registry_of, relabel
 
 if TYPE_CHECKING:

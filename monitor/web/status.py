@@ -76,10 +76,10 @@ def _by_source(metric: Counter | Gauge) -> dict[str, float]:
 
 
 def _local_rate(metrics: AgentMetrics | None) -> answers.LocalRate | None:
-    if metrics is None:
+    if metrics is None or metrics.local_rate.value is None:
         return None
-    rate, spread = (
-        next(iter(gauge.collect())).samples[0].value
-        for gauge in (metrics.local_rate, metrics.local_rate_spread)
+    return answers.LocalRate(
+        hashes_per_second=metrics.local_rate.value,
+        spread=metrics.local_rate_spread.value,
+        kernel=metrics.local_rate_kernel,
     )
-    return answers.LocalRate(hashes_per_second=rate, spread=spread) if rate else None

@@ -50,6 +50,8 @@ class LocalRate(Answer):
     """Hashes per second (H/s), the median of the repetitions of the measurement."""
     spread: Figure
     """Highest minus lowest repetition of the measurement, in H/s."""
+    kernel: str | None
+    """What hashed: the fastest kernel of this machine, or hashlib while none is compiled."""
 
 
 class Status(Answer):
