@@ -24,28 +24,37 @@ class AddressError(ValueError):
     """No Bitcoin address: misspelt, cut or of another coin."""
 
 
+class OtherChain(AddressError):
+    """A sound address, but of another coin."""
+
+
 def script_of(address: str) -> bytes:
     """Return the scriptPubKey that `address` stands for.
 
     Raises
     ------
     AddressError
-        If `address` is no Bitcoin address (checksum, length, version or prefix).
+        If `address` is no Bitcoin address (checksum or length); `OtherChain` if version or
+        prefix are of another coin.
 
     Examples
     --------
     >>> script_of("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa").hex()
     '76a91462e907b15cbf27d5425399ebf6f0fb50ebb88f1888ac'
     """
-    prefix, separator, _ = address.lower().rpartition("1")
+    prefix, separator, data = address.lower().rpartition("1")
     if separator and prefix in _PREFIXES:
         return _witness_script(address)
+    if len(data) >= 8 and prefix and prefix.isascii() and all(c in _BECH32 for c in data):
+        check = _polymod(prefix, [_BECH32[c] for c in data])
+        if check in (_BECH32_CONST, _BECH32M_CONST):
+            raise OtherChain(f"{address[:100]!r} is an address of another chain: {prefix[:20]!r}")
     payload = _base58check(address)
     if len(payload) == 21 and payload[0] in _PUBKEY_HASH:
         return b"\x76\xa9\x14" + payload[1:] + b"\x88\xac"
     if len(payload) == 21 and payload[0] in _SCRIPT_HASH:
         return b"\xa9\x14" + payload[1:] + b"\x87"
-    raise AddressError(f"{address!r} is no Bitcoin address: unknown version or length")
+    raise OtherChain(f"{address!r} is an address of another chain: its version is {payload[0]}")
 
 
 def address_of(script: bytes) -> str | None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from analyzers.registry.matcher import Matcher
-from analyzers.registry.values import Payout, Pool, Tag, slugify
+from analyzers.leftout import LeftOut
+from analyzers.registry.matcher import ListMatcher, Matcher
+from analyzers.registry.values import OwnerRule, Payout, Pool, Tag, slugify
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,13 +17,16 @@ class Registry:
     """All pools by slug. `version` is a hash of all that decides an attribution.
 
     `sources` maps the short name of each source to where it is found. `date` is when its
-    rows were last held against their sources, None where the file does not say.
+    rows were last held against their sources, None where the file does not say. `rule` says
+    whose rule decides. `left_out` is what its file held and could not be used.
     """
 
     pools: Mapping[str, Pool]
     sources: Mapping[str, str]
     version: str
     date: datetime.date | None = None
+    rule: OwnerRule = "ours"
+    left_out: tuple[LeftOut, ...] = ()
 
     @cached_property
     def tags(self) -> tuple[Tag, ...]:
@@ -37,8 +41,16 @@ class Registry:
 
     @cached_property
     def matcher(self) -> Matcher:
-        """The compiled tags and payouts: made once, at first use."""
-        return Matcher(self.tags, self.payouts)
+        """The compiled tags and payouts: made once, at first use.
+
+        It finds no tag where another's rule decides; see `list_matcher`.
+        """
+        return Matcher(self.tags if self.rule == "ours" else (), self.payouts)
+
+    @cached_property
+    def list_matcher(self) -> ListMatcher:
+        """The compiled tags of a list that its owner's rule decides by."""
+        return ListMatcher(self.tags, as_repr=self.rule == "consensus-decentralization")
 
     def __iter__(self) -> Iterator[Pool]:
         return iter(self.pools.values())

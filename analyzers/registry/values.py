@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from analyzers.model import Strength
 from analyzers.registry.pattern import Pattern
+
+OwnerRule = Literal["ours", "mempool", "bitcoin-data", "consensus-decentralization"]
+"""Whose rule decides by a registry; see `analyzers.owners` for the rules that are not ours."""
 
 
 class RegistryError(ValueError):
@@ -46,6 +50,9 @@ class Tag:
 
     `literal` are the bytes; with a `pattern`, `literal` is the anchor: fixed bytes within
     each match, which the automaton looks for before the pattern is tried.
+
+    In a list that its owner's rule decides by, `written` is how the list has the tag, and
+    `rank` at which place: the first that matches names the pool.
     """
 
     pool: str
@@ -55,10 +62,14 @@ class Tag:
     sources: tuple[str, ...]
     pattern: Pattern | None = None
     note: str = ""
+    written: str = ""
+    rank: int = 0
 
     @property
     def text(self) -> str:
         """The tag as people write it: pattern, text, or hex where it is no printable text."""
+        if self.written:
+            return self.written
         if self.pattern is not None:
             return self.pattern.source.decode("ascii", "backslashreplace")
         try:
@@ -70,7 +81,10 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """A payout script of `pool`; `address` is how the registry spells it."""
+    """A payout script of `pool`; `address` is how the registry spells it.
+
+    `rank` is its place in a list that its owner's rule decides by.
+    """
 
     pool: str
     script: bytes
@@ -79,6 +93,7 @@ class Payout:
     heights: Heights
     sources: tuple[str, ...]
     note: str = ""
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)

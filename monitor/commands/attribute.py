@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.commands.leftout import registry_said
 from monitor.errors import PoolscopeError
-from monitor.relabel import registry_of
 
 if TYPE_CHECKING:
     from analyzers.model import Attribution, Evidence
@@ -78,7 +78,7 @@ def command(
     """
     if bool(coinbases) == (jsonl is not None):
         raise click.UsageError("give coinbases as hex, or --jsonl FILE (- for standard input)")
-    registry = registry_of(registry_path)
+    registry = registry_said(registry_path)
     failed = (
         _attribute_hex(coinbases, registry, as_json=as_json, reading=reading)
         if jsonl is None

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.commands import leftout as left_out
+from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
 from monitor.commands.stored import active_blocks, parts_of
 from monitor.errors import ConfigError
-from monitor.relabel import registry_of
 
 if TYPE_CHECKING:
     from analyzers.audit import Agreement, Cluster, Feature, Finding, Sighting
@@ -74,7 +75,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
     from analyzers.escape import terminal_text
 
     if second is not None:
-        ours, theirs = registry_of(first), registry_of(second)
+        ours, theirs = registry_said(first), registry_said(second)
         list_name = next(iter(theirs.sources), "")
         differences = compare_registries(ours, theirs, list_name)
         if as_json:
@@ -85,7 +86,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
             click.echo(f"{item.kind:7} {item.first or '-':24} {item.second or '-':24} {subject}")
         click.echo(f"{len(differences)} differences", err=True)
         return
-    registry = registry_of(first)
+    registry = registry_said(first)
     findings = inspect_registry(registry)
     faults = _faults(first)
     if as_json:
@@ -95,8 +96,10 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
                     "version": registry.version,
                     "date": None if registry.date is None else registry.date.isoformat(),
                     "pools": len(registry),
+                    "rule": registry.rule,
                     "findings": [dataclasses.asdict(f) for f in findings],
                     "faults": faults,
+                    "left_out": left_out.as_json(registry.left_out),
                 }
             )
         )
@@ -106,8 +109,9 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
     for fault in faults:
         click.echo(f"fault      {terminal_text(fault)}")
     day = "" if registry.date is None else f" of {registry.date}"
+    whose = "our own rule decides" if registry.rule == "ours" else f"{registry.rule}'s rule decides"
     click.echo(
-        f"{len(findings) + len(faults)} findings in {len(registry)} pools{day}, "
+        f"{len(findings) + len(faults)} findings in {len(registry)} pools{day}, {whose}, "
         f"version {registry.version}",
         err=True,
     )
@@ -115,10 +119,11 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
 
 def _faults(path: Path | None) -> list[str]:
     from analyzers.registry.importers import import_list
+    from analyzers.registry.loader import read_file
 
     if path is None or path.suffix.lower() != ".json":
         return []
-    return list(import_list(path.read_text("utf-8"), str(path)).faults)
+    return list(import_list(read_file(path), str(path)).faults)
 
 
 def _tell(item: Finding) -> str:
@@ -160,7 +165,7 @@ def audit_blocks(
     """
     from analyzers.audit import disagreements
 
-    registry = registry_of(registry_path or settings.registry)
+    registry = registry_said(registry_path or settings.registry)
     labels = None if against is None else _labels(against)
     own: dict[int, str] = {}  # of the block under way alone: there may be a million
 
