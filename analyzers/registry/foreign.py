@@ -72,7 +72,8 @@ class _Gathered:
 def build(form: str, rule: OwnerRule, rows: Sequence[Row], faults: Faults, origin: str) -> Registry:
     """Return the registry that `rows`, in the order of the list, make.
 
-    Of two pools that claim one thing the first of the list has it.
+    Of two pools that claim one thing the first of the list has it: what the other says of it
+    stays in the registry to be seen, and decides nothing.
 
     Raises
     ------
@@ -96,8 +97,7 @@ def build(form: str, rule: OwnerRule, rows: Sequence[Row], faults: Faults, origi
                 faults.add("another pool of the list has the tag before", f"{row.name}: {text}")
             elif text in pool.tags:
                 faults.add("the pool has the tag already", f"{row.name}: {text}")
-            else:
-                pool.tags[text] = tag
+            pool.tags.setdefault(text, tag)
         for address in row.addresses:
             script = _script(row.name, address, faults)
             if script is None:
@@ -108,10 +108,8 @@ def build(form: str, rule: OwnerRule, rows: Sequence[Row], faults: Faults, origi
                 )
             elif script in pool.payouts:
                 faults.add("the pool has the address already", f"{row.name}: {address}")
-            else:
-                pool.payouts[script] = Payout(
-                    row.slug, script, address, _STRONG, _ALWAYS, (form,), rank=rank
-                )
+            paid = Payout(row.slug, script, address, _STRONG, _ALWAYS, (form,), rank=rank)
+            pool.payouts.setdefault(script, paid)
     if not tag_owners and not payout_owners:
         first = next(iter(faults.told), "it has no tag and no address")
         raise RegistryError(f"{origin}: nothing in this list can be used: {first}")

@@ -36,8 +36,9 @@ class Registry:
 
     @cached_property
     def payouts(self) -> Mapping[bytes, Payout]:
-        """All payouts by script."""
-        return {pay.script: pay for pool in self.pools.values() for pay in pool.payouts}
+        """All payouts by script; of a list, the first for each."""
+        found = (pay for pool in self.pools.values() for pay in pool.payouts)
+        return {pay.script: pay for pay in sorted(found, key=lambda pay: -pay.rank)}
 
     @cached_property
     def matcher(self) -> Matcher:

@@ -175,7 +175,7 @@ def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> dict
     attribution = attribute_parts(script_sig, outputs, registry, height=height)
     answer = as_object(attribution, registry)
     if reading:
-        answer["coinbase"] = _reading(script_sig, outputs)
+        answer["coinbase"] = _reading(script_sig, outputs, height)
         answer["facts"] = _facts(given, attribution, script_sig, outputs, height)
     return answer
 
@@ -258,11 +258,11 @@ def _evidence(item: Evidence) -> dict[str, Any]:
     return shown
 
 
-def _reading(script_sig: bytes, outputs: tuple[TxOut, ...]) -> dict[str, Any]:
+def _reading(script_sig: bytes, outputs: tuple[TxOut, ...], height: int | None) -> dict[str, Any]:
     from analyzers.coinbase import read_parts
     from analyzers.escape import escape_text
 
-    seen = read_parts(script_sig, outputs)
+    seen = read_parts(script_sig, outputs, height)
     return {
         "height": seen.height,
         "text": [escape_text(run.data) for run in seen.runs],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from hashing.params import NETWORKS, NetworkParams
 from monitor.commands import leftout as left_out
 from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
@@ -178,7 +179,8 @@ def audit_blocks(
 
     with reading_store(settings) as store:
         compared = own if labels is None else labels
-        found, told = disagreements(attributed(store), compared, registry, list_name)
+        network = NETWORKS[store.network]
+        found, told = disagreements(attributed(store), compared, registry, list_name, network)
     if found.blocks == 0:
         where = "the store" if against is None else str(against)
         raise ConfigError(
@@ -310,28 +312,33 @@ def audit_unknown(
             for block in active_blocks(store, "reading blocks")
             if block.attribution.pool is None
         ]
+        network = NETWORKS[store.network]
     clusters = unknown_clusters(unknown, min_blocks, by)
     if as_json:
-        click.echo(json.dumps([_cluster(item) for item in clusters]))
+        click.echo(json.dumps([_cluster(item, network) for item in clusters]))
         return
     for cluster in clusters:
         click.echo(f"# {_support(cluster)}")
-        click.echo(propose_entry(cluster) + "\n")
+        click.echo(propose_entry(cluster, network) + "\n")
     held = sum(len(cluster.heights) for cluster in clusters)
     click.echo(f"{len(clusters)} clusters hold {held} of {len(unknown)} unknown blocks", err=True)
 
 
-def _cluster(item: Cluster) -> dict[str, Any]:
+def _cluster(item: Cluster, network: NetworkParams) -> dict[str, Any]:
     from analyzers.audit import propose_entry
     from analyzers.escape import escape_text
+    from analyzers.registry.address import address_of
 
     return {
         "heights": list(item.heights),
-        "payouts": [{"script": script.hex(), "blocks": seen} for script, seen in item.payouts],
+        "payouts": [
+            {"script": script.hex(), "address": address_of(script, network), "blocks": seen}
+            for script, seen in item.payouts
+        ],
         "texts": [{"text": escape_text(text), "blocks": seen} for text, seen in item.texts],
         "shapes": [{"shape": shape, "blocks": seen} for shape, seen in item.shapes],
         "commitments": [{"kind": kind, "blocks": seen} for kind, seen in item.commitments],
-        "proposal": propose_entry(item),
+        "proposal": propose_entry(item, network),
     }
 
 
@@ -363,7 +370,8 @@ def audit_drift(settings: Settings, *, slug: str | None, everything: bool, as_js
     from analyzers.audit import sightings
 
     with reading_store(settings) as store:
-        seen = sightings(parts_of(block) for block in active_blocks(store, "reading blocks"))
+        blocks = (parts_of(block) for block in active_blocks(store, "reading blocks"))
+        seen = sightings(blocks, network=NETWORKS[store.network])
     found = [
         item
         for item in seen
