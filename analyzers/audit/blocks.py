@@ -13,6 +13,7 @@ from analyzers.intervals import LEVEL, Interval, share_interval
 from analyzers.model import Attribution, Evidence
 from analyzers.registry.address import address_of
 from analyzers.registry.registry import Registry
+from analyzers.registry.values import names_nobody
 from hashing.params import MAINNET, NetworkParams
 
 
@@ -111,7 +112,7 @@ def disagreements(
                 continue
             text = labels[height]
             theirs = registry.slug_of_label(list_name, text)
-            if theirs is None and text.lower() not in ("", "unknown"):
+            if theirs is None and not names_nobody(text):
                 theirs = f"?{escape_text(text)}"
             if made.pool != theirs:
                 reason = explain(made, theirs, registry, network)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from analyzers.leftout import LeftOut
 from analyzers.registry.matcher import ListMatcher, Matcher
-from analyzers.registry.values import OwnerRule, Payout, Pool, Tag, slugify
+from analyzers.registry.values import OwnerRule, Payout, Pool, Tag, name_key, names_nobody
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +68,12 @@ class Registry:
         """Return our slug for `label` as the list `list_name` spells it, None if unknown.
 
         What a pool's `ids` say of that list goes first. Otherwise slugs, names and aliases
-        of all pools are compared as `slugify` spells them; a number never is.
+        of all pools are compared as `name_key` spells them; a number never is.
         """
         own = self._ids.get((list_name, label))
         if own is not None or label.isdecimal():
             return own
-        return self._names.get(slugify(label))
+        return self._names.get(name_key(label))
 
     @cached_property
     def _ids(self) -> Mapping[tuple[str, str], str]:
@@ -87,11 +87,9 @@ class Registry:
     @cached_property
     def _names(self) -> Mapping[str, str]:
         names = {
-            slugify(name): pool.slug
+            name_key(name): pool.slug
             for pool in self.pools.values()
             for name in (pool.name, *pool.aliases)
         }
-        names |= {slugify(slug): slug for slug in self.pools}
-        names.pop("", None)
-        names.pop("unknown", None)
-        return names
+        names |= {name_key(slug): slug for slug in self.pools}
+        return {key: slug for key, slug in names.items() if not names_nobody(key)}

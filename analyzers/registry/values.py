@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from analyzers.model import Strength
 from analyzers.registry.pattern import Pattern
 
 OwnerRule = Literal["ours", "mempool", "bitcoin-data", "consensus-decentralization"]
 """Whose rule decides by a registry; see `analyzers.owners` for the rules that are not ours."""
+
+
+_NOBODY: Final = {"", "unknown", "unattributed", "unidentified", "nobody", "nobodyknown", "?", "-"}
 
 
 class RegistryError(ValueError):
@@ -111,6 +115,29 @@ class Pool:
     ids: Mapping[str, tuple[str, ...]]
     tags: tuple[Tag, ...]
     payouts: tuple[Payout, ...]
+
+
+def name_key(name: str) -> str:
+    """Return what all spellings of a name have in common: its slug, or its letters in lower case.
+
+    Examples
+    --------
+    >>> name_key("Mining Dutch") == name_key("mining-dutch"), name_key(" 鱼池 ")
+    (True, '鱼池')
+    """
+    composed = unicodedata.normalize("NFC", name)
+    return slugify(composed) or composed.strip().casefold()
+
+
+def names_nobody(label: str) -> bool:
+    """Tell whether `label` is how tables write that nobody is known.
+
+    Examples
+    --------
+    >>> names_nobody("Unknown"), names_nobody(""), names_nobody("Unknown Pool 7")
+    (True, True, False)
+    """
+    return name_key(label) in _NOBODY
 
 
 def slugify(name: str) -> str:

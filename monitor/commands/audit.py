@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import gzip
 import json
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hashing.params import NETWORKS, NetworkParams
 from monitor.commands import leftout as left_out
+from monitor.commands.labels import read_labels, unused_labels
 from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
-from monitor.commands.stored import active_blocks, parts_of
+from monitor.commands.stored import active_blocks, judged_by, parts_of
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from monitor.config import Settings
     from monitor.store.base import BlockStore
 
-_LABEL_COLUMNS: Final = ("label", "pool", "pool_slug", "slug", "pool_name", "name")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _REGISTRY = click.option(
     "--registry",
@@ -156,6 +153,7 @@ def audit_blocks(
 ) -> None:
     """Hold the attribution of stored blocks against somebody else's labels.
 
+    With --registry the blocks are attributed by it, as relabel would, and nothing is stored.
     Every disagreement is told with its reason; then how often both agree, with a Wilson
     interval (95 %), and the pairs of pools that are confused.
 
@@ -167,26 +165,31 @@ def audit_blocks(
     from analyzers.audit import disagreements
 
     registry = registry_said(registry_path or settings.registry)
-    labels = None if against is None else _labels(against)
+    labels = None if against is None else read_labels(against)
     own: dict[int, str] = {}  # of the block under way alone: there may be a million
+    compared: set[int] = set()
 
     def attributed(store: BlockStore) -> Iterator[tuple[int, Attribution]]:
         for block in active_blocks(store, "reading blocks"):
             if labels is None and block.label is not None:
                 own.clear()
                 own[block.ref.height] = block.label.pool
-            yield block.ref.height, block.attribution
+            if labels is not None and block.ref.height in labels:
+                compared.add(block.ref.height)
+            yield block.ref.height, judged_by(registry, block)
 
     with reading_store(settings) as store:
-        compared = own if labels is None else labels
         network = NETWORKS[store.network]
-        found, told = disagreements(attributed(store), compared, registry, list_name, network)
+        found, told = disagreements(
+            attributed(store), own if labels is None else labels, registry, list_name, network
+        )
     if found.blocks == 0:
         where = "the store" if against is None else str(against)
         raise ConfigError(
             f"no stored block has a label in {where}: nothing to compare; "
             "give labels of heights that are stored with --against FILE"
         )
+    left_out.say(unused_labels(labels or {}, compared, found))
     if as_json:
         click.echo(
             json.dumps(
@@ -197,6 +200,7 @@ def audit_blocks(
                         for (ours, theirs), blocks in _ranked(found)
                     ],
                     "disagreements": [dataclasses.asdict(item) for item in told],
+                    "left_out": left_out.as_json(),
                 }
             )
         )
@@ -229,54 +233,6 @@ def _agreement(found: Agreement) -> dict[str, Any]:
 
 def _ranked(found: Agreement) -> list[tuple[tuple[str | None, str | None], int]]:
     return sorted(found.confusion.items(), key=lambda item: (-item[1], str(item[0])))
-
-
-def _labels(path: Path) -> dict[int, str]:
-    """Return labels by height from a CSV, JSONL or Parquet file, packed (.gz) or not."""
-    labels: dict[int, str] = {}
-    column = ""
-    for place, row in enumerate(_rows(path), 1):
-        column = column or next((name for name in _LABEL_COLUMNS if name in row), "")
-        try:
-            height, label = int(row["height"]), str(row[column] or "")
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"{path}, row {place}: no height and label ({error!r}); columns are height and "
-                f"one of {', '.join(_LABEL_COLUMNS)}"
-            ) from error
-        if labels.setdefault(height, label) != label:
-            raise ConfigError(
-                f"{path}, row {place}: height {height} has a second label; keep one of "
-                f"{labels[height]!r} and {label!r}"
-            )
-    return labels
-
-
-def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        if path.suffix == ".parquet":
-            import pandas as pd
-
-            for row in pd.read_parquet(path).to_dict("records"):
-                yield {str(name): value for name, value in row.items()}
-            return
-        packed = path.suffix == ".gz"
-        kind = Path(path.stem).suffix if packed else path.suffix
-        with (gzip.open if packed else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-            lines = (line for line in file if line.strip() and not line.startswith("#"))
-            if kind in (".jsonl", ".ndjson"):
-                yield from (_json_row(line) for line in lines)
-            else:
-                yield from csv.DictReader(lines)
-    except (OSError, EOFError, zlib.error, ValueError, ImportError, csv.Error) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-
-
-def _json_row(line: str) -> Mapping[str, Any]:
-    row = json.loads(line)
-    if not isinstance(row, dict):
-        raise ValueError(f"not an object: {line[:60]!r}")
-    return row
 
 
 @command.command("unknown")
