@@ -126,7 +126,7 @@ def number_of(text: str) -> Decimal | None:
     ['1234', '12.5', '2.5E+3', '0.234', '1000', 'None', 'None']
     """
     bare = text.strip()
-    if len(bare) > _DIGITS or not bare.isprintable():
+    if len(bare) > _DIGITS:
         return None
     if groups := _GROUPS.fullmatch(bare):
         bare = bare.replace(groups[1], "")

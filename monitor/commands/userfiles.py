@@ -12,8 +12,8 @@ import click
 from analyzers.leftout import Kind, Tally
 from analyzers.mined import EntityOf, lens_from
 from analyzers.registry import Registry
-from analyzers.registry.values import slugify
-from analyzers.textrows import MOST_DIGITS, Line, clean, decoded, number_of, quoted, rows_of, same
+from analyzers.registry.values import name_key, slugify
+from analyzers.textrows import MOST_DIGITS, Line, decoded, number_of, quoted, rows_of, same
 from monitor.commands.leftout import registry_said, say
 
 LARGEST: Final = 10_000_000
@@ -251,5 +251,9 @@ def entity_named(
     slug = slug_of(name)
     if slug in entities:
         return slug
-    alike = [entity for entity in entities if same(entity) == same(clean(name))]
+    alike = [
+        entity
+        for entity in entities
+        if name_key(entity) == name_key(name) or (slug is not None and slug_of(entity) == slug)
+    ]
     return alike[0] if len(alike) == 1 else None
