@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.commands.first_use import announce_first_use
-from monitor.commands.options import settings_options
+from monitor.commands.options import NumberRange, settings_options
 from monitor.config import Settings
 from monitor.cores import cores
 from monitor.errors import ConfigError, StoreError
@@ -30,7 +30,7 @@ _YEAR = 365.25 * 86_400
 @click.command("hashrate")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.05, 600),
+    type=NumberRange(0.05, 600),
     default=1.0,
     show_default=True,
     help="Time of each measurement.",

@@ -260,9 +260,16 @@ class Selection:
         return seen.merged(span)
 
     def _chain(self) -> Chain:
-        """Return all blocks of the store."""
+        """Return all blocks of the store; say where a span asked for reaches beyond them."""
         with _store(self.settings) as store:
-            return store.chain()
+            chain = store.chain()
+        if len(chain):
+            low, high = int(chain.time.min()), int(chain.time.max())
+            if self.start is not None and self.start < low:
+                _note(f"the store begins at {moment_of(low)}, after --from {moment_of(self.start)}")
+            if self.end is not None and self.end > high + 1:
+                _note(f"the store ends at {moment_of(high)}, before --to {moment_of(self.end)}")
+        return chain
 
     def _lens(self, pools: Collection[str]) -> EntityOf:
         """Return the lens for a chain of `pools`; what of its file is nobody's is said."""
@@ -289,6 +296,15 @@ class Selection:
     def registry(self) -> Registry:
         """The registry that names the pools."""
         return registry_said(None if self.history else self.settings.registry)
+
+
+def _note(text: str) -> None:
+    """Say `text` on stderr, once in a command."""
+    context = click.get_current_context(silent=True)
+    said: set[str] = set() if context is None else context.meta.setdefault("poolscope.notes", set())
+    if text not in said:
+        said.add(text)
+        click.echo(f"note: {text}", err=True)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from analyzers.summary import HALF, THIRD, summarize
 from monitor.commands import leftout as left_out
 from monitor.commands.figures import number, plain
 from monitor.commands.inputs import Selection, counts_option, given, selection_options
+from monitor.commands.options import NumberRange
 
 WAITS: Final = (1, 2, 3, 6, 12, 24, 48, 100)
 """Confirmations that the table shows."""
@@ -28,13 +29,13 @@ GAMMAS: Final = (0.0, 0.5, 1.0)
 
 
 @click.command("risk")
-@click.option("--share", type=click.FloatRange(0, 1), help="A share (0..1) instead of blocks.")
+@click.option("--share", type=NumberRange(0, 1), help="A share (0..1) instead of blocks.")
 @counts_option("The table to take the largest of")
 @click.option("--entity", multiple=True, help="This one (or these together) for the largest.")
 @selection_options
 @click.option(
     "--risk",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=NumberRange(0, 1, min_open=True),
     default=0.001,
     show_default=True,
     help="Accepted probability of a successful double spend.",

@@ -19,6 +19,7 @@ from analyzers.windows import CountTable
 from monitor.commands import leftout as left_out
 from monitor.commands.figures import number, plain
 from monitor.commands.inputs import Selection, selection_options
+from monitor.commands.options import NumberRange
 from monitor.commands.userfiles import entity_named, slug_finder
 
 YEAR: Final = 365.2425 * 86_400
@@ -47,7 +48,7 @@ class _Part:
 )
 @click.option(
     "--alpha",
-    type=click.FloatRange(0.0001, 0.5),
+    type=NumberRange(0.0001, 0.5),
     default=0.05,
     show_default=True,
     help="False-positive rate.",
