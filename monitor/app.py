@@ -207,6 +207,8 @@ class Agent:
     ) -> None:
         self._params = NETWORKS[store.network]
         self._registry = registry_of(settings.registry)
+        for left in self._registry.left_out:
+            log.warning("%s: %s", settings.registry, left)
         self._lenses = _chosen_lenses(settings)
         self._settings = settings
         self._choice = choice

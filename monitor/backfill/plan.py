@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -27,6 +28,8 @@ from monitor.sources.base import BlockSource
 from monitor.sources.blkfiles_index import joined
 from monitor.sources.blkfiles_records import BlkFolder
 
+log = logging.getLogger(__name__)
+
 _FILES_AHEAD: Final = 64
 """Block files whose records may wait at a time: some 130 blocks each."""
 
@@ -50,6 +53,8 @@ class Plan:
     def job(self, settings: Settings, form: Literal["rows", "table"]) -> tuple[Job, str]:
         """Return what to do with each piece, and the version of the registry."""
         registry = replace(registry_of(settings.registry))  # without its compiled form
+        for left in registry.left_out:
+            log.warning("%s: %s", settings.registry, left)
         return Job(self.reader, self.source, pickle.dumps(registry), form), registry.version
 
 

@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.commands.leftout import registry_said
 from monitor.commands.paths import HomePath
 from monitor.errors import PoolscopeError
-from monitor.relabel import registry_of
 
 if TYPE_CHECKING:
     from analyzers.model import Attribution, Evidence
@@ -79,7 +79,7 @@ def command(
     """
     if bool(coinbases) == (jsonl is not None):
         raise click.UsageError("give coinbases as hex, or --jsonl FILE (- for standard input)")
-    registry = registry_of(registry_path)
+    registry = registry_said(registry_path)
     failed = (
         _attribute_hex(coinbases, registry, as_json=as_json, reading=reading)
         if jsonl is None
@@ -176,7 +176,7 @@ def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> dict
     attribution = attribute_parts(script_sig, outputs, registry, height=height)
     answer = as_object(attribution, registry)
     if reading:
-        answer["coinbase"] = _reading(script_sig, outputs)
+        answer["coinbase"] = _reading(script_sig, outputs, height)
         answer["facts"] = _facts(given, attribution, script_sig, outputs, height)
     return answer
 
@@ -259,11 +259,11 @@ def _evidence(item: Evidence) -> dict[str, Any]:
     return shown
 
 
-def _reading(script_sig: bytes, outputs: tuple[TxOut, ...]) -> dict[str, Any]:
+def _reading(script_sig: bytes, outputs: tuple[TxOut, ...], height: int | None) -> dict[str, Any]:
     from analyzers.coinbase import read_parts
     from analyzers.escape import escape_text
 
-    seen = read_parts(script_sig, outputs)
+    seen = read_parts(script_sig, outputs, height)
     return {
         "height": seen.height,
         "text": [escape_text(run.data) for run in seen.runs],

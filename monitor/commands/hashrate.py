@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.commands.first_use import choosing
-from monitor.commands.options import settings_options
+from monitor.commands.options import NumberRange, settings_options
 from monitor.commands.waiting import busy
 from monitor.config import Settings
 from monitor.cores import cores
@@ -28,7 +28,7 @@ _YEAR = 365.25 * 86_400
 @click.command("hashrate")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.05, 600),
+    type=NumberRange(0.05, 600),
     default=1.0,
     show_default=True,
     help="Time of each measurement.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 import tomllib
 from collections.abc import Callable
@@ -22,9 +23,21 @@ CONFIG_PATH = "poolscope.config_path"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+
+class NumberRange(click.FloatRange):
+    """A number within bounds; unlike click's own it takes no NaN and no infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return `value` as a finite number within the bounds."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return number
+
+
 level_option = click.option(
     "--level",
-    type=click.FloatRange(0.5, 0.999),
+    type=NumberRange(0.5, 0.999),
     default=0.95,
     show_default=True,
     help="Probability content of the intervals.",

@@ -10,6 +10,8 @@ from monitor.commands.waiting import progress
 
 if TYPE_CHECKING:
     from analyzers.audit import AttributedBlock
+    from analyzers.model import Attribution
+    from analyzers.registry import Registry
     from monitor.config import Settings
     from monitor.store.base import BlockStore, StoredBlock
 
@@ -43,6 +45,18 @@ def active_blocks(store: BlockStore, what: str) -> Iterator[StoredBlock]:
         for block in store.blocks(first, tip.height + 1):
             yield block
             advance(1)
+
+
+def judged_by(registry: Registry, block: StoredBlock) -> Attribution:
+    """Return the attribution of a block by `registry`, as ``relabel`` would make it."""
+    from analyzers.attribution import attribute_parts
+
+    if block.attribution.registry_version == registry.version:
+        return block.attribution
+    parts = parts_of(block)
+    return attribute_parts(
+        parts.script_sig, parts.outputs, registry, height=block.ref.height, label=block.label
+    )
 
 
 def parts_of(block: StoredBlock) -> AttributedBlock:

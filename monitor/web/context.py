@@ -10,6 +10,7 @@ from aiohttp import web
 
 from analyzers.registry import Registry
 from analyzers.registry.lenses import TAG_LENS, Lens
+from hashing.params import NETWORKS, NetworkParams
 from monitor.exporter import AgentMetrics, Exporter
 from monitor.snapshot import Board
 from monitor.store.base import BlockStore
@@ -33,6 +34,11 @@ class WebContext:
     registry: Registry | None = None
     sources: Callable[[], Sequence[SourceState]] = tuple
     lenses: Mapping[str, Lens] = field(default_factory=lambda: {TAG_LENS.name: TAG_LENS})
+
+    @property
+    def params(self) -> NetworkParams:
+        """The parameters of the network that is shown."""
+        return NETWORKS[self.board.snapshot.network]
 
     def name_of(self, slug: str) -> str:
         """Return the name of a pool."""
