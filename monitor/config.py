@@ -6,10 +6,13 @@ Every setting has a description; ``docs/configuration.md`` is checked against th
 from __future__ import annotations
 
 import difflib
+import os
+import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit, urlunsplit
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 import platformdirs
 from pydantic import (
@@ -22,36 +25,30 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
 
 from hashing.params import NETWORKS
+from monitor.config_fields import Headers, HttpUrl, OptionalPath, Token, UserPath, sent_headers
+from monitor.config_values import from_environment, merged, whole, with_files
 from monitor.errors import ConfigError
+from monitor.paths import at_home
+from monitor.secrets import foreign, remember
+from monitor.urls import HTTP, UrlError, parse, parse_store, parse_zmq, shown, with_password
 
 SourceName = Literal["auto", "bitcoind", "blkfiles", "esplora", "sample", "rehearsal"]
+ALONE: Final = frozenset({"auto", "sample", "rehearsal"})
+"""Sources that no other can stand beside."""
 
 
 HIDDEN = str(SecretStr("anything"))
 """What a secret that is set is shown as."""
 
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+"""A dotted name of a setting, or what was meant to be one."""
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _http(value: str) -> str:
-    """Return a URL that is empty or of HTTP."""
-    parts = urlsplit(value)
-    if value and parts.scheme not in {"http", "https"}:
-        raise ValueError("must begin with http:// or https://")
-    if value and (not parts.hostname or parts.port == 0):
-        raise ValueError("names no host")
-    return value
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class WebSettings(_Section):
@@ -73,11 +70,15 @@ class WebSettings(_Section):
 class NodeSettings(_Section):
     """One bitcoind node; give several for failover."""
 
-    url: str = Field("", description="RPC address, such as http://127.0.0.1:8332.")
-    user: str = Field("", description="RPC user, where the node uses a password.")
+    url: str = Field("", repr=False, description="RPC address, such as http://127.0.0.1:8332.")
+    user: str = Field("", repr=False, description="RPC user, where the node uses a password.")
     password: SecretStr = Field(SecretStr(""), description="RPC password.")
-    cookie: Path | None = Field(None, description="Path of the node's .cookie file.")
-    datadir: Path | None = Field(None, description="The node's datadir, to find its cookie in.")
+    cookie: OptionalPath = Field(None, description="Path of the node's .cookie file.")
+    datadir: OptionalPath = Field(None, description="The node's datadir, to find its cookie in.")
+    login: Literal["auto", "none"] = Field(
+        "auto", description="none asks without a login, as behind a proxy that logs in."
+    )
+    headers: Headers = Field({}, description="HTTP headers to send, such as one with an API key.")
     rest: Literal["auto", "off"] = Field("auto", description="Use the REST interface if offered.")
     zmq: str = Field(
         "auto", description="ZMQ address (tcp://host:port), auto to ask the node, or off."
@@ -92,13 +93,45 @@ class NodeSettings(_Section):
     @field_validator("url")
     @classmethod
     def _http_url(cls, value: str) -> str:
-        return _http(value)
+        if value:
+            parse(value, HTTP, instead="bitcoind.user and bitcoind.password")
+        return value
+
+    @field_validator("user")
+    @classmethod
+    def _no_colon(cls, value: str) -> str:
+        if ":" in value:
+            raise ValueError("it has a colon, at which HTTP ends the name of a user")
+        return value
+
+    @field_validator("zmq")
+    @classmethod
+    def _zmq_address(cls, value: str) -> str:
+        return value if value in {"auto", "off"} else parse_zmq(value)
+
+    @property
+    def sent_headers(self) -> dict[str, str]:
+        """What is sent to the node beside a request."""
+        return sent_headers(self.headers)
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        """Refuse what leaves open how to log in."""
+        url = parse(self.url, HTTP) if self.url else None
+        given = self.user or self.password.get_secret_value() or (url and url.user is not None)
+        if self.login == "none" and (given or self.cookie or self.datadir):
+            raise ValueError('a login is given, and login = "none" is, too; leave one away')
+        if given and any(name.lower() == "authorization" for name in self.headers):
+            raise ValueError(
+                "a login is given, and an Authorization header is, too; leave one away"
+            )
+        return self
 
 
 class BlkFilesSettings(_Section):
     """The block files of a bitcoind, read without asking it."""
 
-    dir: Path | None = Field(
+    dir: OptionalPath = Field(
         None,
         description="The blocks folder, with blk00000.dat or later ones in it: the source "
         "blkfiles, or the far past of a bitcoind node.",
@@ -108,11 +141,30 @@ class BlkFilesSettings(_Section):
 class EsploraSettings(_Section):
     """Public APIs: Blockstream Esplora or mempool.space, asked in this order."""
 
-    urls: tuple[str, ...] = Field(
+    urls: tuple[HttpUrl, ...] = Field(
         ("https://mempool.space", "https://blockstream.info"),
+        repr=False,
         description="Base URLs; any server that speaks either dialect.",
     )
+    token: Token = Field(
+        SecretStr(""), description="Token of the API, sent as Authorization: Bearer."
+    )
+    headers: Headers = Field({}, description="HTTP headers to send, such as one with an API key.")
     poll_interval: float = Field(30.0, gt=0, description="Seconds between looks at the tip.")
+
+    @property
+    def sent_headers(self) -> dict[str, str]:
+        """What is sent to the API beside a request."""
+        return sent_headers(self.headers, self.token)
+
+    @model_validator(mode="after")
+    def _one_api(self) -> Self:
+        """Refuse to tell one API's key to another."""
+        if len({parse(url).origin for url in self.urls}) > 1 and self.sent_headers:
+            raise ValueError(
+                "token and headers would go to every API of esplora.urls; name one API there"
+            )
+        return self
 
 
 class SampleSettings(_Section):
@@ -165,8 +217,13 @@ class EconomicsSettings(_Section):
     price_usd: float | None = Field(
         None, gt=0, lt=1e12, description="USD per BTC, where no source of it is set."
     )
-    price_url: str = Field(
-        "", description="Where to ask for the price (JSON over HTTP); empty asks nobody."
+    price_url: HttpUrl = Field(
+        "",
+        repr=False,
+        description="Where to ask for the price (JSON over HTTP); empty asks nobody.",
+    )
+    price_headers: Headers = Field(
+        {}, description="HTTP headers to send there, such as one with an API key."
     )
     price_field: str = Field(
         "USD", min_length=1, description="Where the price stands in the answer, with dots between."
@@ -175,36 +232,36 @@ class EconomicsSettings(_Section):
         600.0, ge=60, description="Seconds between questions for the price."
     )
 
-    @field_validator("price_url")
-    @classmethod
-    def _http_url(cls, value: str) -> str:
-        return _http(value)
+    @property
+    def sent_headers(self) -> dict[str, str]:
+        """What is sent beside the question for the price."""
+        return sent_headers(self.price_headers)
 
 
-class Settings(BaseSettings):
+class Settings(_Section):
     """All settings of the agent."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        env_prefix="POOLSCOPE_",
-        env_nested_delimiter="__",
-    )
-
     network: str = Field("mainnet", description="Bitcoin network: " + ", ".join(NETWORKS) + ".")
-    source: SourceName = Field(
-        "auto", description="Where blocks come from; auto takes the first that answers."
+    source: str = Field(
+        "auto",
+        description="Where blocks come from: auto, or bitcoind, blkfiles, esplora in order of "
+        "preference with commas between, or sample or rehearsal.",
     )
     offline: bool = Field(False, description="Never ask a public API.")
-    data_dir: Path = Field(
+    data_dir: UserPath = Field(
         Path(platformdirs.user_data_dir("poolscope", appauthor=False)),
         description="Directory of the store (XDG data directory by default).",
     )
     store: str = Field(
-        "", description="Store URL (sqlite:///… or postgresql://…); empty means in data_dir."
+        "",
+        repr=False,
+        description="Store URL (sqlite:///… or postgresql://…); empty means in data_dir.",
+    )
+    store_password: SecretStr = Field(
+        SecretStr(""), description="Password of a PostgreSQL store, where its URL has none."
     )
     catch_up: int = Field(2016, ge=0, description="Blocks to fetch behind the tip on first start.")
-    registry: Path | None = Field(
+    registry: OptionalPath = Field(
         None, description="A registry file to use instead of the one that ships."
     )
     lenses: tuple[str, ...] = Field(
@@ -227,6 +284,26 @@ class Settings(BaseSettings):
         EconomicsSettings(), description="Tariffs, machines and price of the figures of cost."
     )
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names in `source`, the preferred one first."""
+        return tuple(self.source.split(","))
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _in_order(cls, value: Any) -> str:
+        """Take names as a list, too; return them with commas between."""
+        names = value.strip(" []").split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise ValueError("must be a name, or names in order of preference")
+        names = list(dict.fromkeys(name.strip(" \"'").lower() for name in names))
+        known = get_args(SourceName)
+        if not names or not set(names) <= set(known):
+            raise ValueError("must be of " + ", ".join(known))
+        if len(names) > 1 and (alone := [name for name in names if name in ALONE]):
+            raise ValueError(f"{alone[0]} stands alone; name bitcoind, blkfiles, esplora in order")
+        return ",".join(names)
+
     @field_validator("network")
     @classmethod
     def _known_network(cls, value: str) -> str:
@@ -234,22 +311,26 @@ class Settings(BaseSettings):
             raise ValueError("must be one of " + ", ".join(NETWORKS))
         return value
 
+    def remember_secrets(self) -> None:
+        """Let no message of this process repeat a secret of these settings."""
+        remember(*_secrets(self.model_dump()))
+
+    @field_validator("store")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the places that settings come from: flags, environment, file."""
-        if not isinstance(init_settings, InitSettingsSource):
-            raise TypeError("pydantic-settings changed its sources")
-        values = dict(init_settings.init_kwargs)
-        file_values = values.pop("_file", {})
-        flags = InitSettingsSource(settings_cls, values)
-        return flags, env_settings, InitSettingsSource(settings_cls, file_values)
+    def _store_url(cls, value: str) -> str:
+        if value:
+            url = parse_store(value)
+            at_home(url.path)
+        return value
+
+    @model_validator(mode="after")
+    def _one_store_password(self) -> Self:
+        if self.store_password.get_secret_value():
+            if not self.store.lower().startswith("postgresql"):
+                raise ValueError("store_password is given, and store is no postgresql://HOST/DB")
+            if parse_store(self.store).password is not None:
+                raise ValueError("store has a password in it, and store_password is one, too")
+        return self
 
 
 def default_config_path() -> Path:
@@ -272,23 +353,28 @@ def load_settings(path: Path | None = None, flags: dict[str, Any] | None = None)
     ConfigError
         If the file cannot be read or a value cannot be used; the message names it.
     """
-    values = _read_file(path or default_config_path(), must_exist=path is not None)
+    file = _read_file(at_home(path or default_config_path()), must_exist=path is not None)
+    values: dict[str, Any] = {}
+    for given in (file, from_environment(Settings, os.environ), flags or {}):
+        values = merged(values, with_files(given, Settings))
     try:
-        return Settings(**(flags or {}), _file=values)  # type: ignore[call-arg]
-    except SettingsError as error:
-        raise ConfigError(
-            f"environment: {str(error).partition(' from source')[0]}; "
-            "write it as JSON, such as POOLSCOPE_LENSES='[\"tag\"]'"
-        ) from None
+        settings = Settings.model_validate(whole(values, Settings))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "_file") or "settings"
-        wrong = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            wrong = "there is no such setting" + _meant(where)
-        raise ConfigError(
-            f"setting {where}: {wrong}; see 'poolscope config' and docs/configuration.md"
-        ) from None
+        raise ConfigError(_complaint(error)) from None
+    settings.remember_secrets()
+    return settings
+
+
+def _complaint(error: ValidationError) -> str:
+    """Return the first thing that is wrong, without the value that is."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "settings"
+    wrong = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        wrong = "there is no such setting" + _meant(where)
+    if not _NAME.fullmatch(where):
+        where, wrong = "names", "one of them is no name of a setting"
+    return f"setting {where}: {wrong}; see 'poolscope config' and docs/configuration.md"
 
 
 def _meant(name: str) -> str:
@@ -318,32 +404,55 @@ def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
             ) from None
         return {}
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"settings file {path} is not TOML: {error}") from None
+        raise ConfigError(f"settings file {path} is not TOML: {foreign(error)}") from None
     except OSError as error:
         raise ConfigError(f"settings file {path} cannot be read: {error.strerror}") from None
 
 
 def store_url(settings: Settings, synthetic: str) -> str | Path:
     """Return where the store is: as set, or a file of its own for each kind of chain."""
-    if settings.store:
-        return settings.store
-    return settings.data_dir / f"{synthetic or settings.network}.sqlite"
-
-
-def public_url(url: str) -> str:
-    """Return `url` with any user and password hidden, fit for logs and metrics."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+    if not settings.store:
+        return settings.data_dir / f"{synthetic or settings.network}.sqlite"
+    url = parse_store(settings.store)
+    if not url.scheme.startswith("postgresql"):
+        return at_home(url.path)
+    password = settings.store_password.get_secret_value()
+    return with_password(settings.store, password) if password else settings.store
 
 
 def public_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings as plain values with every secret hidden."""
-    values = settings.model_dump(mode="json")
-    values["store"] = public_url(values["store"])
-    values["esplora"]["urls"] = [public_url(url) for url in values["esplora"]["urls"]]
+    values: dict[str, Any] = _public(settings.model_dump(mode="json"))
     for node in values["bitcoind"]:
-        node["url"] = public_url(node["url"])
-    values["economics"]["price_url"] = public_url(values["economics"]["price_url"])
+        if node["user"] and not node["password"]:
+            node["user"] = HIDDEN  # with no password beside it, a name is a token
     return values
+
+
+def _public(value: Any) -> Any:
+    """Return plain values with addresses as they may be shown."""
+    match value:
+        case dict():
+            return {name: _public(inner) for name, inner in value.items()}
+        case list():
+            return [_public(inner) for inner in value]
+        case str() if "://" in value:
+            return shown(value)
+    return value
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """Yield what must not be shown of dumped settings."""
+    match value:
+        case dict():
+            for inner in value.values():
+                yield from _secrets(inner)
+        case list() | tuple():
+            for inner in value:
+                yield from _secrets(inner)
+        case SecretStr():
+            yield value.get_secret_value()
+        case str() if "://" in value:
+            is_store = value.lower().startswith("postgresql")
+            with suppress(UrlError):
+                yield from (parse_store(value) if is_store else parse(value)).secrets()

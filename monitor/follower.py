@@ -63,7 +63,6 @@ class Follower:
         self._chain: HeaderChain | None = None
         self._header_only: list[int] = []  # heights stored so, of which nobody was told yet
         self._beside: set[bytes] = set()  # stale blocks that are stored for certain
-        self._settled: set[tuple[str, bytes]] = set()  # stale tips, by who offered them
         self._caught_up = False
 
     @property
@@ -83,32 +82,58 @@ class Follower:
         SourceError, StoreError
             As thrown in by the driver.
         """
-        if self._stored is None or best != self._stored[1]:
+        if self._stored is None or not self._lies_below(best):
             with _proof_errors(offer):
                 yield from self._learn(offer, best)
-        self._caught_up = True
+        self._caught_up = self._caught_up or self.tip == best
 
     def branch(self, offer: Offer, ref: BlockRef) -> Plan:
         """Yield what is wanted to store a stale branch, from its tip `ref` downwards.
 
-        Raises as `follow` does. Either way the branch is settled then, unless the source
-        or the store failed.
+        Raises as `follow` does. A branch that cannot be linked to what is stored is left.
         """
-        if self._chain is None or self.is_settled(offer, ref):
-            return
-        try:
+        if self._chain is not None:
             with _proof_errors(offer):
                 yield from self._stale_branch(self._chain, offer, ref)
-        except NotFound:
-            pass  # a source may know of a block that it does not have
-        except ProofError:
-            self._settled.add((offer.name, ref.hash))
-            raise
-        self._settled.add((offer.name, ref.hash))
 
-    def is_settled(self, offer: Offer, ref: BlockRef) -> bool:
-        """Say whether the stale tip `ref` of this source needs no look any more."""
-        return (offer.name, ref.hash) in self._settled
+    def holds(self, ref: BlockRef) -> bool:
+        """Say whether a block is stored for certain, on the chain or beside it."""
+        return self._chain is not None and self._holds(self._chain, ref.hash)
+
+    def is_news(self, best: BlockRef) -> bool:
+        """Say whether `follow` would have anything to ask or to store for a source's tip."""
+        if self._stored is None:
+            return True
+        if best == self._stored[1] or self._lies_below(best):
+            return False
+        if self._chain is None:
+            return True
+        stored, entry = self._chain.get(self._stored[1].hash), self._chain.get(best.hash)
+        return stored is None or entry is None or entry.work > stored.work
+
+    def lag(self, best: BlockRef) -> int:
+        """Return how many of the stored blocks a chain that ends with `best` lacks.
+
+        0 where it has as much work as what is stored, or where nothing is stored. Of a tip
+        that `follow` has not learned, only its height counts.
+        """
+        if self._stored is None:
+            return 0
+        tip, chain = self._stored[1], self._chain
+        stored, entry = (chain.get(tip.hash), chain.get(best.hash)) if chain else (None, None)
+        if chain is None or stored is None or entry is None:
+            return max(0, tip.height - best.height)
+        if entry.work >= stored.work:
+            return 0
+        fork = chain.fork_point(stored, entry)
+        return tip.height - (chain.floor if fork is None else fork.height)
+
+    def _lies_below(self, best: BlockRef) -> bool:
+        """Say whether a tip is the stored one, or so low that no reorg to it is followed."""
+        assert self._stored is not None
+        tip = self._stored[1]
+        floor = self._chain.floor if self._chain else _floor(self._params, tip.height)
+        return best == tip or best.height < floor
 
     def _learn(self, offer: Offer, best: BlockRef) -> Plan:
         """Take over headers, then blocks."""
@@ -132,10 +157,6 @@ class Follower:
         if self._chain is None:
             self._chain = yield from self._begin(offer, best)
         chain = self._chain
-        if best.height < chain.floor:
-            raise SourceUnavailable(
-                f"{offer.name}: its tip {best.height} is far behind what is stored"
-            )
         batch = offer.capabilities.headers_batch
         start, back = min(chain.tip.height, best.height), 1
         while best.hash not in chain:
@@ -165,7 +186,7 @@ class Follower:
             anchor = anchor_height(self._params, lowest)
             return HeaderChain(self._params, anchor, (yield from self._anchor(anchor, 1)))
         first, tip = self._stored
-        anchor = anchor_height(self._params, max(0, tip.height - REORG_DEPTH))
+        anchor = _floor(self._params, tip.height)
         before: list[bytes] = []
         if first > anchor:
             before = yield from self._anchor(anchor, first - anchor)
@@ -255,13 +276,17 @@ class Follower:
         if not branch or not self._holds(chain, ref.hash):
             return
         branch.reverse()
-        entries = [chain.accept(block.header) for block in branch]
-        fetch = Fetch(offer, entries[-1])
-        proved = zip(entries, branch, strict=True)
-        yield Apply(
-            Step(stale=[self._bodies.proved(fetch, *block, stale=True) for block in proved])
-        )
-        self._beside.update(entry.hash for entry in entries)
+        # What the chain took over while this was fetched is stale no more.
+        fresh = [
+            (entry, block)
+            for entry, block in ((chain.accept(block.header), block) for block in branch)
+            if not self._holds(chain, entry.hash)
+        ]
+        if not fresh:
+            return
+        fetch = Fetch(offer, fresh[-1][0])
+        yield Apply(Step(stale=[self._bodies.proved(fetch, *pair, stale=True) for pair in fresh]))
+        self._beside.update(entry.hash for entry, _ in fresh)
 
     def _holds(self, chain: HeaderChain, block_hash: bytes) -> bool:
         """Say whether a block is on the stored chain or beside it; its header alone is not."""
@@ -281,6 +306,11 @@ def _proof_errors(offer: Offer) -> Iterator[None]:
         raise ProofError(error.rule, f"{offer.name}: {error}") from None
     except HashingError as error:
         raise ProofError("wire", f"{offer.name}: {error}") from None
+
+
+def _floor(params: NetworkParams, tip: int) -> int:
+    """Return the height from which headers are kept while the stored tip is at `tip`."""
+    return anchor_height(params, max(0, tip - REORG_DEPTH))
 
 
 def _batches(entries: Sequence[ChainEntry], size: int) -> Iterator[Sequence[ChainEntry]]:

@@ -67,14 +67,14 @@ class FileReader:
 
             folder = load_settings().blkfiles.dir or folder
         params = NETWORKS[self.network]
-        opened = BlkFolder(folder.expanduser(), params)
+        opened = BlkFolder(folder, params)
         if piece.places is not None:
             try:
                 return self._read(opened, params, piece)
             except (BadReply, NotFound):
                 if not self.elsewhere:
                     raise
-        return self._read(opened, params, _placed(piece, folder.expanduser(), self.network))
+        return self._read(opened, params, _placed(piece, folder, self.network))
 
     def _read(self, folder: BlkFolder, params: NetworkParams, piece: Piece) -> list[Found]:
         assert piece.places is not None

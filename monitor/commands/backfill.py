@@ -6,18 +6,18 @@ import asyncio
 import json
 import logging
 import os
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor import __version__
-from monitor.commands.options import setting_option, settings_options
+from monitor.commands.options import SourceNames, setting_option, settings_options
+from monitor.commands.paths import HomePath
+from monitor.commands.waiting import progress, watched
 from monitor.errors import PoolscopeError, StoreError
 
 if TYPE_CHECKING:
@@ -27,18 +27,13 @@ if TYPE_CHECKING:
     from monitor.backfill.work import Job
     from monitor.config import Settings
 
-Item = TypeVar("Item")
-
-_PATIENCE: Final = 2.0
-"""Seconds of work before progress is shown."""
-
 
 @click.command("backfill")
 @click.option("--from", "first", type=click.IntRange(0), help="First height (default: the lowest).")
 @click.option("--to", "last", type=click.IntRange(0), help="Last height (default: the tip).")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Write Parquet instead of the store: a folder, or a file that ends in .parquet.",
 )
 @click.option(
@@ -72,7 +67,7 @@ _PATIENCE: Final = 2.0
 @setting_option(
     "--source",
     setting="source",
-    type=click.Choice(["auto", "bitcoind", "blkfiles", "esplora", "sample"]),
+    type=SourceNames("auto", "bitcoind", "blkfiles", "esplora", "sample"),
     help="Where blocks come from (default auto: the first that answers).",
 )
 @setting_option("--bitcoind", setting="bitcoind", multiple=True, metavar="URL", help="A node.")
@@ -86,10 +81,10 @@ _PATIENCE: Final = 2.0
 @setting_option(
     "--blocks-dir",
     setting="blkfiles.dir",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="The blocks folder of a bitcoind; it is then read instead of asking the node.",
 )
-@setting_option("--registry", setting="registry", type=click.Path(), help="Another pool registry.")
+@setting_option("--registry", setting="registry", type=HomePath(), help="Another pool registry.")
 def command(
     settings: Settings,
     *,
@@ -168,7 +163,9 @@ def _begin(
     local = stack.enter_context(crew(wanted if folder else min(wanted, usual)))
     if folder is None:
         elsewhere = remote is not None
-        plan = asyncio.run(plan_source(settings, asked, prove=prove, elsewhere=elsewhere))
+        plan = asyncio.run(
+            plan_source(settings, asked, prove=prove, elsewhere=elsewhere, show=progress)
+        )
         # each range opens the source anew, and would say so
         sources = logging.getLogger("monitor.sources")
         stack.callback(sources.setLevel, sources.level)
@@ -182,6 +179,7 @@ def _begin(
             prove=prove,
             elsewhere=remote is not None,
             watch=watched,
+            show=progress,
         )
     return plan, remote or local
 
@@ -220,31 +218,6 @@ def _target(
     }
     kind = FileTarget if out.suffix == ".parquet" and not out.is_dir() else PartsTarget
     return kind(out, plan.chain, metadata), job
-
-
-def watched(
-    items: Iterable[Item], total: int, what: str, *, weigh: Callable[[Item], int] = lambda _: 1
-) -> Iterator[Item]:
-    """Yield `items`; on a terminal, show rate and time left once it takes over two seconds."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    rate = TextColumn("{task.fields[rate]:,.0f}/s")
-    started, done = time.monotonic(), 0
-    with Progress(*columns, rate, TimeLeft(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total, visible=False, rate=0)
-        for item in items:
-            yield item
-            done += weigh(item)
-            seconds = time.monotonic() - started
-            bar.update(
-                task, completed=done, rate=done / max(seconds, 0.01), visible=seconds > _PATIENCE
-            )
 
 
 def _sum_up(span: Span, done: int, seconds: float, out: Path | None, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from monitor.backfill.core import Span
 from monitor.backfill.missing import BATCH, Filler, batches, sources_to_fill_from
 from monitor.commands.leftout import as_json as left_out_json
 from monitor.commands.leftout import say
-from monitor.commands.stored import progress
+from monitor.commands.waiting import progress
 from monitor.config import Settings, store_url
 from monitor.errors import StoreError
 from monitor.log import setup_logging

@@ -11,6 +11,7 @@ import click
 
 from monitor import __version__
 from monitor.commands.options import settings_options
+from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
 from monitor.errors import StoreError
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--to", "last", type=click.IntRange(0), help="Last height (default: the tip).")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    type=HomePath(path_type=Path, dir_okay=False, allow_dash=True),
     required=True,
     help="File to write; - is standard output.",
 )

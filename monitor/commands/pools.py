@@ -9,11 +9,11 @@ import click
 from analyzers.registry.lenses import load_lenses
 from analyzers.summary import Summary, summarize
 from analyzers.windows import tally
+from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
 from monitor.errors import ConfigError, StoreError
-from monitor.relabel import registry_of
 
 
 @click.command("pools")
@@ -51,7 +51,7 @@ def command(settings: Settings, window: int, lens: str, *, as_json: bool) -> Non
         synthetic = store.synthetic
     found = tally(chain, lenses[lens])
     summary = summarize(found.counts, unattributed=found.unattributed)
-    registry = registry_of(settings.registry)
+    registry = registry_said(settings.registry)
     names = {entry.entity: lenses[lens].name_of(entry.entity, registry) for entry in summary.shares}
     if as_json:
         click.echo(json.dumps(_json(summary, names, tip.height, lens, synthetic), indent=2))

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from hashing.header import hash_to_hex
+from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
+from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
-from monitor.commands.stored import progress, writing_store
-from monitor.relabel import registry_of, relabel
+from monitor.commands.stored import writing_store
+from monitor.commands.waiting import progress
+from monitor.relabel import relabel
 
 if TYPE_CHECKING:
     from monitor.config import Settings
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--registry",
     "registry_path",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Use this registry: our TOML, or a public pool list (.json).",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
@@ -42,7 +45,7 @@ def command(
       poolscope relabel --dry-run
       poolscope relabel --registry my-pools.toml
     """
-    registry = registry_of(registry_path or settings.registry)
+    registry = registry_said(registry_path or settings.registry)
     seen = changed = 0
     open_it = reading_store if dry_run else writing_store
     with (

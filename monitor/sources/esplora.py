@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -47,6 +47,8 @@ class EsploraSource:
         Base address, with ``/api`` or without.
     network:
         The network that the API must serve; None takes what it serves.
+    headers:
+        HTTP headers that go with each request, such as one with a key.
     poll_interval:
         Seconds between looks at the tip.
     timeout:
@@ -68,13 +70,14 @@ class EsploraSource:
         url: str,
         network: str | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
         poll_interval: float = 30.0,
         timeout: float = 30.0,
         pace: float = PACE,
     ) -> None:
         self.network = network or ""
         self.capabilities = Capabilities(public=True)
-        self._client = ApiClient(url, timeout=timeout, pace=pace)
+        self._client = ApiClient(url, timeout=timeout, pace=pace, headers=headers)
         self._wanted_network = network
         self._poll_interval = poll_interval
         self._api: Api | None = None

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, unquote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from monitor.config import public_url
 from monitor.errors import StoreError
+from monitor.secrets import hide, remember
 from monitor.store import tables
 from monitor.store.lease import SETTING_UP, FileLease, Lease, LeaseLost, SessionLease, advisory
+from monitor.urls import UrlError, parse_store, shown
 
 BUSY_SECONDS: Final = 5
 """How long SQLite waits for another process to end its transaction."""
@@ -45,14 +46,12 @@ class Database:
     """Where the store is, and transactions there; every failure is a `StoreError`."""
 
     def __init__(self, url: str | Path, *, read_only: bool) -> None:
-        self.where = str(url) if isinstance(url, Path) else public_url(url)
+        self.where = str(url) if isinstance(url, Path) else shown(url)
         try:
-            parsed = (
-                sa.URL.create("sqlite", database=str(url))
-                if isinstance(url, Path)
-                else sa.make_url(url)
-            )
+            parsed = _parsed(url)
             self._engine = _engine(parsed, read_only=read_only)
+        except UrlError as error:
+            raise StoreError(f"store {self.where}: {error}") from None
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise self.error(str(error)) from None
         writing = self._engine.execution_options(writes=True)
@@ -126,10 +125,11 @@ class Database:
 
     def error(self, problem: str) -> StoreError:
         """Return the error of a problem here, with what to do about it."""
+        said = hide(problem)
         for symptom, advice in _ADVICE:
             if symptom in problem:
-                return StoreError(f"store {self.where}: {advice} ({problem.splitlines()[0]})")
-        return StoreError(f"store {self.where}: {' '.join(problem.split())}")
+                return StoreError(f"store {self.where}: {advice} ({said.splitlines()[0]})")
+        return StoreError(f"store {self.where}: {' '.join(said.split())}")
 
     def migrate(self) -> None:
         """Bring the schema to this program's version.
@@ -173,20 +173,34 @@ class Database:
             )
 
 
+def _parsed(url: str | Path) -> sa.URL:
+    """Return the address as SQLAlchemy has it, whose own parser takes others for valid ones."""
+    if isinstance(url, Path):
+        return sa.URL.create("sqlite", database=str(url))
+    parts = parse_store(url)
+    if parts.scheme.startswith("sqlite"):
+        return sa.URL.create("sqlite", database=parts.path)
+    remember(*parts.secrets())
+    return sa.URL.create(
+        "postgresql+psycopg",
+        username=parts.user,
+        password=parts.password,
+        host=parts.host or None,
+        port=parts.port,
+        database=unquote(parts.path.removeprefix("/")) or None,
+        query={name: tuple(values) for name, values in parse_qs(parts.query).items()},
+    )
+
+
 def _engine(parsed: sa.URL, *, read_only: bool) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed.database, read_only=read_only)
     options = {"options": "-c default_transaction_read_only=on"} if read_only else {}
-    if parsed.get_backend_name() != "postgresql":
-        raise sa.exc.ArgumentError("a store is a sqlite:///FILE or a postgresql://HOST/DB")
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
     return sa.create_engine(parsed, pool_pre_ping=True, connect_args=options)
 
 
 def _sqlite(database: str | None, *, read_only: bool) -> Engine:
-    if not database or database == ":memory:":
-        raise OSError("the store must be a file; name one as sqlite:///FILE")
+    assert database, "the store is a file"
     if not read_only:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     # A reader opens the file read-only, so that it can never hold up or harm the agent.

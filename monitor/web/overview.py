@@ -45,8 +45,8 @@ def overview(context: WebContext) -> answers.Overview:
         conflicts=snapshot.conflicts,
         empty_blocks=snapshot.empty_blocks,
         proved=dict(snapshot.proved),
-        blocks=[brief(block, name_of) for block in active],
-        stale=[brief(block, name_of) for block in stale],
+        blocks=[brief(block, name_of, context.params) for block in active],
+        stale=[brief(block, name_of, context.params) for block in stale],
     )
 
 

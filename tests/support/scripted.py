@@ -43,6 +43,8 @@ class Scripted:
         self.chain = [genesis(), *chain]
         self.known = {block.ref.hash: block for block in self.chain}
         self.stale: tuple[BlockRef, ...] = ()
+        self.given_up: set[BlockRef] = set()
+        """Stale tips whose blocks could not be had."""
         self.tamper: Callable[[SourceBlock], SourceBlock] = lambda block: block
         self.tamper_header: Callable[[bytes], bytes] = lambda header: header
         self.answer_headers: Callable[[int], list[bytes]] | None = None
@@ -119,7 +121,12 @@ def drive(
     """Answer what the follower wants; stop as a crash would after `stop_after` answers."""
     left = drive_plan(follower.follow(offer, source.tip), source, store, stop_after)
     for ref in source.stale:
-        left = drive_plan(follower.branch(offer, ref), source, store, left)
+        if follower.holds(ref) or ref in source.given_up:
+            continue
+        try:
+            left = drive_plan(follower.branch(offer, ref), source, store, left)
+        except NotFound:
+            source.given_up.add(ref)
 
 
 def drive_plan(plan: Plan, source: Scripted, store: SqlStore, stop_after: int = 1 << 30) -> int:

@@ -75,7 +75,9 @@ export function agentCard(box, status) {
     ...rows,
     ["Up to date", status.ready ? "yes" : "not yet"],
     ["This machine's hash rate", status.local_rate
-      ? `${hashrate(status.local_rate.hashes_per_second)} on one thread` : "not measured"],
+      ? `${hashrate(status.local_rate.hashes_per_second)} on one thread${
+        status.local_rate.kernel === "hashlib" ? ", in Python; faster once it is compiled" : ""}`
+      : "not measured yet"],
     ["Registry", `${plural(status.registry_pools, "pool")}, ${status.registry_version.slice(0, 8)}`],
   ]);
   note(box, "Sources hand over bytes; the agent believes only what the bytes prove.");

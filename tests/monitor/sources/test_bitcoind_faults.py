@@ -82,7 +82,7 @@ async def test_node_stops_while_we_wait_and_comes_back(
 async def test_hints_come_again_after_a_restart(
     node: RegtestNode, source: BitcoindSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.sources.bitcoind._PUSH_CHECK", 1.0)
+    monkeypatch.setattr("monitor.sources.bitcoind_tip.PUSH_CHECK", 1.0)
     node.restart()
     await source.tip()
     took = 60.0
@@ -112,12 +112,22 @@ async def test_upgrade_is_noticed(node: RegtestNode) -> None:
     await source.close()
 
 
-async def test_rest_switched_off_is_noticed(node: RegtestNode, source: BitcoindSource) -> None:
+async def test_rest_switched_off_is_noticed_and_rpc_takes_its_place(
+    node: RegtestNode, source: BitcoindSource, caplog: pytest.LogCaptureFixture
+) -> None:
     node.rest = False
-    with pytest.raises(SourceUnavailable):
-        await source.blocks([node.tip], Want.PROVED)
-    (block,) = await source.blocks([node.tip], Want.PROVED)
-    assert sha256d(block.header) == node.tip.hash
+    for _ in range(3):
+        (block,) = await source.blocks([node.tip], Want.PROVED)
+        assert sha256d(block.header) == node.tip.hash
+        assert len(await source.headers(0, 21)) == 21
+    said = [record.message for record in caplog.records if "going on" in record.message]
+    assert len(said) == 3  # parts, blocks, headers: once each
+    node.rest = True
+    node.restart()
+    node.requests.clear()
+    await source.tip()
+    await source.blocks([node.tip], Want.COINBASE)
+    assert any(request.startswith("GET /rest/blockpart") for request in node.requests)
 
 
 async def test_warming_up(node: RegtestNode) -> None:
@@ -348,7 +358,7 @@ async def test_closed_source_says_so(node: RegtestNode) -> None:
 async def test_lost_zmq_message_is_made_good(
     node: RegtestNode, source: BitcoindSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.sources.bitcoind._PUSH_CHECK", 0.2)
+    monkeypatch.setattr("monitor.sources.bitcoind_tip.PUSH_CHECK", 0.2)
     await source.tip()
     node.faults.drop_zmq = 5  # all messages of one block
     waiter = asyncio.create_task(source.wait_for_tip_change(30))
