@@ -75,6 +75,8 @@ class Analysis:
 
     def apply(self, step: Step) -> None:
         """Follow a step that was stored."""
+        back = {block.ref for block in step.append}  # a stale branch may have won
+        self._stale = [block for block in self._stale if block.ref not in back]
         if step.rollback_to is not None:
             gone = [
                 replace(kept.block, stale=True)

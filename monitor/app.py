@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
@@ -30,9 +30,10 @@ from monitor.notify import Supervisor
 from monitor.price import watch_price
 from monitor.relabel import registry_of, relabel
 from monitor.snapshot import Board
-from monitor.sources.choose import Choice, choose_sources
+from monitor.sources.choose import Choice, choose_sources, until_live
 from monitor.store.base import BlockStore, Step, StoredBlock
 from monitor.store.sql import open_store
+from monitor.turns import SourceState
 from monitor.web.server import WebContext, WebServer
 
 log = logging.getLogger(__name__)
@@ -66,12 +67,35 @@ async def run(settings: Settings, progress: Progress) -> None:
         log.info("stopped")
 
 
+class _LiveChain(Exception):
+    """A source of the live chain answers, while the sample is shown for want of one."""
+
+
 async def _live(settings: Settings, progress: Progress) -> None:
-    """Set up in order, run, and take down in the opposite order when cancelled."""
+    """Run for ever; begin anew when the sample can be left for the live chain."""
+    supervisor = Supervisor.from_environment()
+    try:
+        while True:
+            try:
+                await _run_once(settings, progress, supervisor)
+            except* _LiveChain as found:
+                name = found.exceptions[0]
+                log.info("source: %s answers; leaving the sample for the live chain", name)
+    finally:
+        supervisor.tell("STOPPING=1", "STATUS=stopping")
+
+
+async def _run_once(settings: Settings, progress: Progress, supervisor: Supervisor) -> None:
+    """Set up in order, run, and take down in the opposite order when cancelled.
+
+    Raises
+    ------
+    ExceptionGroup
+        Of `_LiveChain`, if this was the sample for want of something better.
+    """
     async with AsyncExitStack() as stack:
         choice = await _choose(settings)
-        for source in choice.sources:
-            stack.push_async_callback(source.close)
+        stack.push_async_callback(_close, choice)
         store = stack.enter_context(closing(_open(settings, choice)))
         store.lead()  # where one agent has a store to itself, a second one ends here
         executor = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="store"))
@@ -82,15 +106,31 @@ async def _live(settings: Settings, progress: Progress) -> None:
         )
         log.info("serving %s", server.url)
         # Catching up may take hours, so what is started is not yet what /-/ready means.
-        supervisor = Supervisor.from_environment()
         supervisor.tell("READY=1")
-        stack.callback(supervisor.tell, "STOPPING=1", "STATUS=stopping")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(agent.run())
             tasks.create_task(supervisor.keep_informed(agent.status))
             if settings.hashrate.enabled:
                 tasks.create_task(watch_local_rate(settings.hashrate, agent.metrics))
             tasks.create_task(watch_price(settings, agent.metrics))
+            if choice.makeshift:
+                tasks.create_task(_leave_sample(settings))
+
+
+async def _close(choice: Choice) -> None:
+    for source in choice.all:
+        await source.close()
+
+
+async def _leave_sample(settings: Settings) -> None:
+    """Wait for a source of the live chain.
+
+    Raises
+    ------
+    _LiveChain
+        As soon as one answers.
+    """
+    raise _LiveChain(await until_live(settings))
 
 
 async def _choose(settings: Settings) -> Choice:
@@ -169,7 +209,7 @@ class Agent:
         self._registry = registry_of(settings.registry)
         self._lenses = _chosen_lenses(settings)
         self._settings = settings
-        self._sources = choice.sources
+        self._choice = choice
         self._store = store
         self._executor = executor
         self._progress = progress
@@ -205,7 +245,10 @@ class Agent:
         await self.catch_up()
         tip, first = self._store.tip(), self._store.first_height()
         self._ingest = Ingest(
-            self._sources,
+            self._choice.sources,
+            find=self._choice.find,
+            find_before=self._choice.find_before,
+            standby=self._choice.standby,
             store=self._store,
             follower=Follower(
                 self._params,
@@ -238,7 +281,11 @@ class Agent:
             metrics=self.metrics,
             registry=self._registry,
             lenses=self._lenses,
+            sources=self._source_states,
         )
+
+    def _source_states(self) -> Sequence[SourceState]:
+        return self._ingest.states() if self._ingest else ()
 
     def status(self) -> str:
         """Say in a few words how the agent is."""

@@ -52,6 +52,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "monitor.commands.verify_headers",
         "Check a file of raw headers by all rules of consensus.",
     ),
+    "node": ("monitor.commands.node", "Print what a bitcoind node must allow poolscope to ask."),
     "config": ("monitor.commands.config", "Show the effective settings, secrets hidden."),
 }
 

@@ -35,6 +35,8 @@ from monitor.secrets import foreign, remember
 from monitor.urls import HTTP, UrlError, parse, parse_store, parse_zmq, shown, with_password
 
 SourceName = Literal["auto", "bitcoind", "blkfiles", "esplora", "sample", "rehearsal"]
+ALONE: Final = frozenset({"auto", "sample", "rehearsal"})
+"""Sources that no other can stand beside."""
 
 
 HIDDEN = str(SecretStr("anything"))
@@ -240,8 +242,10 @@ class Settings(_Section):
     """All settings of the agent."""
 
     network: str = Field("mainnet", description="Bitcoin network: " + ", ".join(NETWORKS) + ".")
-    source: SourceName = Field(
-        "auto", description="Where blocks come from; auto takes the first that answers."
+    source: str = Field(
+        "auto",
+        description="Where blocks come from: auto, or bitcoind, blkfiles, esplora in order of "
+        "preference with commas between, or sample or rehearsal.",
     )
     offline: bool = Field(False, description="Never ask a public API.")
     data_dir: UserPath = Field(
@@ -279,6 +283,26 @@ class Settings(_Section):
     economics: EconomicsSettings = Field(
         EconomicsSettings(), description="Tariffs, machines and price of the figures of cost."
     )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names in `source`, the preferred one first."""
+        return tuple(self.source.split(","))
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _in_order(cls, value: Any) -> str:
+        """Take names as a list, too; return them with commas between."""
+        names = value.strip(" []").split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise ValueError("must be a name, or names in order of preference")
+        names = list(dict.fromkeys(name.strip(" \"'").lower() for name in names))
+        known = get_args(SourceName)
+        if not names or not set(names) <= set(known):
+            raise ValueError("must be of " + ", ".join(known))
+        if len(names) > 1 and (alone := [name for name in names if name in ALONE]):
+            raise ValueError(f"{alone[0]} stands alone; name bitcoind, blkfiles, esplora in order")
+        return ",".join(names)
 
     @field_validator("network")
     @classmethod

@@ -5,7 +5,8 @@
     PoolscopeError(Exception)
     ├── ConfigError          a setting that cannot be used
     ├── SourceError          a source did not give what was asked
-    │   ├── SourceUnavailable   try again later: down, warming up, too busy
+    │   ├── SourceUnavailable   try again later: down, too busy
+    │   │   └── SourceStarting     it is there, and loads what it needs: a node that is warming up
     │   ├── SourceRefused       asking again is useless: wrong password, wrong network
     │   ├── NotFound            the source does not have this block (any more)
     │   │   └── NotKept            the block is in its chain, but its body is not to be had there
@@ -41,6 +42,10 @@ class SourceUnavailable(SourceError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class SourceStarting(SourceUnavailable):
+    """The source is there and will answer by itself: it is still loading what it needs."""
 
 
 class SourceRefused(SourceError):

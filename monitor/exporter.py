@@ -64,6 +64,19 @@ class AgentMetrics:
             "When the source last answered.",
             "source",
         )
+        self.leads = gauge("source_leads", "1 for the source that is followed, else 0.", "source")
+        self.tip_height = gauge(
+            "source_tip_height", "Height of the tip that the source told last.", "source"
+        )
+        self.lag = gauge(
+            "source_lag_blocks", "Stored blocks that the source's own chain lacks.", "source"
+        )
+        self.left_out = gauge(
+            "source_left_out",
+            "Things that the source holds and the agent does not use, by what they are.",
+            "source",
+            "kind",
+        )
         self.reorgs = counter(
             "reorgs_seen", "Reorgs that this agent saw happen, by depth in blocks.", "depth"
         )

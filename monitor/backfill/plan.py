@@ -51,9 +51,9 @@ class Plan:
 
 def files_of(settings: Settings) -> Path | None:
     """Return the folder of block files to read, None where the settings name none."""
-    if settings.source not in {"auto", "bitcoind", "blkfiles"}:
+    if not {"auto", "bitcoind", "blkfiles"} & set(settings.sources):
         return None
-    if settings.blkfiles.dir is None and settings.source == "blkfiles":
+    if settings.blkfiles.dir is None and settings.sources == ("blkfiles",):
         raise ConfigError(
             "source blkfiles needs the blocks folder of a bitcoind: give --blocks-dir"
         )
@@ -115,13 +115,12 @@ async def plan_source(
         array = np.frombuffer(bytes(headers), np.uint8).reshape(-1, HEADER_SIZE)
         chain = checked(Chain(start, array), params, source.name)
     finally:
-        for source in sources:
-            await source.close()
-    chosen = settings.model_copy(
-        update={"source": _kind(sources[0], settings), "network": params.name}
-    )
+        for each in sources:
+            await each.close()
+    kind = source.name.partition("-")[0]  # the others of its kind help, and no stranger
+    chosen = settings.model_copy(update={"source": kind, "network": params.name})
     reader = SourceReader(chosen, prove, elsewhere)
-    return Plan(chain, span, reader, sources[0].name, params.name, able.synthetic)
+    return Plan(chain, span, reader, source.name, params.name, able.synthetic)
 
 
 async def _first_open(sources: Sequence[BlockSource]) -> BlockSource:
@@ -134,11 +133,6 @@ async def _first_open(sources: Sequence[BlockSource]) -> BlockSource:
         else:
             return source
     raise problem or SourceUnavailable("no source is named")
-
-
-def _kind(source: BlockSource, settings: Settings) -> str:
-    """Return the source setting that stands for what ``auto`` found."""
-    return source.name.partition("-")[0] if settings.source == "auto" else settings.source
 
 
 def _span(asked: tuple[int | None, int | None], lowest: int, tip: int) -> Span:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from monitor import __version__
-from monitor.commands.options import setting_option, settings_options
+from monitor.commands.options import SourceNames, setting_option, settings_options
 from monitor.commands.paths import HomePath
 from monitor.errors import PoolscopeError, StoreError
 
@@ -68,7 +68,7 @@ _PATIENCE: Final = 2.0
 @setting_option(
     "--source",
     setting="source",
-    type=click.Choice(["auto", "bitcoind", "blkfiles", "esplora", "sample"]),
+    type=SourceNames("auto", "bitcoind", "blkfiles", "esplora", "sample"),
     help="Where blocks come from (default auto: the first that answers).",
 )
 @setting_option("--bitcoind", setting="bitcoind", multiple=True, metavar="URL", help="A node.")

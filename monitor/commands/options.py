@@ -55,6 +55,22 @@ def setting_option(
     return click.option(*names, callback=remember, expose_value=False, **attributes)
 
 
+class SourceNames(click.ParamType[str]):
+    """Names of sources, with commas between."""
+
+    name = "NAME[,NAME...]"
+
+    def __init__(self, *known: str) -> None:
+        self._known = known
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the names as they are if all are known."""
+        for name in str(value).split(","):
+            if name.strip() not in self._known:
+                self.fail(f"{name.strip()!r} is not one of {', '.join(self._known)}.", param, ctx)
+        return str(value)
+
+
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the common options and pass it the effective ``settings``."""
 

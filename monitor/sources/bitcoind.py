@@ -25,6 +25,7 @@ from monitor.errors import (
     NotKept,
     SourceError,
     SourceRefused,
+    SourceStarting,
     SourceUnavailable,
 )
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
@@ -53,7 +54,14 @@ _STALE_STATUS: Final = {"valid-fork", "valid-headers"}
 """States of a tip whose blocks the node has; ``headers-only`` and ``invalid`` are others."""
 _LOOK_AGAIN: Final = 600.0
 """Seconds after which what was not answered in time is asked again."""
-_KINDS: Final = (SourceUnavailable, SourceRefused, NotKept, NotFound, BadReply)
+_KINDS: Final = (
+    SourceStarting,
+    SourceUnavailable,
+    SourceRefused,
+    NotKept,
+    NotFound,
+    BadReply,
+)
 
 
 T = TypeVar("T")
@@ -259,7 +267,7 @@ class BitcoindSource:
             yield run
         except SourceError as error:
             kind = next(k for k in _KINDS if isinstance(error, k))
-            if kind is SourceUnavailable and needed:
+            if issubclass(kind, SourceUnavailable) and needed:
                 self._run = None
             raise kind(f"bitcoind at {self.url}: {error}") from None
 

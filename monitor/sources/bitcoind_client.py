@@ -10,7 +10,7 @@ from monitor.errors import SourceError, SourceRefused, SourceUnavailable
 from monitor.secrets import remember
 from monitor.sources.bitcoind_errors import MethodRefused
 from monitor.sources.bitcoind_rest import RestClient, RestReply
-from monitor.sources.bitcoind_rpc import Login, RpcClient
+from monitor.sources.bitcoind_rpc import KEY_ADVICE, Login, RpcClient
 from monitor.urls import parse
 
 REQUESTS_IN_FLIGHT: Final = 8
@@ -88,6 +88,8 @@ class NodeClient:
         A node refuses both with a bare 403. But an address that it does not allow can ask it
         for nothing at all, not even for a path that it does not have.
         """
+        if not self._rpc.served and self._rpc.keyed:
+            return f"{refused}: {KEY_ADVICE}"
         if not refused.by_node:
             return f"{refused} by a server before the node: allow it there"
         if not self._rpc.served:

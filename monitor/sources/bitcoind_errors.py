@@ -7,7 +7,14 @@ from typing import Final
 
 from bitcoinrpc.authproxy import JSONRPCException
 
-from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
+from monitor.errors import (
+    BadReply,
+    NotFound,
+    SourceError,
+    SourceRefused,
+    SourceStarting,
+    SourceUnavailable,
+)
 from monitor.sources.reply import printable
 
 METHOD_NOT_FOUND: Final = -32601
@@ -75,7 +82,7 @@ def meaning(error: JSONRPCException, method: str) -> SourceError:
     if code == _NO_RESULT:
         return BadReply(f"the reply to {method} is no JSON-RPC ({message})")
     if code == _WARMING_UP:
-        return SourceUnavailable(f"the node is warming up ({message}); waiting")
+        return SourceStarting(f"the node is warming up ({message}); waiting")
     if code in _NOT_FOUND or (code in _NO_BODY[0] and _NO_BODY[1].search(message)):
         return NotFound(f"{method}: {message}")
     return RpcError(method, code, message)

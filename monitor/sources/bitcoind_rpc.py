@@ -40,6 +40,7 @@ MAX_REPLY: Final = 16 << 20
 """Bytes of the largest reply that is read: a full block in hex has half of it."""
 
 _JSON: Final = "application/json"
+KEY_ADVICE: Final = "is the key in bitcoind.url or bitcoind.headers right, or is a login missing?"
 _COOKIE_LIMIT: Final = 4096
 _REFUSAL_LIMIT: Final = 1 << 14
 _CONNECT_TIMEOUT: Final = 5.0
@@ -125,10 +126,10 @@ class _Connection(http.client.HTTPConnection):
 
     response_class = _Response
     credentials = ""
-    target = "/"
-    more_headers: Mapping[str, str] = MappingProxyType({})
     label = ""
     """Status and media type of the last response."""
+    target = "/"
+    more_headers: Mapping[str, str] = MappingProxyType({})
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = (), **_: Any) -> None:
         """Send a request with the credentials of this connection."""
@@ -227,6 +228,11 @@ class RpcClient:
         """How often the credentials were new: a node writes another cookie at each start."""
         self.served = False
         """Whether the node has taken a call from these credentials."""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether a key in the address or in a header may be what lets us in."""
+        return bool(self._headers) or self._url.target not in {"", "/"}
 
     async def call(
         self, method: str, *params: Any, timeout: float | None = None, aside: bool = False
@@ -343,8 +349,8 @@ class RpcClient:
         connection.close()
 
     def _refuse_login(self) -> NoReturn:
-        if self._headers or self._url.target not in {"", "/"}:
-            advice = "is the key in bitcoind.url or bitcoind.headers right, or is a login missing?"
+        if self.keyed:
+            advice = KEY_ADVICE
         elif self._login.cookie is not None:
             advice = f"is {self._login.cookie} the cookie of this node?"
         elif not self._login.user:

@@ -96,6 +96,18 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
+class HeaderOnly(NamedTuple):
+    """A block of the active chain of which no more than the header is stored, no label either.
+
+    Nobody had its coinbase when it was stored. Who mined it is not known, which is something
+    else than a coinbase that names nobody.
+    """
+
+    height: int
+    hash: bytes
+    header: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One atomic change of the store.
@@ -124,12 +136,13 @@ class Reorg(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Totals of a store."""
+    """Totals of a store; `header_only` counts blocks of the active chain."""
 
     blocks: int
     stale: int
     reorgs: int
     deepest_reorg: int
+    header_only: int
 
 
 class Arrays(NamedTuple):
@@ -197,6 +210,18 @@ class BlockStore(Protocol):
         """Extend the active chain by consecutive blocks in one transaction, as `apply` does.
 
         The way for many blocks: thousands at once cost the least each.
+        """
+
+    def header_only(self, start: int, limit: int) -> list[HeaderOnly]:
+        """Return blocks of which no more than the header is stored, the first `limit`.
+
+        Those of the active chain from height `start` on, in height order.
+        """
+
+    def fill(self, blocks: Sequence[BlockRow]) -> int:
+        """Give header-only blocks the rest of them in one transaction; return how many.
+
+        The blocks are known by their hashes; one that is stored whole stays as it is.
         """
 
     def judged(self, after: int, limit: int) -> list[Judged]:

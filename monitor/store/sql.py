@@ -15,12 +15,13 @@ from sqlalchemy.engine import Connection
 from analyzers.mined import Chain
 from monitor.errors import StoreError
 from monitor.sources.base import BlockRef
-from monitor.store import rows, tables, verdicts
+from monitor.store import header_only, rows, tables, verdicts
 from monitor.store.base import (
     Arrays,
     BlockRow,
     ColumnName,
     Counts,
+    HeaderOnly,
     Judged,
     Reorg,
     Step,
@@ -135,7 +136,8 @@ class SqlStore:
             for table in (tables.block, tables.reorg, tables.former)
         ]
         with self._database.reading() as connection:
-            return tuple(connection.execute(sa.select(*newest)).one())
+            last = connection.execute(sa.select(*newest)).one()
+            return (*last, header_only.count(connection))
 
     def tip(self) -> BlockRef | None:
         """Return the end of the active chain, None while the store is empty."""
@@ -211,6 +213,11 @@ class SqlStore:
         with self._database.reading() as connection:
             return verdicts.judged(connection, after, limit)
 
+    def header_only(self, start: int, limit: int) -> list[HeaderOnly]:
+        """Return blocks of which no more than the header is stored, the first `limit`."""
+        with self._database.reading() as connection:
+            return header_only.find(connection, start, limit)
+
     def knows(self, block_hash: bytes) -> bool:
         """Say whether a block is stored, active or stale."""
         query = sa.select(tables.block.c.id).where(tables.block.c.hash == block_hash)
@@ -280,6 +287,7 @@ class SqlStore:
                 connection.execute(stale).scalar_one(),
                 seen,
                 deepest,
+                header_only.count(connection),
             )
 
     # -- writing
@@ -355,7 +363,10 @@ class SqlStore:
         return connection.execute(query).first() is not None
 
     def _put(self, connection: Connection, blocks: Sequence[BlockRow]) -> None:
-        """Insert blocks; one that is there already is only made active if it is to be."""
+        """Insert blocks; one that is there already is made active if it is to be.
+
+        If no more than its header is stored, it gets the rest.
+        """
         known = self._known(connection, blocks)
         number = numbering(connection)
         fresh = [rows.numbered(row, number) for row in blocks if row.hash not in known]
@@ -369,6 +380,7 @@ class SqlStore:
         for start in range(0, len(revived), _BATCH):
             chosen = tables.block.c.hash.in_(revived[start : start + _BATCH])
             connection.execute(sa.update(tables.block).where(chosen).values(stale=False))
+        header_only.fill(connection, [row for row in blocks if row.hash in known])
 
     @staticmethod
     def _known(connection: Connection, blocks: Sequence[BlockRow]) -> Set[bytes]:
@@ -381,6 +393,11 @@ class SqlStore:
         # stale or not: the index begins with that
         query = sa.select(block.hash).where(block.stale.in_([False, True]), span)
         return set(connection.execute(query).scalars())
+
+    def fill(self, blocks: Sequence[BlockRow]) -> int:
+        """Give header-only blocks the rest of them in one transaction; return how many."""
+        with self._database.writing() as connection:
+            return header_only.fill(connection, blocks)
 
     def judge(self, blocks: Sequence[tuple[Judged, Verdict]]) -> None:
         """Give blocks new verdicts in one transaction; the former is kept where the pool is new."""

@@ -68,7 +68,7 @@ async def _status(ask: Ask, _query: Query) -> answers.Status:
 
 
 async def _sources(ask: Ask, _query: Query) -> answers.Sources:
-    return answers.Sources(sources=status.sources(ask.context.metrics))
+    return answers.Sources(sources=status.sources(ask.context))
 
 
 async def _overview(ask: Ask, _query: Query) -> answers.Overview:

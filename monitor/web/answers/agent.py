@@ -5,6 +5,19 @@ from __future__ import annotations
 from monitor.web.answers.base import Answer, Exact, Figure
 
 
+class LeftOut(Answer):
+    """Things that a source holds and poolscope does not use, for one reason."""
+
+    kind: str
+    """What they are, such as tip or blk_record."""
+    count: int
+    """How many."""
+    why: str
+    """Why they are not used."""
+    examples: list[str]
+    """At most five of them: heights, hashes, files."""
+
+
 class Source(Answer):
     """One place that blocks come from."""
 
@@ -18,6 +31,16 @@ class Source(Answer):
     """Requests that failed since the agent started."""
     last_success: Exact
     """Unix time of its last answer; null before the first."""
+    leads: bool
+    """Whether it is the one that is followed now."""
+    tip_height: int | None
+    """Height of the tip that it told last; null before that."""
+    lag_blocks: int | None
+    """Stored blocks that its own chain lacks; null while that is not known."""
+    trouble: str
+    """Why it failed, empty while it answers."""
+    left_out: list[LeftOut]
+    """What it holds and poolscope does not use."""
 
 
 class LocalRate(Answer):
@@ -45,7 +68,7 @@ class Status(Answer):
     now: float
     """Unix time by the agent's clock."""
     sources: list[Source]
-    """The sources that were asked so far, by name."""
+    """How the sources are, the preferred one first."""
     local_rate: LocalRate | None
     """Null where it has not been measured."""
     registry_version: str
@@ -58,4 +81,4 @@ class Sources(Answer):
     """Sources and their health."""
 
     sources: list[Source]
-    """The sources that were asked so far, by name."""
+    """How the sources are, the preferred one first."""

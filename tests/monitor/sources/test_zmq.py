@@ -185,10 +185,9 @@ def test_the_topic_is_that_of_the_named_port(offers: list[tuple[str, str]], topi
         ("10.0.0.1", False),
         ("example.org", False),
         ("", False),
-        (None, False),
     ],
 )
-def test_is_loopback(host: str | None, expected: bool) -> None:
+def test_is_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 

@@ -266,6 +266,12 @@ class RegtestNode:
                     assert self._tip_changed is not None
                     await self._tip_changed.wait()
 
+    async def pause(self, seconds: float) -> None:
+        """Sleep, until the stop at most."""
+        assert self._stopping is not None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
     def is_authorized(self, header: str) -> bool:
         """Tell whether an ``Authorization`` header carries the node's secret."""
         user = self.user if self.password else "__cookie__"
