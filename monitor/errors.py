@@ -8,6 +8,7 @@
     │   ├── SourceUnavailable   try again later: down, warming up, too busy
     │   ├── SourceRefused       asking again is useless: wrong password, wrong network
     │   ├── NotFound            the source does not have this block (any more)
+    │   │   └── NotKept            the block is in its chain, but its body is not to be had there
     │   └── BadReply            the source answered nonsense; the reply is dropped
     ├── ProofError           a block that does not prove itself; refused and counted
     └── StoreError           the store cannot be used: read-only, full, newer, other network
@@ -48,6 +49,14 @@ class SourceRefused(SourceError):
 
 class NotFound(SourceError):
     """The source does not have this block: pruned, reorganised away or never seen."""
+
+
+class NotKept(NotFound):
+    """The block is in the source's active chain, but the source has no more than its header.
+
+    It was pruned, is lost, or has not been downloaded yet. A block that a reorg took away is
+    not meant: that one is `NotFound`.
+    """
 
 
 class BadReply(SourceError):

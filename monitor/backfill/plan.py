@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from analyzers.leftout import LeftOut
 from hashing.chain import anchor_height
 from hashing.header import HEADER_SIZE
 from hashing.params import NETWORKS
@@ -22,8 +23,10 @@ from monitor.config import Settings
 from monitor.errors import ConfigError, SourceError, SourceUnavailable
 from monitor.relabel import registry_of
 from monitor.sources.base import BlockSource
-from monitor.sources.blkfiles_index import joined
+from monitor.sources.blkfiles_index import Records, joined
+from monitor.sources.blkfiles_left import GROWING, Remains
 from monitor.sources.blkfiles_records import BlkFolder
+from monitor.sources.blkfiles_scan import check_network
 
 _FILES_AHEAD: Final = 64
 """Block files whose records may wait at a time: some 130 blocks each."""
@@ -42,6 +45,7 @@ class Plan:
     source: str
     network: str
     synthetic: str = ""
+    left_out: Sequence[LeftOut] = ()
 
     def job(self, settings: Settings, form: Literal["rows", "table"]) -> tuple[Job, str]:
         """Return what to do with each piece, and the version of the registry."""
@@ -73,18 +77,25 @@ def plan_files(
     """Index all block files on `executor`, choose the chain, check it."""
     here, params = folder.expanduser(), NETWORKS[settings.network]
     opened = BlkFolder(here, params)
-    numbers = opened.numbers()
-    opened.check_magic(numbers[0])
-    calls = ((scan, here, params.name, number) for number in numbers)
-    scanned = in_order(executor, calls, _FILES_AHEAD)
-    records = joined(found for _, found in watch(scanned, len(numbers), "looking at each block"))
-    chain = chain_of(opened, records, params)
+    numbers, others = opened.numbers()
+    check_network(opened, numbers)
+    remains = Remains(numbers, others)
+
+    def parts() -> Iterator[Records]:
+        growing = numbers[-GROWING:]
+        calls = ((scan, here, params.name, number, number in growing) for number in numbers)
+        scanned = in_order(executor, calls, _FILES_AHEAD)
+        for call, (records, found) in watch(scanned, len(numbers), "looking at each block"):
+            remains.note(call[3], found)
+            yield records
+
+    chain, left_out = chain_of(opened, joined(parts()), remains)
     if not len(chain.headers):
         raise SourceUnavailable(f"no block of {params.name} in {here} yet")
     checked(chain, params, "blkfiles")
     span = _span(asked, chain.start, chain.tip)
     reader = FileReader(folder, params.name, prove, elsewhere)
-    return Plan(chain, span, reader, "blkfiles", params.name)
+    return Plan(chain, span, reader, "blkfiles", params.name, left_out=left_out)
 
 
 async def plan_source(
@@ -114,6 +125,7 @@ async def plan_source(
             headers += b"".join(batch)
         array = np.frombuffer(bytes(headers), np.uint8).reshape(-1, HEADER_SIZE)
         chain = checked(Chain(start, array), params, source.name)
+        left_out = tuple(source.left_out)
     finally:
         for source in sources:
             await source.close()
@@ -121,7 +133,7 @@ async def plan_source(
         update={"source": _kind(sources[0], settings), "network": params.name}
     )
     reader = SourceReader(chosen, prove, elsewhere)
-    return Plan(chain, span, reader, sources[0].name, params.name, able.synthetic)
+    return Plan(chain, span, reader, sources[0].name, params.name, able.synthetic, left_out)
 
 
 async def _first_open(sources: Sequence[BlockSource]) -> BlockSource:

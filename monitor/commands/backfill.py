@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from analyzers.leftout import LeftOut
 from monitor import __version__
+from monitor.commands import leftout
 from monitor.commands.options import setting_option, settings_options
 from monitor.errors import PoolscopeError, StoreError
 
@@ -103,6 +105,7 @@ def command(
       poolscope backfill --blocks-dir /node/blocks --out history/ --scheduler tcp://10.0.0.1:8786
     """
     from monitor.backfill.core import backfill
+    from monitor.backfill.files import Noting
     from monitor.log import setup_logging
 
     setup_logging(settings.log_level)
@@ -112,7 +115,10 @@ def command(
             plan, crew = _begin(
                 settings, (first, last), stack, workers=workers, scheduler=scheduler, prove=prove
             )
+            leftout.say(plan.left_out)
             target, job = _target(settings, plan, out, stack, prove=prove)
+            noting = Noting(target, plan.chain) if plan.chain.places is not None else None
+            target = noting or target
             todo = target.missing(plan.span, size)
             total = sum(span.last - span.first + 1 for span in todo)
             steps = backfill(plan.chain, todo, job, target, crew.executor, ahead=crew.ahead)
@@ -123,7 +129,10 @@ def command(
             ) from None
         crew.executor.shutdown()  # what is left to do has their memory to itself
         target.finish(plan.span)
-    _sum_up(plan.span, done, time.perf_counter() - started, out, as_json=as_json)
+    unread = noting.left_out if noting else ()
+    leftout.say(unread)
+    seconds = time.perf_counter() - started
+    _sum_up(plan.span, done, seconds, out, [*plan.left_out, *unread], as_json=as_json)
 
 
 def _begin(
@@ -226,7 +235,15 @@ def watched(
             )
 
 
-def _sum_up(span: Span, done: int, seconds: float, out: Path | None, *, as_json: bool) -> None:
+def _sum_up(
+    span: Span,
+    done: int,
+    seconds: float,
+    out: Path | None,
+    left_out: Sequence[LeftOut],
+    *,
+    as_json: bool,
+) -> None:
     blocks = span.last - span.first + 1
     if as_json:
         figures = {
@@ -236,6 +253,7 @@ def _sum_up(span: Span, done: int, seconds: float, out: Path | None, *, as_json:
             "fetched": done,
             "seconds": round(seconds, 3),
             "out": str(out) if out else None,
+            "left_out": leftout.as_json(left_out),
         }
         click.echo(json.dumps(figures))
         return
