@@ -30,7 +30,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from hashing.params import NETWORKS
+from hashing.params import NETWORKS, SIGNETS, TARGET_TIMESPAN, signet, signet_magic
 from monitor.errors import ConfigError
 
 SourceName = Literal["auto", "bitcoind", "blkfiles", "esplora", "sample", "rehearsal"]
@@ -181,6 +181,48 @@ class EconomicsSettings(_Section):
         return _http(value)
 
 
+class SignetSettings(_Section):
+    """Which signet it is where `network` is signet; the default one if nothing is set."""
+
+    challenge: str = Field("", description="The node's signetchallenge (hex).")
+    magic: str = Field(
+        "", description="The magic that follows from it (8 hex digits), if only that is known."
+    )
+    spacing: int | None = Field(
+        None,
+        ge=1,
+        le=TARGET_TIMESPAN // 2,
+        description="Seconds between blocks: the node's signetblocktime, if it has one.",
+    )
+
+    @field_validator("challenge", "magic", mode="before")
+    @classmethod
+    def _hex(cls, value: Any) -> str:
+        try:
+            return bytes.fromhex(str(value)).hex()  # digits alone come as a number
+        except ValueError:
+            raise ValueError("must be hexadecimal digits, in quotes, two for each byte") from None
+
+    @model_validator(mode="after")
+    def _one_signet(self) -> SignetSettings:
+        if len(self.magic) not in {0, 8}:
+            raise ValueError("signet.magic has 8 hexadecimal digits")
+        if self.challenge and self.magic and self.name != self._name_of(self.magic):
+            raise ValueError("signet.magic is not that of signet.challenge; set one of them")
+        if self.spacing is not None and not (self.challenge or self.magic):
+            raise ValueError("signet.spacing needs signet.challenge or signet.magic")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name of the network that these settings stand for; empty if nothing is set."""
+        magic = signet_magic(bytes.fromhex(self.challenge)).hex() if self.challenge else self.magic
+        return self._name_of(magic) if magic else ""
+
+    def _name_of(self, magic: str) -> str:
+        return signet(bytes.fromhex(magic), self.spacing).name
+
+
 class Settings(BaseSettings):
     """All settings of the agent."""
 
@@ -191,7 +233,12 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
     )
 
-    network: str = Field("mainnet", description="Bitcoin network: " + ", ".join(NETWORKS) + ".")
+    network: str = Field(
+        "mainnet",
+        description="Bitcoin network: "
+        + ", ".join((*NETWORKS, *SIGNETS))
+        + "; see signet for other signets.",
+    )
     source: SourceName = Field(
         "auto", description="Where blocks come from; auto takes the first that answers."
     )
@@ -227,12 +274,29 @@ class Settings(BaseSettings):
         EconomicsSettings(), description="Tariffs, machines and price of the figures of cost."
     )
 
+    signet: SignetSettings = Field(SignetSettings(), description="Another signet than the default.")
+
     @field_validator("network")
     @classmethod
     def _known_network(cls, value: str) -> str:
-        if value not in NETWORKS:
-            raise ValueError("must be one of " + ", ".join(NETWORKS))
-        return value
+        try:
+            return NETWORKS[value].name
+        except KeyError:
+            names = ", ".join((*NETWORKS, *SIGNETS))
+            raise ValueError(
+                f"must be one of {names}; for another signet set signet.magic"
+            ) from None
+
+    @model_validator(mode="after")
+    def _which_signet(self) -> Settings:
+        """Let `network` be the one signet that the section `signet` means."""
+        named = self.signet.name
+        if not named or NETWORKS[self.network].core_name != "signet":
+            return self
+        if self.network not in {"signet", named}:
+            raise ValueError(f"network is {self.network}, but the section signet means {named}")
+        self.__dict__["network"] = named  # there are no settings without it before
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -70,15 +70,13 @@ def chain_of(
         return records, active_chain(records, folder.params, heights, lay.is_lasting), lay
 
     records, found, lay = chosen(records)
-    if through := remains.looked_through(found.base, found.pieces):
-        scans = [scan_one(folder, number, whole=True, every=True) for number in through]
+    while scans := list(remains.look_through(folder, found.pieces, linked=found.linked)):
         for scan in scans:
-            if isinstance(scan, Scan):
-                doubted = without_bodies(records, scan.doubtful)
-                records = joined([doubted, as_arrays(scan.records)])
+            doubted = without_bodies(records, scan.doubtful)
+            records = joined([doubted, as_arrays(scan.records)])
         records, found, lay = chosen(records)
     chain = Chain(found.start, records.headers[found.chain], records.places[found.chain])
-    left_out = remains.left_out(lay, found.base, found.pieces, unreadable(records), heights)
+    left_out = remains.left_out(lay, found.base, found.beside, unreadable(records), heights)
     return chain, left_out
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from hashing.params import CORE_CHAIN_NAMES, NETWORKS, NetworkParams
+from hashing.params import NETWORKS, NetworkParams
 from monitor.errors import ConfigError
 from monitor.sources.bitcoind_rpc import Login
 
@@ -160,7 +160,7 @@ def _read_conf(path: Path, params: NetworkParams) -> dict[str, str]:
             text = file.read(_CONF_LIMIT)
     except OSError:
         return {}
-    wanted = next(name for name, known in CORE_CHAIN_NAMES.items() if known is params)
+    wanted = params.core_name
     conf: dict[str, str] = {}
     for section, key, value in _conf_lines(text):
         general = not section and (key != "rpcport" or wanted == "main")

@@ -20,7 +20,7 @@ from typing import Final
 
 from analyzers.leftout import LeftOut
 from hashing.header import hash_to_hex, sha256d
-from hashing.params import NETWORKS, RETARGET_INTERVAL, NetworkParams
+from hashing.params import NETWORKS, NetworkParams
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.sources.blkfiles_choice import Branch, Lasts, ProvedHeights, choose
@@ -186,7 +186,9 @@ class _Index:
         return self._begin_of(self.tree.first_height)
 
     def _begin_of(self, lowest: int) -> int:
-        return lowest if self._params.no_retarget else lowest + -lowest % RETARGET_INTERVAL
+        if self._params.no_retarget:
+            return lowest
+        return lowest + -lowest % self._params.retarget_interval
 
     def _begins(self, branch: Branch, height: int) -> bool:
         """Say whether a chain that begins at `height` can be followed."""
@@ -241,15 +243,17 @@ class _Index:
                 self.tree.add(record)
 
     def _look_through(self) -> None:
-        """Look for records that others hide, where blocks are missing."""
-        pieces = dict(self.tree.branches())
-        base = pieces.pop(self.tree.linked or b"", None)
-        for number in self._remains.looked_through(base, pieces.values()):
-            found = scan_one(self._folder, number, whole=True, every=True)
-            if isinstance(found, Scan):
-                for record in found.records:
+        """Look for records that others hide, where blocks are missing, until nothing is found."""
+        found = True
+        while found:
+            found = False
+            pieces = [piece for _, piece in self.tree.branches()]
+            linked = self.tree.linked is not None
+            for scan in self._remains.look_through(self._folder, pieces, linked=linked):
+                found = True
+                for record in scan.records:
                     self.tree.add(record)
-                for record in found.doubtful:
+                for record in scan.doubtful:
                     self.tree.doubt(record)
         self.tree.settle()
 

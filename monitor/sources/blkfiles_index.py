@@ -47,13 +47,20 @@ class Records(NamedTuple):
 class Chosen(NamedTuple):
     """The active chain: height of its first block, all of it as indices, and as a branch.
 
-    `pieces` are those that do not link to it.
+    `pieces` are all that do not link to each other; `linked` says that the genesis block is
+    in one.
     """
 
     start: int
     chain: Indices
     base: Branch | None
     pieces: Sequence[Branch]
+    linked: bool
+
+    @property
+    def beside(self) -> list[Branch]:
+        """The pieces beside the chain."""
+        return [piece for piece in self.pieces if piece is not self.base]
 
 
 def as_arrays(records: Iterable[Record]) -> Records:
@@ -141,12 +148,11 @@ def active_chain(
     branches = [piece.branch for piece in pieces]
     found = choose(branches, linked.branch if linked else None, height_of, lasts)
     if found is None:
-        return Chosen(0, np.empty(0, np.int64), None, branches)
+        return Chosen(0, np.empty(0, np.int64), None, branches, linked is not None)
     base, start = found
     piece = next(piece for piece in pieces if piece.branch is base)
     chain, _ = _path(piece.tip, above)
-    beside = [branch for branch in branches if branch is not base]
-    return Chosen(start, np.array(chain[::-1], np.int64), base, beside)
+    return Chosen(start, np.array(chain[::-1], np.int64), base, branches, linked is not None)
 
 
 class _Piece(NamedTuple):

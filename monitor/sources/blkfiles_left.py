@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -21,8 +21,8 @@ UNREAD: Final = "the block cannot be read whole"
 """Why a record is left out whose header is used."""
 _NAMED: Final = 3
 """Missing files, and pieces of the chain, that are named."""
-_LOOKED_THROUGH: Final = 4
-"""Files that are looked through body by body, where blocks are missing."""
+_NEAR: Final = 6
+"""Files near a gap, more than once perhaps, that are looked through body by body."""
 
 
 @dataclass(slots=True)
@@ -38,6 +38,7 @@ class Remains:
     gaps: dict[int, list[Gap]] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
     """Offset behind the last record of each file that may still grow."""
+    _looked: set[int] = field(default_factory=set)
 
     def note(self, number: int, scan: Scan | str) -> None:
         """Take note of a scan, or of why there is none."""
@@ -118,22 +119,31 @@ class Remains:
         first, lowest = height_of(piece), height_of(base)
         return first is not None and lowest is not None and first + piece.length <= lowest
 
-    def looked_through(self, base: Branch | None, pieces: Iterable[Branch]) -> list[int]:
-        """Return files to look through body by body: near a gap something may hide a record.
+    def _near_gaps(self, pieces: Iterable[Branch], *, linked: bool) -> list[int]:
+        """Return files to look through body by body, where blocks are missing.
 
-        A record can be hidden by half of another one that says a length which ends where a
-        record begins.
+        Near a gap something may hide a record: half of another one that says a length which
+        ends where a record begins. `linked` says that the genesis block is in a piece.
         """
-        if base is None or self.numbers[0] != 0:
+        if self.numbers[0] != 0:
             return []
         growing = set(self.numbers[-GROWING:])
-        near: list[int] = []
-        for piece in sorted(pieces, key=lambda piece: -piece.blocks):
-            if piece.blocks > FEW or piece.files <= growing:
-                for number in (base.end.file, piece.root.file, base.root.file, piece.end.file):
-                    if number not in near:
-                        near.append(number)
-        return near[:_LOOKED_THROUGH]
+        large = [p for p in pieces if p.blocks > FEW or p.files <= growing]
+        large.sort(key=lambda piece: -piece.blocks)
+        if linked and len(large) < 2:
+            return []
+        near = [*([] if linked else [0]), *(n for p in large for n in (p.end.file, p.root.file))]
+        return [number for number in dict.fromkeys(near[:_NEAR]) if number not in self._looked]
+
+    def look_through(
+        self, folder: BlkFolder, pieces: Iterable[Branch], *, linked: bool
+    ) -> Iterator[Scan]:
+        """Yield what is found in the files to look through; each is looked through once."""
+        for number in self._near_gaps(pieces, linked=linked):
+            self._looked.add(number)
+            found = scan_one(folder, number, whole=True, every=True)
+            if isinstance(found, Scan):
+                yield found
 
 
 def scan_one(folder: BlkFolder, number: int, *, whole: bool, every: bool = False) -> Scan | str:

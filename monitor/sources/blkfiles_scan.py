@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from hashing.params import NETWORKS, REGTEST, NetworkParams
+from hashing.params import NETWORKS, REGTEST, SIGNETS, NetworkParams
 from hashing.wire import MAX_BLOCK_SIZE
 from monitor.errors import SourceError, SourceRefused
 from monitor.sources.blkfiles_records import PREFIX, BlkFile, BlkFolder, Record
@@ -217,10 +217,13 @@ def check_network(folder: BlkFolder, numbers: Sequence[int]) -> None:
 def _described(file: BlkFile, params: NetworkParams) -> str:
     """Say what a file begins with that does not begin with the network's magic."""
     magic = file.read(0, _MAGIC)
-    other = next((net.name for net in NETWORKS.values() if net.magic == magic), None)
+    known = (*NETWORKS.values(), *SIGNETS.values())
+    other = next((net.name for net in known if net.magic == magic), None)
+    begins = f"begins with {magic.hex()}, which is not {params.name}"
+    if other in SIGNETS:
+        return f'{begins}: another signet? That is {other}: set network = "{other}"'
     if other is not None:
         return f"holds {other}, not {params.name}"
-    begins = f"begins with {magic.hex()}, which is not {params.name}"
     record = file.record_at(0, replace(params, magic=magic, pow_limit=REGTEST.pow_limit))
     if record is not None and file.holds(record):
         return (
