@@ -70,7 +70,7 @@ def chain_of(
         return records, active_chain(records, folder.params, heights, lay.is_lasting), lay
 
     records, found, lay = chosen(records)
-    while scans := list(remains.look_through(folder, found.pieces, linked=found.linked)):
+    while scans := list(remains.look_through(folder, found.pieces, found.linked)):
         for scan in scans:
             doubted = without_bodies(records, scan.doubtful)
             records = joined([doubted, as_arrays(scan.records)])

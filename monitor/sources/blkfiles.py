@@ -247,9 +247,9 @@ class _Index:
         found = True
         while found:
             found = False
-            pieces = [piece for _, piece in self.tree.branches()]
-            linked = self.tree.linked is not None
-            for scan in self._remains.look_through(self._folder, pieces, linked=linked):
+            pieces = dict(self.tree.branches())
+            linked = pieces.get(self.tree.linked or b"")
+            for scan in self._remains.look_through(self._folder, pieces.values(), linked):
                 found = True
                 for record in scan.records:
                     self.tree.add(record)

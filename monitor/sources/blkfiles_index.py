@@ -47,15 +47,14 @@ class Records(NamedTuple):
 class Chosen(NamedTuple):
     """The active chain: height of its first block, all of it as indices, and as a branch.
 
-    `pieces` are all that do not link to each other; `linked` says that the genesis block is
-    in one.
+    `pieces` are all that do not link to each other; `linked` is the one on the genesis block.
     """
 
     start: int
     chain: Indices
     base: Branch | None
     pieces: Sequence[Branch]
-    linked: bool
+    linked: Branch | None
 
     @property
     def beside(self) -> list[Branch]:
@@ -146,13 +145,14 @@ def active_chain(
     genesis = sha256d(params.genesis_header)
     linked = next((p for p in pieces if records.hashes[p.root].tobytes() == genesis), None)
     branches = [piece.branch for piece in pieces]
-    found = choose(branches, linked.branch if linked else None, height_of, lasts)
+    on_genesis = linked.branch if linked else None
+    found = choose(branches, on_genesis, height_of, lasts)
     if found is None:
-        return Chosen(0, np.empty(0, np.int64), None, branches, linked is not None)
+        return Chosen(0, np.empty(0, np.int64), None, branches, on_genesis)
     base, start = found
     piece = next(piece for piece in pieces if piece.branch is base)
     chain, _ = _path(piece.tip, above)
-    return Chosen(start, np.array(chain[::-1], np.int64), base, branches, linked is not None)
+    return Chosen(start, np.array(chain[::-1], np.int64), base, branches, on_genesis)
 
 
 class _Piece(NamedTuple):

@@ -119,31 +119,35 @@ class Remains:
         first, lowest = height_of(piece), height_of(base)
         return first is not None and lowest is not None and first + piece.length <= lowest
 
-    def _near_gaps(self, pieces: Iterable[Branch], *, linked: bool) -> list[int]:
-        """Return files to look through body by body, where blocks are missing.
-
-        Near a gap something may hide a record: half of another one that says a length which
-        ends where a record begins. `linked` says that the genesis block is in a piece.
-        """
-        if self.numbers[0] != 0:
-            return []
-        growing = set(self.numbers[-GROWING:])
-        large = [p for p in pieces if p.blocks > FEW or p.files <= growing]
-        large.sort(key=lambda piece: -piece.blocks)
-        if linked and len(large) < 2:
-            return []
-        near = [*([] if linked else [0]), *(n for p in large for n in (p.end.file, p.root.file))]
-        return [number for number in dict.fromkeys(near[:_NEAR]) if number not in self._looked]
-
     def look_through(
-        self, folder: BlkFolder, pieces: Iterable[Branch], *, linked: bool
+        self, folder: BlkFolder, pieces: Iterable[Branch], linked: Branch | None
     ) -> Iterator[Scan]:
-        """Yield what is found in the files to look through; each is looked through once."""
-        for number in self._near_gaps(pieces, linked=linked):
+        """Yield what is found body by body in files near a gap; each is looked through once.
+
+        Something may hide a record there: half of another one that says a length which ends
+        where a record begins. `linked` is the piece on the genesis block.
+        """
+        for number in self._near_gaps(pieces, linked):
             self._looked.add(number)
             found = scan_one(folder, number, whole=True, every=True)
             if isinstance(found, Scan):
                 yield found
+
+    def _near_gaps(self, pieces: Iterable[Branch], linked: Branch | None) -> list[int]:
+        if self.numbers[0] != 0:
+            return []
+        growing = set(self.numbers[-GROWING:])
+        loose = [
+            piece
+            for piece in pieces
+            if piece is not linked and (piece.blocks > FEW or piece.files <= growing)
+        ]
+        loose.sort(key=lambda piece: -piece.blocks)
+        if not loose and linked:
+            return []
+        near = [linked.end.file if linked else 0]
+        near += [number for piece in loose for number in (piece.root.file, piece.end.file)]
+        return [number for number in dict.fromkeys(near[:_NEAR]) if number not in self._looked]
 
 
 def scan_one(folder: BlkFolder, number: int, *, whole: bool, every: bool = False) -> Scan | str:

@@ -27,6 +27,8 @@ _BODIES: Final = 4
 """Times the size of a file that may be read of it for bodies; each is read twice at most."""
 _LEAST: Final = 64 << 20
 """Bytes of bodies that may be read of a small file."""
+_PAGE: Final = 1 << 12
+"""Bytes behind a record that say that nothing follows."""
 _LOOKED_AT: Final = 3
 """First files that are held against the network, should one hold junk only."""
 _SETTLED: Final = 2.0
@@ -173,19 +175,24 @@ class FileScan:
     def _size_of(self, file: BlkFile, record: Record) -> int:
         """Return the size of a block that reads, else 0.
 
-        When enough has been read, a record counts that is followed by another one.
+        When enough has been read, a record counts that is followed by another one or by nothing.
         """
         known = (record.offset, record.header)
         if known not in self._sizes:
             if self._left <= 0:
-                beyond = file.record_at(record.end, self._params)
-                return record.size if file.holds(record) and beyond is not None else 0
+                return record.size if self._is_followed(file, record) else 0
             size = file.size_of(record)
             self._left -= size or min(file.size - record.offset, MAX_BLOCK_SIZE)
             if not size:
                 return 0
             self._sizes[known] = size
         return self._sizes[known]
+
+    def _is_followed(self, file: BlkFile, record: Record) -> bool:
+        if not file.holds(record):
+            return False
+        beyond = file.raw(record.end, _PAGE)
+        return file.record_at(record.end, self._params) is not None or not any(beyond)
 
 
 def check_network(folder: BlkFolder, numbers: Sequence[int]) -> None:
