@@ -305,7 +305,7 @@ class _Index:
         return [found[node.hash] for node in nodes]
 
 
-def _anyway(_base: Branch, _piece: Branch, _above: int) -> bool:
+def _anyway(_base: Branch, _piece: Branch, _between: int) -> bool:
     return True
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from monitor.sources.blkfiles_records import BlkFolder, Record, proved_height
+from monitor.sources.blkfiles_records import PREFIX, BlkFolder, Record, proved_height
 
 FEW: Final = 8
 """Blocks that may wait for others without a word: a node stores them as they come."""
@@ -52,15 +52,17 @@ class Lay:
     damaged: frozenset[int] = frozenset()
     quiet: bool = False
 
-    def is_lasting(self, base: Branch, piece: Branch, above: int) -> bool:
-        """Say whether what lies between `base` and a piece, `above` blocks higher, is not coming.
+    def is_lasting(self, base: Branch, piece: Branch, between: int) -> bool:
+        """Say whether the blocks between `base` and a piece that ends above it are not coming.
 
         A node that downloads the chain stores blocks of a window above its tip as they come,
         in the file that holds its tip or the next ones. Lost files and records, another
-        window and files of their own (as the blocks on a snapshot have) are no such thing.
+        window, no block `between` and files of their own (as the blocks on a snapshot have) are
+        no such thing.
         """
         return (
-            above > WINDOW
+            between < 1
+            or between + piece.length > WINDOW
             or self.quiet
             or bool(self.missing)
             or not base.files & piece.files
@@ -100,9 +102,27 @@ def choose(
         if found is None:
             continue
         reached = found + branch.length
-        if reached > top and lasts(base, branch, reached - top):
+        strange = _is_strange(branches, base, branch, top, height_of)
+        if reached > top and (strange or lasts(base, branch, found - top)):
             best = max(best, (reached, branch.work, branch, found), key=lambda entry: entry[:2])
     return best[2:]
+
+
+def _is_strange(
+    branches: Sequence[Branch], base: Branch, above: Branch, top: int, height_of: Heights
+) -> bool:
+    """Say whether a block beside the end of `base` should link to it, and does not.
+
+    A wrong bit makes such a block where headers take no work.
+    """
+    behind, before = (base.end.file, base.end.end + PREFIX), above.root[:2]
+    for piece in branches:
+        root = piece.root
+        if root[:2] == behind or (root.file, root.end + PREFIX) == before:
+            height = height_of(piece)
+            if piece is not above and height is not None and height <= top:
+                return True
+    return False
 
 
 def _has_work(branch: Branch, base: Branch) -> bool:

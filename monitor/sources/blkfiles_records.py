@@ -160,6 +160,7 @@ class BlkFile:
         self.size = found.st_size
         self.inode = found.st_ino
         self.written = found.st_mtime_ns
+        self._piece = (0, b"")  # where the search is, in the clear
 
     def __enter__(self) -> BlkFile:
         return self
@@ -193,7 +194,7 @@ class BlkFile:
 
         Its size is the one that is written there, whatever that is worth.
         """
-        data = self.read(at, PREFIX + HEADER_SIZE)
+        data = self._near(at, PREFIX + HEADER_SIZE)
         if len(data) < PREFIX + HEADER_SIZE:
             return None
         magic, size = _PREFIX.unpack_from(data)
@@ -273,16 +274,29 @@ class BlkFile:
         name = hash_to_hex(sha256d(record.header))
         return f"{self.path}, offset {record.offset}, block {name}: {why}"
 
+    def _near(self, offset: int, count: int) -> bytes:
+        """Return what `read` does, from what was searched last if it is in there."""
+        first, piece = self._piece
+        if piece and first <= offset and offset + count <= first + len(piece):
+            return piece[offset - first : offset - first + count]
+        return self.read(offset, count)
+
     def find(self, wanted: bytes, start: int) -> int | None:
         """Return the offset of `wanted` at or after `start`."""
         while start + len(wanted) <= self.size:
-            place = -1
-            # Zeros are what the node has not written yet: there may be megabytes of them.
-            if not _is_blank(self.raw(start, _PIECE)):
-                place = self.read(start, _PIECE).find(wanted)
+            first, piece = self._piece
+            if not first <= start < first + len(piece) - len(wanted) + 1:
+                # Zeros are what the node has not written yet: there may be megabytes of them.
+                if _is_blank(self.raw(start, _PIECE)):
+                    start += _PIECE - len(wanted) + 1
+                    continue
+                first, piece = self._piece = (start, self.read(start, _PIECE))
+                if len(piece) < len(wanted):  # the file has become shorter
+                    return None
+            place = piece.find(wanted, start - first)
             if place >= 0:
-                return start + place
-            start += _PIECE - len(wanted) + 1
+                return first + place
+            start = first + len(piece) - len(wanted) + 1
         return None
 
     def first_used(self, start: int, stop: int) -> int | None:

@@ -38,7 +38,7 @@ def records_of(headers: list[bytes]) -> Records:
     )
 
 
-def never(_base: Branch, _piece: Branch, _above: int) -> bool:
+def never(_base: Branch, _piece: Branch, _between: int) -> bool:
     return False
 
 
