@@ -20,7 +20,7 @@ from monitor.errors import (
 )
 from monitor.sources.base import BlockRef, Want
 from monitor.sources.bitcoind import BitcoindSource
-from tests.support.node import CORE_28, CORE_30, CORE_31, RegtestNode
+from tests.support.node import CORE_28, CORE_30, CORE_31, UNKNOWN, CallFault, RegtestNode
 from tests.support.node.checks import assert_clear
 
 FLAVOURS = [pytest.param(f, id=f.subversion) for f in (CORE_28, CORE_30, CORE_31)]
@@ -327,7 +327,8 @@ async def test_node_without_long_poll_is_polled(
     node: RegtestNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node.zmq_topics = ()
-    node.missing_methods = {"waitfornewblock", "getzmqnotifications"}
+    unknown = CallFault(error=UNKNOWN)
+    node.faults.calls = {"waitfornewblock": unknown, "getzmqnotifications": unknown}
     source = BitcoindSource(node.url, cookie=node.cookie, poll_interval=0.05)
     await source.open()
     await source.tip()

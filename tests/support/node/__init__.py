@@ -3,6 +3,7 @@
 See `RegtestNode`; ``python -m tests.support.node --help`` runs one by hand.
 """
 
+from tests.support.callfault import FORBIDDEN, NO_FAULT, UNKNOWN, CallFault, Failure
 from tests.support.node.chain import Refused
 from tests.support.node.faults import Faults
 from tests.support.node.flavours import (
@@ -21,6 +22,11 @@ __all__ = [
     "CORE_31",
     "CORE_MASTER",
     "FLAVOURS",
+    "FORBIDDEN",
+    "NO_FAULT",
+    "UNKNOWN",
+    "CallFault",
+    "Failure",
     "Faults",
     "Flavour",
     "Refused",

@@ -4,12 +4,9 @@
 
     python -m tests.support.node --blocks 200 --mine-every 5
 
-prints one JSON line that says where it listens, then follows commands on stdin::
+prints one JSON line that says where it listens, then follows commands on stdin, and before
+the start those of ``--do``, such as ``--do "late getchaintips 40"``::
 
-    mine [COUNT [TAG]]   reorg [DEPTH]   fork [DEPTH]   restart   stop   start   tips
-    set FAULT VALUE      quit
-
-`set` takes the names of `tests.support.node.faults.Faults`, such as ``set queue_full true``.
 """
 
 from __future__ import annotations
@@ -20,16 +17,19 @@ import json
 import queue
 import signal
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
-from hashing.header import hash_to_hex
-from tests.support.node import FLAVOURS, RegtestNode
+from tests.support.node import FLAVOURS, Faults, RegtestNode
+from tests.support.node.commands import HELP, BadCommand, obey
 
 
 def main() -> None:
     """Serve until told to stop."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    topics = {} if arguments.zmq_topics is None else {"zmq_topics": arguments.zmq_topics}
     node = RegtestNode(
         FLAVOURS[arguments.flavour],
         datadir=arguments.datadir,
@@ -38,14 +38,31 @@ def main() -> None:
         password=arguments.password,
         rpc_port=arguments.rpc_port,
         zmq_port=arguments.zmq_port,
+        zmq_host=arguments.zmq_host,
         blocks=arguments.blocks,
         seed=arguments.seed,
-        **({"zmq_topics": ()} if arguments.no_zmq else {}),
+        faults=Faults(
+            content_type=arguments.content_type,
+            prefix=arguments.prefix,
+            no_login=arguments.no_login,
+            jsonrpc_2=arguments.jsonrpc_2,
+        ),
+        warm_up=arguments.warm_up,
+        **topics,
     )
+    try:
+        for line in arguments.do:
+            obey(node, line)
+    except BadCommand as error:
+        node.close()
+        parser.error(str(error))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     commands: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read_commands, args=(commands,), daemon=True).start()
-    with node, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.closing(node), contextlib.suppress(KeyboardInterrupt):
+        node.start()
+        if arguments.stopped:
+            node.stop()  # after it has taken its ports
         where = {
             "url": node.url,
             "cookie": str(node.cookie),
@@ -55,41 +72,17 @@ def main() -> None:
         print(json.dumps(where), flush=True)
         while True:
             try:
-                line = commands.get(timeout=arguments.mine_every)
+                line = commands.get(timeout=arguments.mine_every).strip()
             except queue.Empty:
                 line = "mine"
-            words = line.split(maxsplit=2)
-            if words == ["quit"]:
+            if line == "quit":
                 return
-            if words:
-                print(_obey(node, words), flush=True)
-
-
-def _obey(node: RegtestNode, words: list[str]) -> str:
-    """Follow one command; return what to say about it."""
-    number = int(words[1]) if len(words) > 1 and words[1].isdecimal() else 1
-    match words:
-        case ["mine", *rest]:
-            node.mine(number, tag=rest[1] if len(rest) > 1 else None)
-        case ["reorg", *_]:
-            node.reorg(number)
-        case ["fork", *_]:
-            node.fork(number)
-        case ["start" | "stop" | "restart"]:
-            getattr(node, words[0])()
-        case ["set", name, value] if isinstance(
-            getattr(node.faults, name, None), int | float | str
-        ):
-            kind = type(getattr(node.faults, name))
-            setattr(node.faults, name, value == "true" if kind is bool else kind(value))
-        case ["tips"]:
-            return "\n".join(
-                f"{tip.ref.height} {hash_to_hex(tip.ref.hash)} {tip.status}"
-                for tip in node.chain.tips()
-            )
-        case _:
-            return "commands: mine, reorg, fork, restart, stop, start, tips, set, quit"
-    return f"{node.tip.height} {hash_to_hex(node.tip.hash)}"
+            if line:
+                try:
+                    said = obey(node, line)
+                except BadCommand as error:
+                    said = str(error)
+                print(said, flush=True)
 
 
 def _read_commands(commands: queue.Queue[str]) -> None:
@@ -97,23 +90,42 @@ def _read_commands(commands: queue.Queue[str]) -> None:
         commands.put(line)
 
 
+def _topics(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.support.node",
-        description=__doc__,
+        description=f"{__doc__}{textwrap.indent(HELP, '    ')}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--flavour", choices=sorted(FLAVOURS), default="core-31")
     parser.add_argument("--datadir", type=Path, help="keep the chain here")
     parser.add_argument("--rpc-port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--zmq-port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--zmq-host", default="127.0.0.1", help="publish at this address")
     parser.add_argument("--no-rest", action="store_true")
-    parser.add_argument("--no-zmq", action="store_true")
+    parser.add_argument("--zmq-topics", type=_topics, help="such as rawblock,sequence; all if not")
+    parser.add_argument("--no-zmq", dest="zmq_topics", action="store_const", const=())
     parser.add_argument("--user", default="")
     parser.add_argument("--password", default="", help="without one a cookie file is written")
+    parser.add_argument("--no-login", action="store_true", help="ask nobody for a login")
     parser.add_argument("--blocks", type=int, default=0, help="mine so many before the start")
     parser.add_argument("--mine-every", type=float, metavar="SECONDS", help="mine by itself")
     parser.add_argument("--seed", type=int, default=1, help="of the coinbase tags")
+    parser.add_argument("--content-type", help="of every reply; an empty one is not sent")
+    parser.add_argument("--prefix", default="", help="serve below this path only")
+    parser.add_argument("--jsonrpc-2", action="store_true", help="leave out what is null")
+    parser.add_argument(
+        "--warm-up", type=float, default=0.0, metavar="SECONDS", help="to load after each start"
+    )
+    parser.add_argument(
+        "--stopped", action="store_true", help="refuse connections until the command 'start'"
+    )
+    parser.add_argument(
+        "--do", action="append", default=[], metavar="COMMAND", help="before the start"
+    )
     return parser
 
 

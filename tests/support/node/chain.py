@@ -69,6 +69,8 @@ class RegtestChain:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.shown: int | None = None
+        """The height at which what the chain shows ends; None shows all of it."""
         self.lock = threading.RLock()
         self._events: list[Event] = []
         self._entries: dict[bytes, Entry] = {}
@@ -174,9 +176,20 @@ class RegtestChain:
 
     @property
     def tip(self) -> Entry:
-        """The last block of the active chain."""
+        """The last block of the active chain, as far as it is shown."""
+        with self.lock:
+            return self._entries[self._active[self._top]]
+
+    @property
+    def last(self) -> Entry:
+        """The last block of the active chain, shown or not."""
         with self.lock:
             return self._entries[self._active[-1]]
+
+    @property
+    def _top(self) -> int:
+        last = len(self._active) - 1
+        return last if self.shown is None else min(self.shown, last)
 
     def find(self, digest: bytes) -> Entry | None:
         """Return the entry of a block hash, or None."""
@@ -186,7 +199,7 @@ class RegtestChain:
     def at(self, height: int) -> Entry:
         """Return the active block at `height`."""
         with self.lock:
-            if not 0 <= height < len(self._active):
+            if not 0 <= height <= self._top:
                 raise IndexError(height)
             return self._entries[self._active[height]]
 
@@ -194,7 +207,7 @@ class RegtestChain:
         """Tell whether the entry's block is on the active chain."""
         with self.lock:
             height = entry.ref.height
-            return height < len(self._active) and self._active[height] == entry.ref.hash
+            return height <= self._top and self._active[height] == entry.ref.hash
 
     def raw(self, entry: Entry) -> bytes:
         """Return the bytes of a block, read back from the blk files."""
@@ -238,8 +251,13 @@ class RegtestChain:
     def tips(self) -> list[ChainTip]:
         """Return all ends of the tree as ``getchaintips`` lists them, highest first."""
         with self.lock:
+            hidden = set(self._active[self._top + 1 :])
             parents = {entry.header.prev_hash for entry in self._entries.values()}
-            ends = [e for e in self._entries.values() if e.ref.hash not in parents]
+            ends = [
+                entry
+                for digest, entry in self._entries.items()
+                if digest not in parents and digest not in hidden
+            ]
             if self.tip not in ends:
                 ends.append(self.tip)
             tips = [ChainTip(e.ref, self._branch_length(e), self._status(e)) for e in ends]

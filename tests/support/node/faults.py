@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Literal
+
+from tests.support.callfault import FORBIDDEN, NO_FAULT, CallFault, fault_of
 
 
 @dataclass(slots=True)
@@ -32,6 +36,23 @@ class Faults:
         Lose this many of the next ZMQ messages; their sequence numbers are used up.
     delay:
         Seconds to wait before each reply.
+    content_type:
+        The Content-Type of every reply, whatever is in it; empty sends none.
+    prefix:
+        Serve everything below this path, and nothing beside it, as a reverse proxy may.
+    address_denied:
+        Refuse this machine's address, as a node without a fitting ``rpcallowip`` does.
+    no_login:
+        Ask nobody for a login, as a hosted node with its key in the path.
+    jsonrpc_2:
+        Leave out ``result`` or ``error``, whichever is null, as JSON-RPC 2.0 wants it.
+    whitelist:
+        The methods that ``rpcwhitelist`` allows the user; None allows all.
+    calls:
+        What is wrong with single calls, by method (``getchaintips``) or REST path
+        (``rest/blockpart``); see `tests.support.callfault.fault_of`.
+    bad_blocks:
+        Hashes of blocks that are in the index and cannot be read from the disk.
     """
 
     warming_up: str = ""
@@ -44,6 +65,29 @@ class Faults:
     chain_name: str = ""
     drop_zmq: int = 0
     delay: float = 0.0
+    content_type: str | None = None
+    prefix: str = ""
+    address_denied: bool = False
+    no_login: bool = False
+    jsonrpc_2: bool = False
+    whitelist: Collection[str] | None = None
+    calls: dict[str, CallFault] = field(default_factory=dict)
+    bad_blocks: set[bytes] = field(default_factory=set)
+
+    def of_method(self, name: str) -> CallFault:
+        """Return what is wrong with an RPC method."""
+        if self.whitelist is not None and name not in self.whitelist:
+            return FORBIDDEN
+        return fault_of(self.calls, name)
+
+    def of_rest(self, path: str) -> CallFault:
+        """Return what is wrong with a REST path, such as ``/rest/headers/HASH.bin``."""
+        name = re.split(r"/[0-9a-f]{64}|\.", path.strip("/"), maxsplit=1)[0]
+        return fault_of(self.calls, name)
+
+    def spare(self, calls: Collection[str]) -> None:
+        """Let nothing be wrong with `calls`, whatever is with the others."""
+        self.calls.update(dict.fromkeys(calls, NO_FAULT))
 
     def on_block(self, raw: bytes) -> bytes:
         """Return a block's bytes as the faulty node hands them out."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from aiohttp import web
 
@@ -26,6 +26,8 @@ from tests.support.node.flavours import CORE_31, Flavour
 from tests.support.node.mining import SPACING, Miner
 from tests.support.node.publisher import TOPICS, Publisher
 from tests.support.node.server import Server
+
+WARMING_UP: Final = "Loading block index…"
 
 
 class RegtestNode:
@@ -52,6 +54,14 @@ class RegtestNode:
         Blocks to mine before the first start.
     seed:
         Seed of the coinbase tags.
+    zmq_host:
+        The address of this machine to publish at.
+    faults:
+        What is wrong with it from the beginning.
+    warm_up:
+        Seconds after each start for which it is still loading its block index.
+    shown:
+        The height at which the chain that it shows ends; see `show`.
     """
 
     def __init__(
@@ -67,15 +77,18 @@ class RegtestNode:
         zmq_port: int = 0,
         blocks: int = 0,
         seed: int = 1,
+        zmq_host: str = "127.0.0.1",
+        faults: Faults | None = None,
+        warm_up: float = 0.0,
+        shown: int | None = None,
     ) -> None:
         self.flavour = flavour
         self.rest = rest
         self.zmq_topics = tuple(zmq_topics)
         self.user = user
         self.password = password
-        self.missing_methods: set[str] = set()
-        """RPC methods that this node was built without."""
-        self.faults = Faults()
+        self.faults = faults or Faults()
+        self.warm_up = warm_up
         self.rpc_port = rpc_port
         self.requests: list[str] = []
         """Method and path of each HTTP request since the node was made."""
@@ -85,6 +98,7 @@ class RegtestNode:
         self.datadir = datadir or Path(self._temporary.name if self._temporary else "")
         self.chain = RegtestChain(self.datadir / "regtest")
         self._miner = Miner(self.chain, seed, int(time.time()) - SPACING * 2100)
+        self._zmq_host = zmq_host
         self._zmq_port = zmq_port
         self._secret = ""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -94,16 +108,18 @@ class RegtestNode:
         self._stopping: asyncio.Event | None = None
         if blocks:
             self.mine(blocks)
+        self.chain.shown = shown
 
     @property
     def url(self) -> str:
         """The address of RPC and REST."""
-        return f"http://127.0.0.1:{self.rpc_port}"
+        return f"http://127.0.0.1:{self.rpc_port}{self.faults.prefix}"
 
     @property
     def zmq_address(self) -> str:
         """Where the node publishes."""
-        return f"tcp://127.0.0.1:{self._zmq_port}"
+        host = f"[{self._zmq_host}]" if ":" in self._zmq_host else self._zmq_host
+        return f"tcp://{host}:{self._zmq_port}"
 
     @property
     def cookie(self) -> Path:
@@ -112,12 +128,14 @@ class RegtestNode:
 
     @property
     def tip(self) -> BlockRef:
-        """The tip of the active chain."""
+        """The tip of the active chain, as far as it is shown."""
         return self.chain.tip.ref
 
     def start(self) -> None:
         """Serve on the same ports as before, with a new cookie."""
         self._secret = self.password or secrets.token_hex(32)
+        if self.warm_up:
+            self.faults.warming_up = WARMING_UP
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="regtest-node")
         self._thread.start()
@@ -172,7 +190,7 @@ class RegtestNode:
         `transactions` how many more transactions each block carries.
         """
         raws = self._miner.build(
-            self.chain.tip, count, tag=tag, outputs=outputs, transactions=transactions
+            self.chain.last, count, tag=tag, outputs=outputs, transactions=transactions
         )
         return [self.submit(raw) for raw in raws]
 
@@ -199,6 +217,16 @@ class RegtestNode:
         """Replace the last `depth` blocks by `depth` + 1 others; return those."""
         return self.fork(depth, depth + 1, tag=tag)
 
+    def show(self, height: int | None) -> None:
+        """Show the active chain only up to `height`; None shows all of it.
+
+        So a node looks that is behind, or whose chain got shorter. What it mines meanwhile
+        extends its hidden chain.
+        """
+        self.chain.shown = height
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake)
+
     def submit(self, raw: bytes) -> BlockRef:
         """Hand the node a block, as a peer does; return its place.
 
@@ -216,9 +244,16 @@ class RegtestNode:
         return entry.ref
 
     def _announce(self, events: Sequence[Event]) -> None:
+        if self.chain.shown is not None:
+            return
         if self._publisher is not None:
             self._publisher.announce(events)
-        if events and self._tip_changed is not None:
+        if events:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Let long polls look at the tip again."""
+        if self._tip_changed is not None:
             self._tip_changed.set()
             self._tip_changed = asyncio.Event()
 
@@ -236,6 +271,9 @@ class RegtestNode:
         user = self.user if self.password else "__cookie__"
         wanted = base64.b64encode(f"{user}:{self._secret}".encode()).decode()
         return secrets.compare_digest(header.encode(), f"Basic {wanted}".encode())
+
+    def _warmed_up(self) -> None:
+        self.faults.warming_up = ""
 
     def _run(self, ready: Future[None]) -> None:
         try:
@@ -255,8 +293,10 @@ class RegtestNode:
         await site.start()
         self.rpc_port = int(runner.addresses[0][1])
         if self.zmq_topics:
-            self._publisher = Publisher(self, "127.0.0.1", self._zmq_port)
+            self._publisher = Publisher(self, self._zmq_host, self._zmq_port)
             self._zmq_port = self._publisher.port
+        if self.warm_up:
+            self._loop.call_later(self.warm_up, self._warmed_up)
         ready.set_result(None)
         await self._stopping.wait()
         self._tip_changed.set()

@@ -29,12 +29,14 @@ class Publisher:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PUB)
         self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.IPV6, 1)
         self._socket.setsockopt(zmq.SNDHWM, 1000)
+        address = f"tcp://[{host}]" if ":" in host else f"tcp://{host}"
         self.port = port
         if port:
-            self._socket.bind(f"tcp://{host}:{port}")
+            self._socket.bind(f"{address}:{port}")
         else:
-            self.port = self._socket.bind_to_random_port(f"tcp://{host}")
+            self.port = self._socket.bind_to_random_port(address)
 
     def announce(self, events: Sequence[Event]) -> None:
         """Publish the steps of one change of the active chain, then its new tip."""

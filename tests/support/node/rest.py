@@ -95,6 +95,8 @@ class Rest:
             raise RestRefusal(404, f"{text} not available (pruned data)")
         if not entry.has_block:
             raise RestRefusal(404, f"{text} not available (not fully downloaded)")
+        if entry.ref.hash in self._node.faults.bad_blocks:
+            raise RestRefusal(500, f"I/O error reading {text}")
         return entry
 
     def _block(self, argument: str, kind: str) -> RestReply:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from hashing.header import hash_from_hex, hash_to_hex
+from tests.support.callfault import UNKNOWN
 from tests.support.node import replies
 from tests.support.node.chain import Entry
 
@@ -21,10 +22,11 @@ PRUNED: Final = "Block not available (pruned data)"
 class RpcError(Exception):
     """An error that the caller sees, with Bitcoin Core's code."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.status = status or {-32600: 400, -32601: 404}.get(code, 500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ class Rpc:
             "waitfornewblock": self._wait_for_new_block,
         }
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of all methods."""
+        return tuple(self._methods)
+
     async def answer(self, body: bytes) -> Reply:
         """Return the reply to the body of one POST."""
         try:
@@ -75,8 +82,10 @@ class Rpc:
     async def _answer_one(self, request: Any) -> Reply:
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
             return _failure(RpcError(-32600, "Invalid Request object"), {})
+        method = request["method"]
         try:
-            result = await self._call(request["method"], list(request.get("params") or []))
+            own = await self._call(method, list(request.get("params") or []))
+            result = self._node.faults.of_method(method).on_reply(own)
         except RpcError as error:
             return _failure(error, request)
         if request.get("jsonrpc") != "2.0":
@@ -88,9 +97,12 @@ class Rpc:
     async def _call(self, name: str, params: list[Any]) -> Any:
         if self._node.faults.warming_up:
             raise RpcError(-28, self._node.faults.warming_up)
+        fault = self._node.faults.of_method(name)
+        if fault.error is not None:
+            raise RpcError(*fault.error)
         method = self._methods.get(name)
-        if method is None or name in self._node.missing_methods:
-            raise RpcError(-32601, "Method not found")
+        if method is None:
+            raise RpcError(*UNKNOWN)
         return await method(params)
 
     def _entry(self, params: list[Any], name: str) -> Entry:
@@ -131,6 +143,8 @@ class Rpc:
             raise RpcError(-1, PRUNED)
         if not entry.has_block:
             raise RpcError(-1, "Block not available (not fully downloaded)")
+        if entry.ref.hash in self._node.faults.bad_blocks:
+            raise RpcError(-1, "Block not found on disk")
         verbosity = _argument(params, 1, "verbosity", int) if len(params) > 1 else 1
         if verbosity == 0:
             return self._node.faults.on_block(self._node.chain.raw(entry)).hex()
@@ -201,8 +215,7 @@ def _failure(error: RpcError, request: dict[str, Any]) -> Reply:
         if "id" not in request:
             return Reply(204, None)
         return Reply(200, {"jsonrpc": "2.0", "error": body, "id": request["id"]})
-    status = {-32600: 400, -32601: 404}.get(error.code, 500)
-    return Reply(status, {"result": None, "error": body, "id": request.get("id")})
+    return Reply(error.status, {"result": None, "error": body, "id": request.get("id")})
 
 
 def _network_info(node: RegtestNode) -> dict[str, Any]:

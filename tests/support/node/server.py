@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import weakref
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -51,37 +52,67 @@ class Server:
             return self._response(200, node.faults.garbage, "application/json")
         if node.faults.queue_full or self._in_flight >= WORK_QUEUE:
             return self._refuse(503, b"Work queue depth exceeded")
+        if node.faults.address_denied:
+            return self._refuse(403, b"")
+        if not request.path.startswith(node.faults.prefix):
+            return self._response(404, b"404 page not found\n", "text/plain; charset=utf-8")
+        path = request.path.removeprefix(node.faults.prefix) or "/"
         self._in_flight += 1
         try:
             if node.faults.delay:
                 await asyncio.sleep(node.faults.delay)
-            if request.path == "/":
-                return await self._handle_rpc(request)
-            return self._handle_rest(request)
+            if path == "/":
+                response = await self._handle_rpc(request)
+            else:
+                response = await self._handle_rest(request, path)
         finally:
             self._in_flight -= 1
+        if node.faults.content_type is not None:
+            response.headers["Content-Type"] = node.faults.content_type
+        return response
 
     async def _handle_rpc(self, request: web.Request) -> web.StreamResponse:
+        faults = self._node.faults
         if request.method != "POST":
             return self._response(405, b"JSONRPC server handles only POST requests", _PLAIN)
-        if not self._node.is_authorized(request.headers.get("Authorization", "")):
+        if not (
+            faults.no_login or self._node.is_authorized(request.headers.get("Authorization", ""))
+        ):
             await asyncio.sleep(_WRONG_PASSWORD_DELAY)
             response = self._response(401, b"", _PLAIN)
             response.headers["WWW-Authenticate"] = 'Basic realm="jsonrpc"'
             return response
-        reply = await self._rpc.answer(await request.read())
+        body = await request.read()
+        wrong = [faults.of_method(method) for method in methods_in(body)]
+        await asyncio.sleep(max((fault.delay for fault in wrong), default=0))
+        for fault in wrong:
+            if fault.status:
+                return self._response(fault.status, fault.text.encode(), _PLAIN)
+            if isinstance(fault.reply, bytes):
+                return self._response(200, fault.reply, "application/json")
+        reply = await self._rpc.answer(body)
         if reply.body is None:
             return self._response(reply.status, b"", "")
-        return self._response(reply.status, encode(reply.body), "application/json")
+        content = encode(as_jsonrpc_2(reply.body) if faults.jsonrpc_2 else reply.body)
+        return self._response(reply.status, content, "application/json")
 
-    def _handle_rest(self, request: web.Request) -> web.StreamResponse:
+    async def _handle_rest(self, request: web.Request, path: str) -> web.StreamResponse:
+        fault = self._node.faults.of_rest(path)
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault.status:
+            return self._refuse(fault.status, fault.text.encode())
         reply = None
         if self._node.rest and request.method == "GET":
-            reply = self._rest.answer(request.path, request.query)
+            reply = self._rest.answer(path, request.query)
         if reply is None:
             return self._refuse(404, b"")
+        body = fault.on_reply(reply.body)
         return self._response(
-            reply.status, reply.body, reply.content_type, cache_control=reply.cache_control
+            reply.status,
+            body if isinstance(body, bytes) else encode(body),
+            reply.content_type,
+            cache_control=reply.cache_control,
         )
 
     def _refuse(self, status: int, body: bytes) -> web.Response:
@@ -98,5 +129,25 @@ class Server:
         return web.Response(status=status, body=body, headers=headers)
 
 
+def methods_in(body: bytes) -> list[str]:
+    """Return the methods that the body of a POST calls."""
+    try:
+        request = json.loads(body)
+    except ValueError:
+        return []
+    calls = request if isinstance(request, list) else [request]
+    return [str(call["method"]) for call in calls if isinstance(call, dict) and "method" in call]
+
+
+def as_jsonrpc_2(body: Any) -> Any:
+    """Return a 1.x reply without the member that is null."""
+    if isinstance(body, list):
+        return [as_jsonrpc_2(reply) for reply in body]
+    idle = "error" if body.get("error") is None else "result"
+    return {"jsonrpc": "2.0"} | {name: value for name, value in body.items() if name != idle}
+
+
 async def _hide_aiohttp(request: web.Request, response: web.StreamResponse) -> None:
     del response.headers["Server"]
+    if response.headers.get("Content-Type") == "":
+        del response.headers["Content-Type"]

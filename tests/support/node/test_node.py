@@ -110,21 +110,34 @@ def test_restart_keeps_ports_and_changes_the_cookie() -> None:
 
 
 def test_as_a_process() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.node", "--blocks", "20", "--no-zmq"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[3],
-    ) as process:
-        output, _ = process.communicate(
-            "mine 2 /tag with spaces/\nreorg 3\nset pruned_below 4\nrestart\ntips\nwhat\nquit\n",
-            timeout=30,
-        )
-    assert process.returncode == 0
+    flags = ["--blocks", "20", "--no-zmq", "--stopped", "--prefix", "/key", "--warm-up", "0.1"]
+    output = run(
+        [*flags, "--do", "forbid getchaintips", "--do", "show 18"],
+        "mine 2 /tag with spaces/\nshow all\nstart\nreorg 3\nset pruned_below 4\nrestart\n"
+        "tips\nwhat\nquit\n",
+    )
     where, *answers = output.splitlines()
     assert Path(json.loads(where)["cookie"]).name == ".cookie"
-    assert [answer.split()[0] for answer in answers] == [
-        *("22", "23", "23", "23", "23", "22"),
-        "commands:",
+    assert json.loads(where)["url"].endswith("/key")
+    assert [answer.split()[0] for answer in answers[:8]] == [
+        *("18", "22", "22", "23", "23", "23", "23", "22")
     ]
+    assert answers[8].startswith("'what' does not work")
+
+
+def test_a_flag_that_is_none() -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        run(["--do", "nonsense"], "")
+
+
+def run(flags: list[str], told: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.node", *flags],
+        input=told,
+        capture_output=True,
+        check=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        timeout=120,
+    )
+    return done.stdout
