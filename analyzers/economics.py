@@ -41,6 +41,8 @@ class EconomicsError(ValueError):
 class Terms:
     """What the chain asks and pays: difficulty, subsidy (satoshi), and fees over subsidy.
 
+    `spacing` is the time between blocks (seconds) that the chain aims at.
+
     Examples
     --------
     >>> round(Terms(148.26e12, 312_500_000, 0.0055).reward, 6)
@@ -50,6 +52,7 @@ class Terms:
     difficulty: float
     subsidy: int
     fee_ratio: float = 0.0
+    spacing: int = TARGET_SPACING
 
     def __post_init__(self) -> None:
         if not 0 < self.difficulty < math.inf:
@@ -82,8 +85,8 @@ class Terms:
 
     @property
     def hash_rate(self) -> float:
-        """The hash rate (H/s) that finds a block in ten minutes at this difficulty."""
-        return self.difficulty * HASHES_PER_DIFFICULTY / TARGET_SPACING
+        """The hash rate (H/s) that finds a block in time at this difficulty."""
+        return self.difficulty * HASHES_PER_DIFFICULTY / self.spacing
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _LONGEST: Final = 80
 class Kind(enum.StrEnum):
     """What was left out, as a metric label names it; `NOUNS` are for people."""
 
+    BLK_FILE = "blk_file"
     BLK_RECORD = "blk_record"
     UNLINKED_BLOCK = "unlinked_block"
     HEADER_ONLY = "header_only_block"
@@ -35,6 +36,7 @@ class Kind(enum.StrEnum):
 
 NOUNS: Final = {
     # one of them, several of them
+    Kind.BLK_FILE: ("block file", "block files"),
     Kind.BLK_RECORD: ("record of the block files", "records of the block files"),
     Kind.UNLINKED_BLOCK: ("block that does not link", "blocks that do not link"),
     Kind.HEADER_ONLY: (
@@ -64,7 +66,7 @@ class LeftOut:
 
     def __str__(self) -> str:
         noun = NOUNS[self.kind][self.count != 1]
-        more = ", ..." if self.count > len(self.examples) else ""
+        more = ", ..." if self.count > len(self.examples) >= _EXAMPLES else ""
         shown = f" ({', '.join(self.examples)}{more})" if self.examples else ""
         return f"left out: {self.count} {noun}{shown}: {self.why}"
 

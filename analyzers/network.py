@@ -114,8 +114,12 @@ class Forecast:
     blocks_left: int
 
 
-def forecast(intervals: int, seconds: float, level: float = LEVEL) -> Forecast:
+def forecast(
+    intervals: int, seconds: float, level: float = LEVEL, *, period: int = RETARGET_INTERVAL
+) -> Forecast:
     """Forecast the retarget after `intervals` of an epoch's 2015 took `seconds`.
+
+    `period` is the number of blocks in an epoch where that is another one.
 
     The point goes on at the pace so far. The interval holds hash rate constant and knows it
     only from the blocks so far: with m intervals to come and a flat prior on the log rate,
@@ -133,7 +137,7 @@ def forecast(intervals: int, seconds: float, level: float = LEVEL) -> Forecast:
     >>> [round(100 * (figure - 1), 1) for figure in (view.value, *view.interval)]
     [-1.9, -16.8, 14.1]
     """
-    whole = RETARGET_INTERVAL - 1
+    whole = period - 1
     if not 0 <= intervals <= whole:
         raise ValueError(f"an epoch has 0..{whole} intervals, not {intervals}")
     left = whole - intervals

@@ -17,7 +17,7 @@ from hashing.chain import may_follow, retarget
 from hashing.errors import TargetError
 from hashing.header import sha256d
 from hashing.kernels.check import NBITS, TIME, Rules, first_bad
-from hashing.params import RETARGET_INTERVAL, NetworkParams
+from hashing.params import NetworkParams
 from hashing.sha256d import digest_into, on_threads, split
 from hashing.target import encode_nbits
 
@@ -80,6 +80,7 @@ def _rules(params: NetworkParams, start: int) -> Rules:
     gap = params.min_difficulty_after
     return Rules(
         start=start,
+        period=params.retarget_interval,
         pow_limit=encode_nbits(params.pow_limit),
         min_difficulty_after=-1 if gap is None else gap,
         no_retarget=params.no_retarget,
@@ -92,15 +93,16 @@ def _rules(params: NetworkParams, start: int) -> Rules:
 
 def _retargets(words: Words, params: NetworkParams, start: int) -> npt.NDArray[np.int64]:
     """Return the nBits that each start of a difficulty period within the headers must carry."""
-    first = RETARGET_INTERVAL - start % RETARGET_INTERVAL
+    period = params.retarget_interval
+    first = period - start % period
     return np.array(
-        [_retarget(words, params, start, i) for i in range(first, len(words), RETARGET_INTERVAL)],
+        [_retarget(words, params, start, i) for i in range(first, len(words), period)],
         np.int64,
     )
 
 
 def _retarget(words: Words, params: NetworkParams, start: int, i: int) -> int:
-    begin, end = i - RETARGET_INTERVAL, i - 1
+    begin, end = i - params.retarget_interval, i - 1
     try:
         if begin < 0:
             before, nbits = int(words[end, NBITS]), int(words[i, NBITS])

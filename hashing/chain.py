@@ -13,7 +13,6 @@ from hashing.errors import HeaderError, TargetError
 from hashing.header import BlockHeader, hash_to_hex
 from hashing.params import (
     MEDIAN_TIME_SPAN,
-    RETARGET_INTERVAL,
     TARGET_TIMESPAN,
     NetworkParams,
 )
@@ -43,11 +42,11 @@ def anchor_height(params: NetworkParams, height: int) -> int:
     """
     if params.no_retarget:
         return max(0, height - MEDIAN_TIME_SPAN)
-    return height - height % RETARGET_INTERVAL
+    return height - height % params.retarget_interval
 
 
 def retarget(params: NetworkParams, base_nbits: int, first_time: int, last_time: int) -> int:
-    """Return the nBits after a period whose 2015 intervals ran from `first_time` to `last_time`.
+    """Return the nBits after a period whose blocks ran from `first_time` to `last_time`.
 
     Source: ``CalculateNextWorkRequired`` of Bitcoin Core.
     """
@@ -68,12 +67,12 @@ def next_nbits(params: NetworkParams, prev: ChainEntry, time: int) -> int | None
 
     None if that depends on headers before the first one of the chain.
     """
-    height = prev.height + 1
+    height, period = prev.height + 1, params.retarget_interval
     if params.no_retarget:
         return prev.header.nbits
-    if height % RETARGET_INTERVAL == 0:
-        first = _ancestor(prev, height - RETARGET_INTERVAL)
-        if first.height != height - RETARGET_INTERVAL:
+    if height % period == 0:
+        first = _ancestor(prev, height - period)
+        if first.height != height - period:
             return None
         base = first if params.enforce_bip94 else prev
         return retarget(params, base.header.nbits, first.header.time, prev.header.time)
@@ -82,13 +81,9 @@ def next_nbits(params: NetworkParams, prev: ChainEntry, time: int) -> int | None
     limit = encode_nbits(params.pow_limit)
     if time > prev.header.time + params.min_difficulty_after:
         return limit
-    while (
-        prev.prev is not None
-        and prev.height % RETARGET_INTERVAL != 0
-        and prev.header.nbits == limit
-    ):
+    while prev.prev is not None and prev.height % period != 0 and prev.header.nbits == limit:
         prev = prev.prev
-    ordinary = prev.height % RETARGET_INTERVAL == 0 or prev.header.nbits != limit
+    ordinary = prev.height % period == 0 or prev.header.nbits != limit
     return prev.header.nbits if ordinary else None
 
 
@@ -99,7 +94,7 @@ def may_follow(params: NetworkParams, height: int, before: int, nbits: int) -> b
     """
     if params.min_difficulty_after is not None:
         return True
-    if height % RETARGET_INTERVAL:
+    if height % params.retarget_interval:
         return nbits == before
     slowest = retarget(params, before, 0, TARGET_TIMESPAN * 4)
     fastest = retarget(params, before, 0, TARGET_TIMESPAN // 4)
@@ -184,7 +179,7 @@ def check_in_context(params: NetworkParams, prev: ChainEntry, header: BlockHeade
         )
     if (
         params.enforce_bip94
-        and height % RETARGET_INTERVAL == 0
+        and height % params.retarget_interval == 0
         and header.time < prev.header.time - MAX_TIMEWARP
     ):
         raise HeaderError(

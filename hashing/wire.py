@@ -289,6 +289,21 @@ def _tx_count(data: bytes) -> tuple[int, int]:
     return tx_count, at
 
 
+def read_block(data: bytes) -> tuple[BlockPrefix, tuple[bytes, ...], int]:
+    """Read the block that `data` begins with; return its prefix, all txids and its size.
+
+    Raises
+    ------
+    WireError
+        If the bytes are truncated or no block.
+    """
+    prefix = read_block_prefix(data)
+    reader = Reader(data, prefix.size)
+    txids = [prefix.coinbase.txid]
+    txids.extend(_read_transaction(reader, data) for _ in range(prefix.tx_count - 1))
+    return prefix, tuple(txids), reader.offset
+
+
 def parse_block(data: bytes) -> tuple[BlockPrefix, tuple[bytes, ...]]:
     """Read a whole block; return its prefix and the txids of all its transactions.
 
@@ -297,13 +312,10 @@ def parse_block(data: bytes) -> tuple[BlockPrefix, tuple[bytes, ...]]:
     WireError
         If the bytes are truncated, left over, or no block.
     """
-    prefix = read_block_prefix(data)
-    reader = Reader(data, prefix.size)
-    txids = [prefix.coinbase.txid]
-    txids.extend(_read_transaction(reader, data) for _ in range(prefix.tx_count - 1))
-    if reader.left:
-        raise WireError(f"{reader.left} bytes left over after the last transaction")
-    return prefix, tuple(txids)
+    prefix, txids, size = read_block(data)
+    if size != len(data):
+        raise WireError(f"{len(data) - size} bytes left over after the last transaction")
+    return prefix, txids
 
 
 def merkle_root(txids: Sequence[bytes]) -> bytes:

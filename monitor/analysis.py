@@ -14,7 +14,7 @@ from analyzers.network import Estimate, forecast, hash_rate
 from analyzers.summary import summarize
 from analyzers.windows import AGENT_WINDOWS, tally
 from hashing.header import BlockHeader
-from hashing.params import MEDIAN_TIME_SPAN, RETARGET_INTERVAL, NetworkParams
+from hashing.params import MEDIAN_TIME_SPAN, NetworkParams
 from hashing.target import decode_nbits, difficulty, work_from_target
 from monitor.snapshot import EpochView, HashrateView, Snapshot, WindowView
 from monitor.store.base import Step, StoredBlock
@@ -162,11 +162,12 @@ class Analysis:
         if not self._kept or self._origin.params.no_retarget:
             return None
         tip = self._kept[-1]
-        into = tip.block.ref.height % RETARGET_INTERVAL
+        period = self._origin.params.retarget_interval
+        into = tip.block.ref.height % period
         if into == 0 or into >= len(self._kept):
             return None
         start = self._kept[-1 - into].header.time
-        expected = forecast(into, tip.header.time - start)
+        expected = forecast(into, tip.header.time - start, period=period)
         left = expected.seconds_left
         return EpochView(
             start_height=tip.block.ref.height - into,

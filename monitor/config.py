@@ -17,7 +17,6 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 import platformdirs
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -26,8 +25,17 @@ from pydantic import (
     model_validator,
 )
 
-from hashing.params import NETWORKS
-from monitor.config_fields import Headers, HttpUrl, OptionalPath, Token, UserPath, sent_headers
+from hashing.params import NETWORKS, SIGNETS
+from monitor.config_fields import (
+    Headers,
+    HttpUrl,
+    OptionalPath,
+    Section,
+    Token,
+    UserPath,
+    sent_headers,
+)
+from monitor.config_signet import SignetSettings
 from monitor.config_values import from_environment, merged, whole, with_files
 from monitor.errors import ConfigError
 from monitor.paths import at_home
@@ -47,11 +55,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 """A dotted name of a setting, or what was meant to be one."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class WebSettings(_Section):
+class WebSettings(Section):
     """The agent's own web server."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -67,7 +71,7 @@ class WebSettings(_Section):
         return f"{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-class NodeSettings(_Section):
+class NodeSettings(Section):
     """One bitcoind node; give several for failover."""
 
     url: str = Field("", repr=False, description="RPC address, such as http://127.0.0.1:8332.")
@@ -128,7 +132,7 @@ class NodeSettings(_Section):
         return self
 
 
-class BlkFilesSettings(_Section):
+class BlkFilesSettings(Section):
     """The block files of a bitcoind, read without asking it."""
 
     dir: OptionalPath = Field(
@@ -138,7 +142,7 @@ class BlkFilesSettings(_Section):
     )
 
 
-class EsploraSettings(_Section):
+class EsploraSettings(Section):
     """Public APIs: Blockstream Esplora or mempool.space, asked in this order."""
 
     urls: tuple[HttpUrl, ...] = Field(
@@ -167,20 +171,20 @@ class EsploraSettings(_Section):
         return self
 
 
-class SampleSettings(_Section):
+class SampleSettings(Section):
     """The built-in sample of real blocks."""
 
     speed: float = Field(0.2, gt=0, description="Blocks per second that the replay advances.")
 
 
-class SilenceSettings(_Section):
+class SilenceSettings(Section):
     """A silence of the rehearsal: nobody finds a block for a while."""
 
     height: int = Field(ge=1, description="Height of the block that comes late.")
     seconds: float = Field(gt=0, description="Seconds of chain time before it.")
 
 
-class RehearsalSettings(_Section):
+class RehearsalSettings(Section):
     """The local chain that is mined while you watch."""
 
     seed: int = Field(1, description="Same seed, same chain.")
@@ -190,7 +194,7 @@ class RehearsalSettings(_Section):
     silences: tuple[SilenceSettings, ...] = Field((), description="Silences on request.")
 
 
-class HashrateSettings(_Section):
+class HashrateSettings(Section):
     """The measurement of this machine's own hash rate."""
 
     enabled: bool = Field(True, description="Measure the local hash rate.")
@@ -200,7 +204,7 @@ class HashrateSettings(_Section):
     seconds: float = Field(1.0, ge=0.05, le=60, description="Seconds that one measurement takes.")
 
 
-class EconomicsSettings(_Section):
+class EconomicsSettings(Section):
     """What the agent's figures of cost are for; no chain tells these."""
 
     tariffs: tuple[Annotated[float, Field(gt=0, le=100)], ...] = Field(
@@ -238,10 +242,15 @@ class EconomicsSettings(_Section):
         return sent_headers(self.price_headers)
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of the agent."""
 
-    network: str = Field("mainnet", description="Bitcoin network: " + ", ".join(NETWORKS) + ".")
+    network: str = Field(
+        "mainnet",
+        description="Bitcoin network: "
+        + ", ".join((*NETWORKS, *SIGNETS))
+        + "; see signet for other signets.",
+    )
     source: str = Field(
         "auto",
         description="Where blocks come from: auto, or bitcoind, blkfiles, esplora in order of "
@@ -304,12 +313,29 @@ class Settings(_Section):
             raise ValueError(f"{alone[0]} stands alone; name bitcoind, blkfiles, esplora in order")
         return ",".join(names)
 
+    signet: SignetSettings = Field(SignetSettings(), description="Another signet than the default.")
+
     @field_validator("network")
     @classmethod
     def _known_network(cls, value: str) -> str:
-        if value not in NETWORKS:
-            raise ValueError("must be one of " + ", ".join(NETWORKS))
-        return value
+        try:
+            return NETWORKS[value].name
+        except KeyError:
+            names = ", ".join((*NETWORKS, *SIGNETS))
+            raise ValueError(
+                f"must be one of {names}; for another signet set signet.magic"
+            ) from None
+
+    @model_validator(mode="after")
+    def _which_signet(self) -> Settings:
+        """Let `network` be the one signet that the section `signet` means."""
+        named = self.signet.name
+        if not named or NETWORKS[self.network].core_name != "signet":
+            return self
+        if self.network not in {"signet", named}:
+            raise ValueError(f"network is {self.network}, but the section signet means {named}")
+        self.__dict__["network"] = named  # there are no settings without it before
+        return self
 
     def remember_secrets(self) -> None:
         """Let no message of this process repeat a secret of these settings."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from monitor.paths import at_home
 from monitor.urls import HTTP, parse
@@ -20,6 +20,12 @@ _OWN_HEADERS: Final = frozenset(
     )
 )
 """Headers that the client sets itself."""
+
+
+class Section(BaseModel):
+    """Base of all groups of settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def sent_headers(

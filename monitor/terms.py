@@ -67,7 +67,10 @@ def terms_of(
     if not params.subsidy(height):
         return None
     terms = Terms(
-        difficulty(decode_nbits(header.nbits)), params.subsidy(height), fee_ratio=fees.ratio
+        difficulty(decode_nbits(header.nbits)),
+        params.subsidy(height),
+        fee_ratio=fees.ratio,
+        spacing=params.spacing,
     )
     return TipTerms(terms, height, header.time, fees.blocks)
 

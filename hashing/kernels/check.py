@@ -8,7 +8,7 @@ import numpy as np
 
 from hashing.chain import MAX_TIMEWARP
 from hashing.kernels.jit import compiled
-from hashing.params import MEDIAN_TIME_SPAN, RETARGET_INTERVAL
+from hashing.params import MEDIAN_TIME_SPAN
 
 PREV: Final = 1
 TIME: Final = 17
@@ -21,6 +21,8 @@ class Rules(NamedTuple):
 
     start: int
     """Height of the first header."""
+    period: int
+    """Blocks of a difficulty period."""
     pow_limit: int
     """The limit's nBits."""
     min_difficulty_after: int
@@ -89,7 +91,7 @@ def last_ordinary(words: Any, i: Any, rules: Any) -> Any:
     -1 if that one comes before the first header.
     """
     for j in range(i, -1, -1):
-        if words[j, NBITS] != rules.pow_limit or (rules.start + j) % RETARGET_INTERVAL == 0:
+        if words[j, NBITS] != rules.pow_limit or (rules.start + j) % rules.period == 0:
             return np.int64(words[j, NBITS])
     return np.int64(-1)
 
@@ -148,13 +150,20 @@ def first_bad(  # noqa: PLR0917
     exceptions = rules.min_difficulty_after >= 0 and not rules.no_retarget
     ordinary = last_ordinary(words, low - 1, rules) if exceptions else np.int64(-1)
     in_time = after_median(words, low, high, rules.start)
-    periods_before = rules.start // RETARGET_INTERVAL + 1
+    # Counted, because a division a header takes time.
+    into = (rules.start + low) % rules.period
+    if into == 0:
+        into = rules.period
+    periods = (rules.start + low - 1) // rules.period - rules.start // rules.period
     for k in range(high - low):
         i = low + k
         # Numba lets unsigned indices pass without a look at negative ones.
         at, near = np.uint64(i), np.uint64(k)
         height, nbits = rules.start + i, words[at, NBITS]
-        starts_period = height % RETARGET_INTERVAL == 0
+        starts_period = into == rules.period
+        if starts_period:
+            into, periods = 0, periods + 1
+        into += 1
         if run < 0 or nbits != known:
             known, run = nbits, run + 1
             valid = decode_into(nbits, target) and not is_above(target, 0, limit)
@@ -165,7 +174,7 @@ def first_bad(  # noqa: PLR0917
             gap = np.int64(words[at, TIME]) - np.int64(words[above, TIME])
             good = is_child(words, at, hashes, near)
             if starts_period and not rules.no_retarget:
-                good &= nbits == retargets[height // RETARGET_INTERVAL - periods_before]
+                good &= nbits == retargets[periods - 1]
                 good &= gap >= -MAX_TIMEWARP or not rules.timewarp
             else:
                 good &= keeps_nbits(nbits, words[above, NBITS], gap, ordinary, rules)

@@ -2,49 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from analyzers.leftout import Kind, LeftOut, Tally
 from hashing.build import push_height
 from hashing.errors import WireError
 from hashing.params import NETWORKS, NetworkParams
 from hashing.wire import merkle_root
-from monitor.backfill.core import Chain, Piece, Span
-from monitor.backfill.work import Found
-from monitor.errors import BadReply, NotFound, ProofError
-from monitor.sources.blkfiles_index import Records, active_chain, joined, scan_file
-from monitor.sources.blkfiles_records import BlkFile, BlkFolder, Record, proved_height
+from monitor.backfill.core import Chain, Piece, Span, Target
+from monitor.backfill.work import Found, unread
+from monitor.errors import BadReply, NotFound, NotKept, ProofError
+from monitor.sources.blkfiles_choice import Lay, ProvedHeights
+from monitor.sources.blkfiles_index import (
+    Chosen,
+    Records,
+    active_chain,
+    as_arrays,
+    distinct,
+    joined,
+    unreadable,
+    without_bodies,
+)
+from monitor.sources.blkfiles_left import GROWING, UNREAD, Remains, scan_one
+from monitor.sources.blkfiles_records import BlkFile, BlkFolder, Record, best_copy, file_name
+from monitor.sources.blkfiles_scan import Scan
 from monitor.store.rows import PROOFS
 
 HEADER_PROVED: Final = PROOFS.index("header")
 COINBASE_PROVED: Final = PROOFS.index("coinbase")
+_LOST: Final = Found(None, b"", (), HEADER_PROVED, None, None)
+"""A block of which only the header reads."""
 
 
-def chain_of(folder: BlkFolder, records: Records, params: NetworkParams) -> Chain:
-    """Return the chain with the most work among `records`."""
-    headers, _, places = records
-
-    def height_of(index: int) -> int | None:
-        return proved_height(folder, _record(headers[index].tobytes(), places[index]))
-
-    start, chosen = active_chain(records, params, height_of)
-    del records  # the hashes of all blocks, before the chain's headers are copied
-    return Chain(start, headers[chosen], places[chosen])
+Scanned = tuple[Records, Scan | str]
+"""The blocks of a file, and what else its scan tells: it carries no records any more."""
 
 
-def scan(folder: Path, network: str, number: int) -> Records:
-    """Return the blocks of one file of `folder`."""
-    return scan_file(BlkFolder(folder, NETWORKS[network]), number)
+def scan(folder: Path, network: str, number: int, growing: bool) -> Scanned:
+    """Return the blocks of one file of `folder`; `growing` if the node may still write to it."""
+    return _scanned(BlkFolder(folder, NETWORKS[network]), number, growing=growing)
 
 
-def _record(header: bytes, place: np.void) -> Record:
-    return Record(int(place["file"]), int(place["offset"]), int(place["size"]), header)
+def _scanned(folder: BlkFolder, number: int, *, growing: bool) -> Scanned:
+    found = scan_one(folder, number, whole=not growing)
+    if isinstance(found, str):
+        return as_arrays([]), found
+    records = as_arrays([*found.doubtful, *found.records])
+    return records, replace(found, doubtful=[], records=[])
+
+
+def chain_of(
+    folder: BlkFolder, records: Records, remains: Remains
+) -> tuple[Chain, tuple[LeftOut, ...]]:
+    """Return the chain that the node follows among `records`, and what is left out of them."""
+    heights = ProvedHeights(folder)
+
+    def chosen(records: Records) -> tuple[Records, Chosen, Lay]:
+        records = distinct(records, partial(best_copy, folder))
+        lay = remains.lay(folder, unreadable(records))
+        return records, active_chain(records, folder.params, heights, lay.is_lasting), lay
+
+    records, found, lay = chosen(records)
+    while scans := list(remains.look_through(folder, found.pieces, found.linked)):
+        for scan in scans:
+            doubted = without_bodies(records, scan.doubtful)
+            records = joined([doubted, as_arrays(scan.records)])
+        records, found, lay = chosen(records)
+    chain = Chain(found.start, records.headers[found.chain], records.places[found.chain])
+    left_out = remains.left_out(lay, found.base, found.beside, unreadable(records), heights)
+    return chain, left_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +103,20 @@ class FileReader:
         opened = BlkFolder(folder, params)
         if piece.places is not None:
             try:
-                return self._read(opened, params, piece)
+                return self._read(opened, params, piece, strict=self.elsewhere)
             except (BadReply, NotFound):
                 if not self.elsewhere:
                     raise
-        return self._read(opened, params, _placed(piece, folder, self.network))
+        own = _placed(piece, folder, self.network)
+        return self._read(opened, params, own, strict=False)
 
-    def _read(self, folder: BlkFolder, params: NetworkParams, piece: Piece) -> list[Found]:
+    def _read(
+        self, folder: BlkFolder, params: NetworkParams, piece: Piece, *, strict: bool
+    ) -> list[Found]:
+        """Read blocks file by file; one whose bytes are no block has no coinbase.
+
+        `NotKept` in its place if `strict`.
+        """
         assert piece.places is not None
         headers = piece.headers.tobytes()
         records = [
@@ -89,7 +129,13 @@ class FileReader:
         for number, group in groupby(order, key=lambda i: records[i].file):
             with folder.opened(number) as file:
                 for i in group:
-                    found[i] = _at_height(read(file, records[i]), piece.first + i, params)
+                    try:
+                        block = read(file, records[i])
+                        found[i] = _at_height(file, records[i], block, piece.first + i, params)
+                    except NotKept:
+                        if strict:
+                            raise
+                        found[i] = _LOST
         return [found[i] for i in range(len(records))]
 
 
@@ -121,10 +167,15 @@ def _proved(file: BlkFile, record: Record) -> Found:
     )
 
 
-def _at_height(block: Found, height: int, params: NetworkParams) -> Found:
+def _at_height(
+    file: BlkFile, record: Record, block: Found, height: int, params: NetworkParams
+) -> Found:
     """Return `block` if its coinbase begins with its height, where BIP34 demands that."""
     if height >= params.bip34_height and not block.script_sig.startswith(push_height(height)):
-        raise ProofError("height", f"block {height}: the coinbase does not begin with its height")
+        problem = f"block {height}: the coinbase does not begin with its height"
+        if not file.size_of(record):
+            raise NotKept(f"{file.path}, offset {record.offset}: {problem}")
+        raise ProofError("height", problem)
     return block
 
 
@@ -141,6 +192,49 @@ def _placed(piece: Piece, folder: Path, network: str) -> Piece:
 
 @lru_cache(1)
 def _index(folder: Path, network: str) -> Chain:
-    params = NETWORKS[network]
-    opened = BlkFolder(folder, params)
-    return chain_of(opened, joined(scan_file(opened, n) for n in opened.numbers()), params)
+    opened = BlkFolder(folder, NETWORKS[network])
+    numbers, others = opened.numbers()
+    remains = Remains(numbers, others)
+
+    def parts() -> Iterator[Records]:
+        for number in numbers:
+            records, found = _scanned(opened, number, growing=number in numbers[-GROWING:])
+            remains.note(number, found)
+            yield records
+
+    return chain_of(opened, joined(parts()), remains)[0]
+
+
+class Noting:
+    """A `Target` that takes note of blocks without a coinbase on their way to another one.
+
+    Those of which the index says so already are not counted again.
+    """
+
+    def __init__(self, target: Target, chain: Chain) -> None:
+        self._target = target
+        self._chain = chain
+        self._tally = Tally()
+
+    def missing(self, span: Span, size: int) -> list[Span]:
+        """Return what the other target lacks."""
+        return self._target.missing(span, size)
+
+    def put(self, span: Span, result: Any) -> None:
+        """Hand a range on."""
+        self._target.put(span, result)
+        assert self._chain.places is not None
+        for at in unread(result):
+            place = self._chain.places[span.first - self._chain.start + at]
+            if place["size"]:
+                where = f"{file_name(int(place['file']))}, offset {place['offset']}"
+                self._tally.add(Kind.BLK_RECORD, UNREAD, where)
+
+    def finish(self, span: Span) -> None:
+        """Let the other target do what is left to do."""
+        self._target.finish(span)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What could not be read so far."""
+        return self._tally.found

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzers.leftout import LeftOut
 from hashing.chain import anchor_height
 from hashing.header import HEADER_SIZE
 from hashing.params import NETWORKS
@@ -25,8 +26,10 @@ from monitor.config import Settings
 from monitor.errors import ConfigError, SourceError, SourceUnavailable
 from monitor.relabel import registry_of
 from monitor.sources.base import BlockSource
-from monitor.sources.blkfiles_index import joined
+from monitor.sources.blkfiles_index import Records, joined
+from monitor.sources.blkfiles_left import GROWING, Remains
 from monitor.sources.blkfiles_records import BlkFolder
+from monitor.sources.blkfiles_scan import check_network
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Plan:
     source: str
     network: str
     synthetic: str = ""
+    left_out: Sequence[LeftOut] = ()
 
     def job(self, settings: Settings, form: Literal["rows", "table"]) -> tuple[Job, str]:
         """Return what to do with each piece, and the version of the registry."""
@@ -83,19 +87,26 @@ def plan_files(
     """Index all block files on `executor`, choose the chain, check it."""
     params = NETWORKS[settings.network]
     opened = BlkFolder(folder, params)
-    numbers = opened.numbers()
-    opened.check_magic(numbers[0])
-    calls = ((scan, folder, params.name, number) for number in numbers)
-    scanned = in_order(executor, calls, _FILES_AHEAD)
-    records = joined(found for _, found in watch(scanned, len(numbers), "looking at each block"))
-    chain = chain_of(opened, records, params)
+    numbers, others = opened.numbers()
+    check_network(opened, numbers)
+    remains = Remains(numbers, others)
+
+    def parts() -> Iterator[Records]:
+        growing = numbers[-GROWING:]
+        calls = ((scan, folder, params.name, number, number in growing) for number in numbers)
+        scanned = in_order(executor, calls, _FILES_AHEAD)
+        for call, (records, found) in watch(scanned, len(numbers), "looking at each block"):
+            remains.note(call[3], found)
+            yield records
+
+    chain, left_out = chain_of(opened, joined(parts()), remains)
     if not len(chain.headers):
         raise SourceUnavailable(f"no block of {params.name} in {folder} yet")
     with show("checking headers", len(chain.headers)) as advance:
         checked(chain, params, "blkfiles", advance)
     span = _span(asked, chain.start, chain.tip)
     reader = FileReader(folder, params.name, prove, elsewhere)
-    return Plan(chain, span, reader, "blkfiles", params.name)
+    return Plan(chain, span, reader, "blkfiles", params.name, left_out=left_out)
 
 
 async def plan_source(
@@ -125,13 +136,14 @@ async def plan_source(
             array = await _headers(source, start, span.last, advance)
         with show("checking headers", len(array)) as advance:
             chain = checked(Chain(start, array), params, source.name, advance)
+        left_out = tuple(source.left_out)
     finally:
         for each in sources:
             await each.close()
     kind = source.name.partition("-")[0]  # the others of its kind help, and no stranger
     chosen = settings.model_copy(update={"source": kind, "network": params.name})
     reader = SourceReader(chosen, prove, elsewhere)
-    return Plan(chain, span, reader, source.name, params.name, able.synthetic)
+    return Plan(chain, span, reader, source.name, params.name, able.synthetic, left_out)
 
 
 async def _headers(

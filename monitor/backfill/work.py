@@ -125,6 +125,14 @@ def _table(piece: Piece, blocks: Iterable[Found], registry: Registry) -> pa.Tabl
     return pa.table([_column(arrays[field.name], field.type) for field in schema], schema=schema)
 
 
+def unread(result: list[BlockRow] | pa.Table) -> list[int]:
+    """Return the places in a `Job`'s result of blocks of which only the header was to be had."""
+    if isinstance(result, list):
+        return [at for at, row in enumerate(result) if row.tx_count is None]
+    counts = result["tx_count"]
+    return [] if not counts.null_count else np.flatnonzero(counts.is_null()).tolist()
+
+
 def _column(values: object, kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
 

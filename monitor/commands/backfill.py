@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from analyzers.leftout import LeftOut
 from monitor import __version__
+from monitor.commands import leftout
 from monitor.commands.options import SourceNames, setting_option, settings_options
 from monitor.commands.paths import HomePath
 from monitor.commands.waiting import progress, watched
@@ -119,6 +122,7 @@ def command(
         fill(settings, (first, last), size, as_json=as_json)
         return
     from monitor.backfill.core import backfill
+    from monitor.backfill.files import Noting
     from monitor.log import setup_logging
 
     setup_logging(settings.log_level)
@@ -128,7 +132,10 @@ def command(
             plan, crew = _begin(
                 settings, (first, last), stack, workers=workers, scheduler=scheduler, prove=prove
             )
+            leftout.say(plan.left_out)
             target, job = _target(settings, plan, out, stack, prove=prove)
+            noting = Noting(target, plan.chain) if plan.chain.places is not None else None
+            target = noting or target
             todo = target.missing(plan.span, size)
             total = sum(span.last - span.first + 1 for span in todo)
             steps = backfill(plan.chain, todo, job, target, crew.executor, ahead=crew.ahead)
@@ -139,7 +146,10 @@ def command(
             ) from None
         crew.executor.shutdown()  # what is left to do has their memory to itself
         target.finish(plan.span)
-    _sum_up(plan.span, done, time.perf_counter() - started, out, as_json=as_json)
+    unread = noting.left_out if noting else ()
+    leftout.say(unread)
+    seconds = time.perf_counter() - started
+    _sum_up(plan.span, done, seconds, out, [*plan.left_out, *unread], as_json=as_json)
 
 
 def _begin(
@@ -220,7 +230,15 @@ def _target(
     return kind(out, plan.chain, metadata), job
 
 
-def _sum_up(span: Span, done: int, seconds: float, out: Path | None, *, as_json: bool) -> None:
+def _sum_up(
+    span: Span,
+    done: int,
+    seconds: float,
+    out: Path | None,
+    left_out: Sequence[LeftOut],
+    *,
+    as_json: bool,
+) -> None:
     blocks = span.last - span.first + 1
     if as_json:
         figures = {
@@ -230,6 +248,7 @@ def _sum_up(span: Span, done: int, seconds: float, out: Path | None, *, as_json:
             "fetched": done,
             "seconds": round(seconds, 3),
             "out": str(out) if out else None,
+            "left_out": leftout.as_json(left_out),
         }
         click.echo(json.dumps(figures))
         return

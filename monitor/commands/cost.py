@@ -33,7 +33,6 @@ from analyzers.economics import (
     sensitivity,
     simulate_cost,
 )
-from hashing.params import TARGET_SPACING
 from monitor.commands.figures import number, plain
 from monitor.commands.fleet import fleet_options, show_inputs, with_store
 from monitor.commands.options import NumberRange, seed_option, setting_option, settings_options
@@ -168,7 +167,9 @@ def _cbeci(known: Costed, price: float, tariff: float | None) -> dict[str, Any]:
     power = energy.network_power(running, known.terms.hash_rate) if running else None
     paid = energy.CBECI_TARIFF if tariff is None else tariff
     years = [energy.annual_energy(watts) / energy.JOULES_PER_TWH for watts in power or ()]
-    each = [watts * TARGET_SPACING / known.terms.reward / JOULES_PER_KWH for watts in power or ()]
+    each = [
+        watts * known.terms.spacing / known.terms.reward / JOULES_PER_KWH for watts in power or ()
+    ]
     ends = energy.Power._fields
     return {
         "tariff_usd_per_kwh": energy.CBECI_TARIFF,

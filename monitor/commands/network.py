@@ -222,13 +222,15 @@ def _forecast(store: BlockStore, height: int, time: int, level: float) -> Foreca
     """Return what the blocks of the epoch up to `height` say of its retarget."""
     from analyzers.network import forecast
     from hashing.header import BlockHeader
-    from hashing.params import NETWORKS, RETARGET_INTERVAL
+    from hashing.params import NETWORKS
 
-    into = height % RETARGET_INTERVAL
+    params = NETWORKS[store.network]
+    into = height % params.retarget_interval
     first = store.headers(height - into, 1)
-    if not into or not first or NETWORKS[store.network].no_retarget:
+    if not into or not first or params.no_retarget:
         return None
-    return forecast(into, time - BlockHeader.parse(first[0]).time, level)
+    passed = time - BlockHeader.parse(first[0]).time
+    return forecast(into, passed, level, period=params.retarget_interval)
 
 
 def _plain(value: Any) -> Any:

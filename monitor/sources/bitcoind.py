@@ -286,7 +286,11 @@ class BitcoindSource:
         )
         agent = (_said(node.text, "subversion") if node else None) or ""
         self.network = network_of(
-            _said(chain.text, "chain") if chain else None, genesis, agent, self._wanted_network
+            _said(chain.text, "chain") if chain else None,
+            genesis,
+            agent,
+            self._wanted_network,
+            _challenge(chain) if chain else None,
         ).name
         if self._rest_setting == "auto":
             await rest.find(best)
@@ -365,3 +369,11 @@ def _offers(reply: Any) -> list[tuple[str, str]]:
         Fields(offer, "getzmqnotifications") for offer in as_list(reply, "getzmqnotifications")
     ]
     return [(offer.text("type"), offer.text("address")) for offer in fields]
+
+
+def _challenge(chain: Fields) -> bytes | None:
+    """Return the challenge of a node's signet by its ``getblockchaininfo``; None if not told."""
+    try:
+        return bytes.fromhex(chain.text("signet_challenge"))
+    except (BadReply, ValueError):
+        return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from analyzers.leftout import Kind, LeftOut, Tally
-from hashing.params import CORE_CHAIN_NAMES, NETWORKS, NetworkParams
+from hashing.params import NETWORKS, NetworkParams
 from monitor.errors import ConfigError
 from monitor.paths import PathError, at_home
 from monitor.secrets import remember
@@ -84,7 +84,7 @@ def candidates_in(datadir: Path, params: NetworkParams) -> list[NodeCandidate]:
 
     There are two where bitcoin.conf leaves open whether rpcbind holds.
     """
-    chain = next(name for name, known in CORE_CHAIN_NAMES.items() if known is params)
+    chain = params.core_name
     tally = Tally()
     try:
         text = _read_text(datadir / "bitcoin.conf", tally)

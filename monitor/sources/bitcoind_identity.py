@@ -6,7 +6,14 @@ import re
 from typing import Final
 
 from hashing.header import hash_to_hex, sha256d
-from hashing.params import CORE_CHAIN_NAMES, NETWORKS, NetworkParams
+from hashing.params import (
+    CORE_CHAIN_NAMES,
+    NETWORKS,
+    SIGNET,
+    NetworkParams,
+    signet,
+    signet_magic,
+)
 from monitor.errors import SourceRefused
 from monitor.sources.reply import printable
 
@@ -23,7 +30,13 @@ _OTHER_CHAIN: Final = re.compile(
 _CORE: Final = re.compile(r"/Satoshi:", re.ASCII)
 
 
-def network_of(chain: str | None, genesis: bytes, agent: str, wanted: str | None) -> NetworkParams:
+def network_of(
+    chain: str | None,
+    genesis: bytes,
+    agent: str,
+    wanted: str | None,
+    challenge: bytes | None = None,
+) -> NetworkParams:
     """Return the network that a node serves, if it is the wanted one.
 
     Parameters
@@ -36,6 +49,9 @@ def network_of(chain: str | None, genesis: bytes, agent: str, wanted: str | None
         What the node calls its software (``subversion``), empty where it does not say.
     wanted:
         The network that it must serve; None takes what it serves.
+    challenge:
+        The challenge of a signet, which nodes tell from version 29 on; None if not told. All
+        signets have the same genesis block.
 
     Raises
     ------
@@ -53,6 +69,8 @@ def network_of(chain: str | None, genesis: bytes, agent: str, wanted: str | None
         raise SourceRefused(
             f"it serves a chain {printable(chain, 40)!r} that is not Bitcoin's{software}"
         )
+    if params is SIGNET:
+        params = _which_signet(wanted, challenge)
     if params is not None and wanted not in (None, params.name):
         raise SourceRefused(
             f"it serves {params.name}, not {wanted}: set network = "
@@ -66,6 +84,15 @@ def network_of(chain: str | None, genesis: bytes, agent: str, wanted: str | None
     if _OTHER_CHAIN.search(agent):
         raise SourceRefused(f"it serves another coin that split off from Bitcoin{software}")
     return params
+
+
+def _which_signet(wanted: str | None, challenge: bytes | None) -> NetworkParams:
+    """Return the signet of `challenge`; without one the node is taken at the user's word."""
+    if wanted is None or NETWORKS[wanted].core_name != SIGNET.core_name:
+        return SIGNET if challenge is None else signet(signet_magic(challenge))
+    known = NETWORKS[wanted]
+    magic = known.magic if challenge is None else signet_magic(challenge)
+    return signet(magic, known.spacing if magic == known.magic else None)
 
 
 def is_core(agent: str) -> bool:

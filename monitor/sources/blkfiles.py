@@ -1,36 +1,42 @@
 """Blocks straight from the files of a bitcoind, whether it runs or not.
 
 Of each block 88 bytes are read to index it, and about a kilobyte when its coinbase is asked
-for; bodies only for proofs. What the files hold is what the node stored before it judged it:
-the chain with the most work among them is taken for the active one, as the node does when
-all of them are valid.
+for; bodies only for proofs, and where something is wrong with the files. What they hold is
+what the node stored before it judged it: the chain with the most work among them is taken for
+the active one, as the node does when all of them are valid.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from analyzers.leftout import LeftOut
-from hashing.header import hash_to_hex
-from hashing.params import NETWORKS, RETARGET_INTERVAL
-from monitor.errors import NotFound, SourceRefused, SourceUnavailable
+from hashing.header import hash_to_hex, sha256d
+from hashing.params import NETWORKS, NetworkParams
+from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
-from monitor.sources.blkfiles_records import BlkFile, BlkFolder, proved_height
+from monitor.sources.blkfiles_choice import Branch, Lasts, ProvedHeights, choose
+from monitor.sources.blkfiles_left import GROWING, Remains, scan_one
+from monitor.sources.blkfiles_records import BlkFile, BlkFolder, best_copy
+from monitor.sources.blkfiles_scan import FileScan, Scan, check_network
 from monitor.sources.blkfiles_tree import BlockTree, Node
 
 POLL_INTERVAL: Final = 0.5
 """Seconds between looks at the end of the files."""
+PATIENCE: Final = 60.0
+"""Seconds that blocks must wait before a running agent follows them: a node that downloads the
+chain stores blocks as they come, and those before them follow at once."""
 _BATCH: Final = 500
 _READERS: Final = 4
 """Files read at once at the start: a disk has several requests at hand then."""
-_GROWING: Final = 2
-"""Last files that may still grow: a node that checks a snapshot in the background has two."""
 
 
 class BlkFilesSource:
@@ -45,7 +51,6 @@ class BlkFilesSource:
     """
 
     name = "blkfiles"
-    left_out: Sequence[LeftOut] = ()
 
     def __init__(self, blocks_dir: Path, network: str) -> None:
         self._blocks_dir = blocks_dir
@@ -53,140 +58,255 @@ class BlkFilesSource:
         self.capabilities = Capabilities(batch=_BATCH, stale_tips=True)
         self._params = NETWORKS[network]
         self._lock = asyncio.Lock()
-        self._folder: BlkFolder | None = None
-        self._tree = BlockTree(self._params)
-        self._ends: dict[int, int] = {}
         self._told: BlockRef | None = None
+        self._index: _Index | None = None
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        """What the files hold and are not asked for, as of the last look."""
+        return self._index.left_out if self._index else ()
 
     async def open(self) -> None:
-        """Index all files; does nothing when it is open."""
+        """Index all files; does nothing when it is open, unless they turned out to be others."""
         async with self._lock:
-            if self._folder is None:
-                await asyncio.to_thread(self._index)
+            if self._index is None:
+                self._index = await asyncio.to_thread(_Index, self._blocks_dir, self._params)
+                self._adapt()
 
     async def close(self) -> None:
         """Forget the index."""
         async with self._lock:
-            self._folder, self._tree, self._ends = None, BlockTree(self._params), {}
+            self._index = None
 
     async def tip(self) -> BlockRef:
         """Return the end of the chain, as the files are now."""
         async with self._lock:
-            self._told = await asyncio.to_thread(self._look)
+            self._told = await self._look()
             return self._told
 
     async def stale_tips(self) -> Sequence[BlockRef]:
         """Return the ends of the branches beside the chain, as the files are now."""
         async with self._lock:
-            await asyncio.to_thread(self._look)
-            return self._tree.stale()
+            await self._look()
+            return self._opened().tree.stale()
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return headers of the chain that `tip` told last."""
         async with self._lock:
-            self._opened()
-            return [node.header for node in self._tree.active(start, count)]
+            return [node.header for node in self._opened().tree.active(start, count)]
 
     async def blocks(self, refs: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
-        """Return coinbases by a short read each, or whole blocks' txids to prove them."""
+        """Return coinbases by a short read each, or whole blocks' txids to prove them.
+
+        `NotKept` where the chain holds a block whose record does not read.
+        """
         async with self._lock:
-            self._opened()
-            if any(self._tree.get(ref.hash) is None for ref in refs):
-                await asyncio.to_thread(self._look)
-            nodes = [self._find(ref) for ref in refs]
-        return await asyncio.to_thread(self._read, nodes, want)
+            index = self._opened()
+            if any(index.tree.get(ref.hash) is None for ref in refs):
+                await self._look()
+            nodes = [index.find(ref) for ref in refs]
+        try:
+            return await asyncio.to_thread(index.read, nodes, want)
+        except BadReply:
+            async with self._lock:
+                if self._index is index:  # the files were changed: the next `open` looks anew
+                    self._index = None
+            raise
 
     async def wait_for_tip_change(self, timeout: float) -> None:
         """Look at the end of the files until the chain ends elsewhere than `tip` told."""
         until = time.monotonic() + timeout
         while True:
             async with self._lock:
-                tip = await asyncio.to_thread(self._look)
+                tip = await self._look()
             left = until - time.monotonic()
             if tip != self._told or left <= 0:
                 return
             await asyncio.sleep(min(POLL_INTERVAL, left))
 
-    def _opened(self) -> BlkFolder:
-        if self._folder is None:
+    def _opened(self) -> _Index:
+        if self._index is None:
             raise SourceUnavailable(f"{self._blocks_dir} is not open")
-        return self._folder
+        return self._index
 
-    def _index(self) -> None:
-        folder = BlkFolder(self._blocks_dir, self._params)
-        numbers = folder.numbers()
-        folder.check_magic(numbers[0])
-        tree = BlockTree(self._params)
-        closed = numbers[:-_GROWING]
-        with ThreadPoolExecutor(_READERS) as readers:
-            for records, _ in readers.map(lambda n: folder.scan(n, 0, whole=True), closed):
-                for record in records:
-                    tree.add(record)
-        ends = {number: _take(folder, tree, number, 0) for number in numbers[-_GROWING:]}
-        if not len(tree):
-            tree.adopt(lambda record: proved_height(folder, record))
-        tree.settle()
-        best = self._best(tree)
-        first = tree.first_height
-        if not self._params.no_retarget:
-            first += -first % RETARGET_INTERVAL
-        if first > best.height:
+    async def _look(self) -> BlockRef:
+        tip = await asyncio.to_thread(self._opened().look)
+        self._adapt()
+        return tip
+
+    def _adapt(self) -> None:
+        first = self._opened().first_height
+        if first != self.capabilities.first_height:
+            self.capabilities = Capabilities(batch=_BATCH, stale_tips=True, first_height=first)
+
+
+class _Index:
+    """What is where in the files of a folder, kept up as they grow.
+
+    Raises
+    ------
+    SourceError
+        If there is no chain in them that can be followed.
+    """
+
+    def __init__(self, blocks_dir: Path, params: NetworkParams) -> None:
+        self._params = params
+        self._folder = folder = BlkFolder(blocks_dir, params)
+        numbers, others = folder.numbers()
+        check_network(folder, numbers)
+        self.tree = BlockTree(params, lambda former, new: best_copy(folder, (former, new)))
+        self._remains = Remains(numbers, others)
+        self._heights = ProvedHeights(folder)
+        self._since: dict[bytes, float] = {}
+        self._known = -1
+        self.left_out: tuple[LeftOut, ...] = ()
+        self._take_closed(numbers[:-GROWING])
+        self._growing = {number: FileScan(folder, number) for number in numbers[-GROWING:]}
+        self._take_growing()
+        self._look_through()
+        self._choose(self._remains.lay(folder, self.tree.damaged()).is_lasting)
+        if self.first_height > self.best.height:
             raise SourceRefused(
-                f"{self._blocks_dir} is pruned: it begins at {tree.first_height}, and no "
-                f"difficulty period begins before its end at {best.height}; follow the "
-                "node with --bitcoind"
+                f"{blocks_dir}: the chain begins at {self.tree.first_height} there (what lies "
+                "below is pruned or does not link), and no difficulty period begins before its "
+                f"end at {self.best.height}; follow the node with --bitcoind"
             )
-        self.capabilities = Capabilities(batch=_BATCH, stale_tips=True, first_height=first)
-        self._folder, self._tree, self._ends = folder, tree, ends
 
-    def _look(self) -> BlockRef:
+    @property
+    def best(self) -> Node:
+        """The end of the chain."""
+        if self.tree.best is None:
+            name, where = self._params.name, self._folder.path
+            raise SourceUnavailable(f"no block of {name} in {where} yet")
+        return self.tree.best
+
+    @property
+    def first_height(self) -> int:
+        """The lowest height to begin at, which may be above the tip."""
+        return self._begin_of(self.tree.first_height)
+
+    def _begin_of(self, lowest: int) -> int:
+        if self._params.no_retarget:
+            return lowest
+        return lowest + -lowest % self._params.retarget_interval
+
+    def _begins(self, branch: Branch, height: int) -> bool:
+        """Say whether a chain that begins at `height` can be followed."""
+        return self._begin_of(height) < height + branch.length
+
+    def look(self) -> BlockRef:
         """Take in what was written since the last look; return the end of the chain."""
-        folder, tree = self._opened(), self._tree
-        newest = max(self._ends)
-        while folder.path(newest + 1).exists():
-            newest += 1
-            self._ends[newest] = 0
-        for number, end in list(self._ends.items()):
-            if number > newest - _GROWING:
-                self._ends[number] = _take(folder, tree, number, end)
-            else:
-                del self._ends[number]
-                _take(folder, tree, number, end, whole=True)
+        numbers = self._remains.numbers
+        while self._folder.file(numbers[-1] + 1).is_file():
+            numbers.append(numbers[-1] + 1)
+            self._growing[numbers[-1]] = FileScan(self._folder, numbers[-1])
+        if self._take_growing() or self._since:
+            self._choose(None)
+        return self.best.ref
+
+    def _take_closed(self, numbers: Sequence[int]) -> None:
+        """Add the records of files that are no longer written."""
+        with ThreadPoolExecutor(_READERS) as readers:
+            scans = readers.map(partial(scan_one, self._folder, whole=True), numbers)
+            for number, found in zip(numbers, scans, strict=True):
+                self._add(number, found)
+
+    def _take_growing(self) -> bool:
+        """Add what is new in the files that may still grow; say whether anything has changed."""
+        changed = False
+        newest = self._remains.numbers[-GROWING:]
+        for number, scan in list(self._growing.items()):
+            found: Scan | str | None
+            try:
+                found = scan.take(whole=number not in newest)
+            except NotFound:
+                if number == newest[-1]:
+                    raise SourceUnavailable(f"{self._folder.file(number)} is gone") from None
+                found = None
+            except SourceError as error:
+                if number == newest[-1]:
+                    raise
+                found = str(error)
+            if number not in newest:
+                del self._growing[number]
+            if found is not None:
+                changed = True
+                self._add(number, found)
+        self.tree.settle()
+        return changed
+
+    def _add(self, number: int, found: Scan | str) -> None:
+        self._remains.note(number, found)
+        if isinstance(found, Scan):
+            self.tree.forget_doubtful(number, found.start)
+            for record in (*found.doubtful, *found.records):
+                self.tree.add(record)
+
+    def _look_through(self) -> None:
+        """Look for records that others hide, where blocks are missing, until nothing is found."""
+        found = True
+        while found:
+            found = False
+            pieces = dict(self.tree.branches())
+            linked = pieces.get(self.tree.linked or b"")
+            for scan in self._remains.look_through(self._folder, pieces.values(), linked):
+                found = True
+                for record in scan.records:
+                    self.tree.add(record)
+                for record in scan.doubtful:
+                    self.tree.doubt(record)
+        self.tree.settle()
+
+    def _choose(self, lasts: Lasts | None) -> None:
+        """Choose the chain, and count what is beside it.
+
+        Without `lasts`, pieces count as such that do not link when they have waited long.
+        """
+        tree, now = self.tree, time.monotonic()
+        pieces = dict(self.tree.branches())
+        self._since = {
+            digest: self._since.get(digest, now) for digest in pieces if digest != tree.base
+        }
+        old = pieces
+        if lasts is None:
+            old = {
+                digest: piece
+                for digest, piece in pieces.items()
+                if now - self._since.get(digest, -math.inf) >= PATIENCE
+            }
+        if len(old) > 1 or tree.base is None:
+            linked = pieces.get(tree.linked or b"")
+            found = choose(list(old.values()), linked, self._heights, lasts or _anyway)
+            if found is not None and (lasts is not None or self._begins(*found)):
+                tree.adopt(sha256d(found[0].root.header), found[1])
         tree.settle()
-        return self._best(tree).ref
+        base = pieces.pop(tree.base or b"", None)
+        damaged = list(tree.damaged())
+        lay = self._remains.lay(self._folder, damaged)
+        self.left_out = self._remains.left_out(lay, base, pieces.values(), damaged, self._heights)
 
-    def _best(self, tree: BlockTree) -> Node:
-        if tree.best is None:
-            raise SourceUnavailable(f"no block of {self.network} in {self._blocks_dir} yet")
-        return tree.best
-
-    def _find(self, ref: BlockRef) -> Node:
-        node = self._tree.get(ref.hash)
+    def find(self, ref: BlockRef) -> Node:
+        """Return a block of the tree."""
+        node = self.tree.get(ref.hash)
         if node is None or node.ref != ref:
             raise NotFound(
-                f"block {hash_to_hex(ref.hash)} at {ref.height} is not in {self._blocks_dir}"
+                f"block {hash_to_hex(ref.hash)} at {ref.height} is not in {self._folder.path}"
             )
         return node
 
-    def _read(self, nodes: Sequence[Node], want: Want) -> list[SourceBlock]:
-        folder = self._opened()
+    def read(self, nodes: Sequence[Node], want: Want) -> list[SourceBlock]:
+        """Return blocks in the order of `nodes`, reading file after file."""
         read = _proved if want is Want.PROVED else _coinbase
         in_files = sorted(nodes, key=lambda node: node.record[:2])
         found: dict[bytes, SourceBlock] = {}
-        for number, group in groupby(in_files, key=lambda node: node.record.file):
-            with folder.opened(number) as file:
+        for number, group in groupby(in_files, key=lambda node: node.file):
+            with self._folder.opened(number) as file:
                 found.update((node.hash, read(file, node)) for node in group)
         return [found[node.hash] for node in nodes]
 
 
-def _take(
-    folder: BlkFolder, tree: BlockTree, number: int, start: int, *, whole: bool = False
-) -> int:
-    """Add the records of a file from `start` on to `tree`; return where to go on."""
-    records, end = folder.scan(number, start, whole=whole)
-    for record in records:
-        tree.add(record)
-    return end
+def _anyway(_base: Branch, _piece: Branch, _between: int) -> bool:
+    return True
 
 
 def _coinbase(file: BlkFile, node: Node) -> SourceBlock:

@@ -226,11 +226,15 @@ class EsploraSource:
         """Return the network that the API serves, if it is the one wanted."""
         genesis = await api.block_hash(0)
         served = {sha256d(params.genesis_header): name for name, params in NETWORKS.items()}
+        wanted = self._wanted_network
+        # All signets have the same genesis block: their headers tell them apart.
+        if wanted is not None and sha256d(NETWORKS[wanted].genesis_header) == genesis:
+            return wanted
         network = served.get(genesis)
-        if network is None or self._wanted_network not in {None, network}:
+        if network is None or wanted is not None:
             raise SourceRefused(
                 f"{self._client.host} serves {network or 'an unknown network'}, not "
-                f"{self._wanted_network or 'Bitcoin'}: set esplora.urls to a server of your network"
+                f"{wanted or 'Bitcoin'}: set esplora.urls to a server of your network"
             )
         return network
 

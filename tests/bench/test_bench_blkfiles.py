@@ -19,34 +19,20 @@ from hashing.wire import read_block_prefix
 from monitor.sources.base import BlockRef, SourceBlock, Want
 from monitor.sources.blkfiles import BlkFilesSource
 from tests.support.blocks import extend, genesis
+from tests.support.sparse import BODY, GENESIS_COINBASE, KEY, write_files
 
 BLOCKS = 20_000
-BODY = 1_500_000
-PER_FILE = 134_217_728 // BODY
 WHOLE = 200
 """Blocks that the peer reads."""
 GENESIS = REGTEST.genesis_header
-KEY = bytes.fromhex("1ed82663d54de682")
-
-
-def obfuscated(data: bytes, offset: int) -> bytes:
-    return bytes(byte ^ KEY[(offset + i) % 8] for i, byte in enumerate(data))
+TAG = b"/Foundry USA Pool/" + bytes(60)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("blocks")
-    (folder / "xor.dat").write_bytes(KEY)
-    chain = [b.raw for b in extend(genesis(), BLOCKS, tag=b"/Foundry USA Pool/" + bytes(60))]
-    heads = [GENESIS + b"\x01" + chain[0][81:], *(r[:80] + b"\xfd\xc4\x09" + r[81:] for r in chain)]
-    for start in range(0, len(heads), PER_FILE):
-        with (folder / f"blk{start // PER_FILE:05}.dat").open("wb") as file:
-            for place, head in enumerate(heads[start : start + PER_FILE]):
-                offset = place * (BODY + 8)
-                data = REGTEST.magic + BODY.to_bytes(4, "little") + head
-                file.seek(offset)
-                file.write(obfuscated(data, offset))
-                file.truncate(offset + 8 + BODY)
+    chain = [block.raw for block in extend(genesis(), BLOCKS, tag=TAG)]
+    write_files(folder, [GENESIS + b"\x01" + GENESIS_COINBASE, *chain])
     return folder
 
 

@@ -1,11 +1,15 @@
-"""Block files as large as mainnet's, of which only headers, counts and coinbases are on disk."""
+"""Block files as large as mainnet's, of which only headers, counts and coinbases are on disk.
+
+The last block of each file is a whole one, as it has to be in one that a node may be writing.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import BinaryIO
 
 from hashing.build import build_block, build_coinbase
 from hashing.header import BlockHeader
@@ -45,19 +49,32 @@ def write_sparse(folder: Path, count: int, *, order: int = 1) -> None:
 
     With the `order` -1 the last block comes first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "xor.dat").write_bytes(KEY)
     raws = [REGTEST.genesis_header + b"\x01" + GENESIS_COINBASE]
     raws = [*raws, *(raw for _, raw in real_blocks(count))][::order]
+    write_files(folder, raws)
+
+
+def write_files(folder: Path, raws: Sequence[bytes]) -> None:
+    """Write blocks without other transactions as large ones, as `write_sparse` does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "xor.dat").write_bytes(KEY)
     per_file = FILE // (BODY + 8)
     for start in range(0, len(raws), per_file):
         with (folder / f"blk{start // per_file:05}.dat").open("wb") as file:
-            for place, raw in enumerate(raws[start : start + per_file]):
-                offset = place * (BODY + 8)
-                head = REGTEST.magic + struct.pack("<I", BODY) + raw[:80] + b"\xfd\xc4\x09"
-                file.seek(offset)
-                file.write(obfuscated(head + raw[81:], offset))
-                file.truncate(offset + 8 + BODY)
+            for raw in raws[start : start + per_file - 1][: len(raws) - start - 1]:
+                _write_large(file, raw)
+            raw = raws[min(start + per_file, len(raws)) - 1]
+            head = REGTEST.magic + struct.pack("<I", len(raw))
+            file.write(obfuscated(head + raw, file.tell()))
+
+
+def _write_large(file: BinaryIO, raw: bytes) -> None:
+    """Write a block as one of 1.5 MB and 2500 transactions, which are a hole."""
+    offset = file.tell()
+    head = REGTEST.magic + struct.pack("<I", BODY) + raw[:80] + b"\xfd\xc4\x09"
+    file.write(obfuscated(head + raw[81:], offset))
+    file.truncate(offset + 8 + BODY)
+    file.seek(offset + 8 + BODY)
 
 
 def obfuscated(data: bytes, offset: int) -> bytes:

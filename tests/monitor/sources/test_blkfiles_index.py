@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hashing.header import sha256d
 from hashing.params import REGTEST
 from hashing.target import decode_nbits, work_from_target
-from monitor.sources.blkfiles_index import PLACE, Records, active_chain
+from monitor.sources.blkfiles_choice import Branch, choose
+from monitor.sources.blkfiles_index import PLACE, Records, active_chain, distinct
 from monitor.sources.blkfiles_records import Record
 from monitor.sources.blkfiles_tree import BlockTree
 
@@ -37,6 +38,17 @@ def records_of(headers: list[bytes]) -> Records:
     )
 
 
+def never(_base: Branch, _piece: Branch, _between: int) -> bool:
+    return False
+
+
+def chain_in(headers: list[bytes], height: int | None = 7) -> tuple[int, list[int]]:
+    """Height of the first block of the chain among `headers`, and its places in them."""
+    records = distinct(records_of(headers), lambda copies: copies[-1])
+    found = active_chain(records, REGTEST, lambda _: height, never)
+    return found.start, records.places["offset"][found.chain].tolist()
+
+
 def work(headers: list[bytes]) -> int:
     return sum(work_from_target(decode_nbits(int.from_bytes(h[72:76], "little"))) for h in headers)
 
@@ -56,12 +68,14 @@ def test_arrays_and_tree_find_the_same_most_work(
     tree = BlockTree(REGTEST)
     for offset, header in enumerate(kept):
         tree.add(Record(0, offset, 100, header))
-    if not len(tree):
-        tree.adopt(lambda _: 7)
+    pieces = [branch for _, branch in tree.branches()]
+    linked = next((b for digest, b in tree.branches() if digest == tree.linked), None)
+    if found := choose(pieces, linked, lambda _: 7, never):
+        tree.adopt(sha256d(found[0].root.header), found[1])
     tree.settle()
 
-    start, chosen = active_chain(records_of(kept), REGTEST, lambda _: 7)
-    chain = [kept[at] for at in chosen.tolist()]
+    start, places = chain_in(kept)
+    chain = [kept[at] for at in places]
     assert all(child[4:36] == sha256d(parent) for parent, child in pairwise(chain))
     assert start == tree.first_height
     assert work(chain) == work([node.header for node in tree.active(start, 100)])
@@ -69,8 +83,7 @@ def test_arrays_and_tree_find_the_same_most_work(
 
 def test_of_equals_the_first_whole_one_wins_and_of_copies_the_last() -> None:
     genesis, one, other, child = headers_of([(0, False), (1, False), (0, False)])
-    kept = [genesis, one, other, genesis]
-    assert active_chain(records_of(kept), REGTEST, lambda _: None)[1].tolist() == [3, 1]
+    assert chain_in([genesis, one, other, genesis]) == (0, [3, 1])
     late = [one, other, child, genesis]
-    assert active_chain(records_of(late), REGTEST, lambda _: None)[1].tolist() == [3, 1, 2]
-    assert not len(active_chain(records_of(late[:3]), REGTEST, lambda _: None)[1])
+    assert chain_in(late) == (0, [3, 1, 2])
+    assert chain_in(late[:3], height=None) == (0, [])
