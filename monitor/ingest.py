@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from monitor.errors import ProofError, SourceError, SourceUnavailable, StoreError
+from monitor.errors import ProofError, SourceError, SourceUnavailable, StoreChanged, StoreError
 from monitor.exporter import AgentMetrics
 from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer, Wanted
 from monitor.sources.base import BlockRef, BlockSource, Tips, Want
@@ -68,10 +68,18 @@ class Ingest:
         """Why the store is not at the source's tip, None when it is."""
 
     async def run(self) -> None:
-        """Follow for ever; only cancellation ends it."""
+        """Follow for ever; only cancellation ends it, or a store that another program changed.
+
+        Raises
+        ------
+        StoreChanged
+            If what is stored is not what the follower takes it for: begin anew from the store.
+        """
         while True:
             try:
                 await self._round()
+            except StoreChanged:
+                raise
             except StoreError as error:
                 self.behind = str(error)
                 self._store_trouble.again(str(error))

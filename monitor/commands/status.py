@@ -71,6 +71,7 @@ def _store(settings: Settings) -> dict[str, Any]:
             "blocks": counts.blocks,
             "stale_blocks": counts.stale,
             "reorgs": counts.reorgs,
+            "registries": store.by_registry(),
         }
 
 
@@ -85,5 +86,10 @@ def _lines(state: dict[str, Any]) -> list[str]:
             f"blocks    {store['blocks']} from height {store['first_height']}, "
             f"{store['stale_blocks']} stale, {store['reorgs']} reorgs",
             f"tip       {store['tip_height']}  {store['tip_hash']}",
+            "registry  "
+            + ", ".join(
+                f"{version[:16]} ({blocks} blocks)" if len(store["registries"]) > 1 else version
+                for version, blocks in store["registries"].items()
+            ),
         ]
     return lines

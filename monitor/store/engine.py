@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from socket import gethostname
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,9 +15,10 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from monitor.config import public_url
-from monitor.errors import StoreError
+from monitor.errors import StoreChanged, StoreError
 from monitor.store import tables
 from monitor.store.lease import SETTING_UP, FileLease, Lease, LeaseLost, SessionLease, advisory
+from monitor.store.place import Place
 
 BUSY_SECONDS: Final = 5
 """How long SQLite waits for another process to end its transaction."""
@@ -32,6 +35,7 @@ _ADVICE: Final = (
     ("unable to open", "it cannot be opened; check the path and its permissions"),
     ("not a database", "it is no SQLite database; choose another --store"),
     ("malformed", "it is damaged; move it away and run again, or restore a backup"),
+    ("disk I/O error", "its disk cannot be read or written; look at the system's log"),
     ("no such table", "it is not a poolscope store; choose another --store"),
     (
         "connection failed",
@@ -46,6 +50,7 @@ class Database:
 
     def __init__(self, url: str | Path, *, read_only: bool) -> None:
         self.where = str(url) if isinstance(url, Path) else public_url(url)
+        self.read_only = read_only
         try:
             parsed = (
                 sa.URL.create("sqlite", database=str(url))
@@ -56,17 +61,48 @@ class Database:
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise self.error(str(error)) from None
         writing = self._engine.execution_options(writes=True)
-        self._lease: Lease = (
-            FileLease(writing, parsed.database or "")
-            if self._engine.dialect.name == "sqlite"
-            else SessionLease(writing)
-        )
+        database = parsed.database or ""
+        is_file = self._engine.dialect.name == "sqlite"
+        self._place = Place(database, held=not read_only) if is_file else None
+        self._lease: Lease = FileLease(writing, database) if is_file else SessionLease(writing)
         self._driver_error = self._engine.dialect.loaded_dbapi.Error
 
     def close(self) -> None:
         """Close all connections; safe to call twice."""
         self._lease.drop()
         self._engine.dispose()
+
+    def renew(self) -> None:
+        """Let go of what was opened, and take what is there now for the store.
+
+        Raises
+        ------
+        StoreError
+            If nothing is there.
+        """
+        place = self._place
+        gone = place.changed() if place else None
+        if place and gone:
+            self._empty_log()
+        self._engine.dispose()
+        if place:
+            if not place.exists():
+                raise self.error(gone or "its file is gone")
+            place.note()
+
+    def _empty_log(self) -> None:
+        """Put all that the log holds into the file that it belongs to, wherever that is now.
+
+        Of a file that takes its place, SQLite would take the log for its own.
+        """
+        if self._engine.pool.checkedin():  # type: ignore[attr-defined]  # of a QueuePool
+            with suppress(self._driver_error), closing(self._engine.raw_connection()) as raw:
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _check_place(self) -> None:
+        """Raise `StoreChanged` if the file is not the one that was opened."""
+        if self._place and (what := self._place.changed()):
+            raise StoreChanged(f"store {self.where}: {what}")
 
     def lead(self) -> bool:
         """Try to become the one agent that writes; say whether this one is it.
@@ -82,20 +118,47 @@ class Database:
             raise self.error(str(error.orig)) from None
         except OSError as error:
             raise self.error(str(error)) from None
-        if not leads and self._engine.dialect.name == "sqlite":
+        if not leads and self._place:
             raise StoreError(
-                f"store {self.where}: another agent writes to it; stop that one, or give this one "
-                "a --store of its own (several agents can share one in PostgreSQL)"
+                f"store {self.where}: another agent writes to it; stop that one "
+                f"({self._lease.holder()}), or give this one a --store of its own (several agents "
+                "can share one in PostgreSQL)"
             )
         return leads
 
+    def claim(self, advice: str) -> None:
+        """Become the one that writes, for a command that changes what is stored.
+
+        Raises
+        ------
+        StoreError
+            If an agent, or another command, is that: who it is, and `advice`.
+        """
+        try:
+            taken = self._lease.take()
+            holder = None if taken else self._lease.holder()
+        except DBAPIError as error:
+            raise self.error(str(error.orig)) from None
+        except OSError as error:
+            raise self.error(str(error)) from None
+        if holder is not None:
+            raise StoreError(f"store {self.where}: another agent writes to it ({holder}); {advice}")
+
     def leads(self) -> bool:
-        """Say whether this agent is still the one that writes."""
+        """Say whether this agent is still the one that writes.
+
+        Raises
+        ------
+        StoreChanged
+            If its file is not the one that was opened.
+        """
+        self._check_place()
         return self._lease.holds()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a transaction that holds nobody up."""
+        self._check_place()
         try:
             with self._engine.begin() as connection:
                 yield connection
@@ -107,6 +170,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a transaction that is on disk when this ends, or was never there."""
+        self._check_place()
         try:
             with self._lease.begin() as connection:
                 yield connection
@@ -131,18 +195,23 @@ class Database:
                 return StoreError(f"store {self.where}: {advice} ({problem.splitlines()[0]})")
         return StoreError(f"store {self.where}: {' '.join(problem.split())}")
 
-    def migrate(self) -> None:
+    def migrate(self, *, create: bool = True) -> None:
         """Bring the schema to this program's version.
 
         Raises
         ------
         StoreError
-            If a newer program made it.
+            If a newer program made it, or nothing is there and `create` is false.
         """
         with self.alone() as connection:
             version = _schema_version(connection)
             if version == tables.SCHEMA:
                 return
+            if version is None and not create:
+                raise StoreError(
+                    f"store {self.where} holds nothing any more; restore it, or stop poolscope "
+                    "and start it again to begin a new one"
+                )
             if version is not None and version > tables.SCHEMA:
                 raise StoreError(
                     f"store {self.where} was made by a newer poolscope (schema {version}, this "
@@ -181,6 +250,8 @@ def _engine(parsed: sa.URL, *, read_only: bool) -> Engine:
         raise sa.exc.ArgumentError("a store is a sqlite:///FILE or a postgresql://HOST/DB")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
+    # what the server's lists of sessions and locks show, unless the URL says otherwise
+    options["fallback_application_name"] = f"poolscope {os.getpid()} on {gethostname()}"[:63]
     return sa.create_engine(parsed, pool_pre_ping=True, connect_args=options)
 
 
@@ -189,14 +260,19 @@ def _sqlite(database: str | None, *, read_only: bool) -> Engine:
         raise OSError("the store must be a file; name one as sqlite:///FILE")
     if not read_only:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-    # A reader opens the file read-only, so that it can never hold up or harm the agent.
+        _make(database)
+    # A reader opens the file read-only, so that it can never hold up or harm the agent. It opens
+    # it each time: a file that was replaced is not kept open. No connection makes a file, or one
+    # that was moved away would be followed by an empty one.
     target = sa.URL.create(
         "sqlite",
         database=f"file:{quote(database)}",
-        query={"mode": "ro" if read_only else "rwc", "uri": "true"},
+        query={"mode": "ro" if read_only else "rw", "uri": "true"},
     )
     engine = sa.create_engine(
-        target, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        target,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        poolclass=sa.NullPool if read_only else sa.QueuePool,
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -214,6 +290,15 @@ def _sqlite(database: str | None, *, read_only: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make(database: str) -> None:
+    """Make an empty file where there is none: that is an empty database."""
+    try:
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+    except OSError as error:
+        if not Path(database).exists():
+            raise OSError(f"unable to open database file: {error.strerror}") from None
 
 
 def _schema_version(connection: Connection) -> str | None:

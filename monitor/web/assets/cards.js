@@ -75,7 +75,8 @@ export function agentCard(box, status) {
     ["Up to date", status.ready ? "yes" : "not yet"],
     ["This machine's hash rate", status.local_rate
       ? `${hashrate(status.local_rate.hashes_per_second)} on one thread` : "not measured"],
-    ["Registry", `${plural(status.registry_pools, "pool")}, ${status.registry_version.slice(0, 8)}`],
+    ["Registry", `${plural(status.registry_pools, "pool")}, ${status.registry_version.slice(0, 8)}${status.other_registry_blocks
+      ? `; ${plural(status.other_registry_blocks, "block")} under another one` : ""}`],
   ]);
   note(box, "Sources hand over bytes; the agent believes only what the bytes prove.");
 }

@@ -1,0 +1,63 @@
+"""The file of a SQLite store, and whether it is still the one that was opened.
+
+SQLite does not look. It goes on writing into a file that was moved away, deleted or replaced, and
+what it writes is in no store any more.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final, TypeAlias
+
+LOG: Final = "-wal"
+"""What SQLite adds to the name of the file of a write-ahead log."""
+
+_File: TypeAlias = tuple[int, int]
+
+
+def file_at(path: str) -> _File | None:
+    """Return what tells the file at `path` from every other one; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class Place:
+    """Remembers the file at `path`, and of one that is kept open (`held`) its log, too."""
+
+    def __init__(self, path: str, *, held: bool) -> None:
+        self.path = path
+        self._held = held
+        self._file: _File | None = None
+        self._log: _File | None = None
+        self.note()
+
+    def note(self) -> None:
+        """Take what is there now for the store."""
+        self._file, self._log = file_at(self.path), None
+
+    def exists(self) -> bool:
+        """Say whether there is a file."""
+        return file_at(self.path) is not None
+
+    def changed(self) -> str | None:
+        """Say in words what became of the file; None while it is the one that was noted."""
+        found = file_at(self.path)
+        if self._file is None:
+            return None  # none was there: whoever opens it says so
+        if found is None:
+            return (
+                "its file is gone (moved, deleted, not mounted?); put it back, or stop poolscope "
+                "and start it again to begin a new one"
+            )
+        if found != self._file:
+            return "its file was replaced by another one"
+        if self._held:
+            log = file_at(self.path + LOG)
+            if self._log is None:
+                self._log = log  # it is there from the first transaction to the last
+            elif log != self._log:
+                return f"its write-ahead log ({LOG}) was moved, deleted or replaced"
+        return None
