@@ -78,26 +78,43 @@ class Database:
         Raises
         ------
         StoreError
-            If nothing is there.
+            If nothing is there, or what was written into the file has damaged it.
         """
         place = self._place
-        gone = place.changed() if place else None
-        if place and gone:
+        if place is None:
+            self._engine.dispose()
+            return
+        gone = place.changed()
+        overwritten = place.overwritten
+        if gone and not overwritten:
             self._empty_log()
         self._engine.dispose()
-        if place:
-            if not place.exists():
-                raise self.error(gone or "its file is gone")
-            place.note()
+        if not place.exists():
+            raise self.error(gone or "its file is gone")
+        place.note()
+        if overwritten:
+            self._check_pages()
 
     def _empty_log(self) -> None:
         """Put all that the log holds into the file that it belongs to, wherever that is now.
 
         Of a file that takes its place, SQLite would take the log for its own.
         """
-        if self._engine.pool.checkedin():  # type: ignore[attr-defined]  # of a QueuePool
-            with suppress(self._driver_error), closing(self._engine.raw_connection()) as raw:
-                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self.read_only:
+            return  # it keeps nothing open
+        with suppress(self._driver_error), closing(self._engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _check_pages(self) -> None:
+        with self.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise self.error(f"malformed: {found}")
+
+    def written(self) -> None:
+        """Note that the store is as this agent left it; what is not is refused from now on."""
+        if self._place:
+            self._place.written()
 
     def _check_place(self) -> None:
         """Raise `StoreChanged` if the file is not the one that was opened."""

@@ -29,18 +29,26 @@ class Place:
 
     def __init__(self, path: str, *, held: bool) -> None:
         self.path = path
+        self.overwritten = False
+        """Whether another program wrote into the file, past SQLite perhaps."""
         self._held = held
         self._file: _File | None = None
         self._log: _File | None = None
+        self._stamp: tuple[int, int] | None = None
         self.note()
 
     def note(self) -> None:
         """Take what is there now for the store."""
-        self._file, self._log = file_at(self.path), None
+        self._file, self._log, self._stamp = file_at(self.path), None, None
+        self.overwritten = False
 
     def exists(self) -> bool:
         """Say whether there is a file."""
         return file_at(self.path) is not None
+
+    def written(self) -> None:
+        """Note that the file is as this program left it: it tells from now on if it is not."""
+        self._stamp = self._stamp_now()
 
     def changed(self) -> str | None:
         """Say in words what became of the file; None while it is the one that was noted."""
@@ -60,4 +68,15 @@ class Place:
                 self._log = log  # it is there from the first transaction to the last
             elif log != self._log:
                 return f"its write-ahead log ({LOG}) was moved, deleted or replaced"
+        if self._stamp is not None and self._stamp != self._stamp_now():
+            self.overwritten = True
+            return "another program wrote into its file"
         return None
+
+    def _stamp_now(self) -> tuple[int, int]:
+        """Return what a write into the file changes; in its log, SQLite notices them itself."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_size

@@ -150,6 +150,7 @@ class SqlStore:
     def watch(self) -> None:
         """Refuse from now on to write to what another program has changed."""
         self._left = self.revision()
+        self._database.written()
 
     def untouched(self) -> bool:
         """Say whether no other program has changed what is stored since `watch`."""
@@ -165,7 +166,9 @@ class SqlStore:
             yield connection
             if left is not None:
                 left = revision.read(connection)
-        self._left = left
+        if left is not None:
+            self._left = left
+            self._database.written()
 
     # -- reading
 
