@@ -60,11 +60,13 @@ class Database:
             self._engine = _engine(parsed, read_only=read_only)
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise self.error(str(error)) from None
-        writing = self._engine.execution_options(writes=True)
+        self._writer = self._engine.execution_options(writes=True)
         database = parsed.database or ""
         is_file = self._engine.dialect.name == "sqlite"
         self._place = Place(database, held=not read_only) if is_file else None
-        self._lease: Lease = FileLease(writing, database) if is_file else SessionLease(writing)
+        self._lease: Lease = (
+            FileLease(self._writer, database) if is_file else SessionLease(self._writer)
+        )
         self._driver_error = self._engine.dialect.loaded_dbapi.Error
 
     def close(self) -> None:
@@ -198,12 +200,19 @@ class Database:
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
-        """Give a transaction as `writing` does, while no other of these goes on."""
-        with self.writing() as connection:
-            if connection.dialect.name == "postgresql":
-                lock = sa.func.pg_advisory_xact_lock(*advisory(SETTING_UP))
-                connection.execute(sa.select(lock))
-            yield connection
+        """Give a transaction that makes tables, while no other of these goes on.
+
+        It takes no leading.
+        """
+        self._check_place()
+        try:
+            with self._writer.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    lock = sa.func.pg_advisory_xact_lock(*advisory(SETTING_UP))
+                    connection.execute(sa.select(lock))
+                yield connection
+        except DBAPIError as error:
+            raise self.error(str(error.orig)) from None
 
     def error(self, problem: str) -> StoreError:
         """Return the error of a problem here, with what to do about it."""
