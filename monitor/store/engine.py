@@ -93,6 +93,11 @@ class Database:
         self._engine.dispose()
         if not place.exists():
             raise self.error(gone or "its file is gone")
+        if not self.read_only:
+            try:
+                place.drop_old_log()
+            except OSError as error:
+                raise self.error(f"unable to open database file: {error.strerror}") from None
         place.note()
         if overwritten:
             self._check_pages()
@@ -102,8 +107,9 @@ class Database:
 
         Of a file that takes its place, SQLite would take the log for its own.
         """
-        if self.read_only:
-            return  # it keeps nothing open
+        pool = self._engine.pool
+        if not isinstance(pool, sa.QueuePool) or not pool.checkedin():
+            return  # nothing is open; what would be opened now is the other file
         with suppress(self._driver_error), closing(self._engine.raw_connection()) as raw:
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

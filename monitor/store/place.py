@@ -7,10 +7,12 @@ what it writes is in no store any more.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Final, TypeAlias
 
 LOG: Final = "-wal"
-"""What SQLite adds to the name of the file of a write-ahead log."""
+"""What SQLite adds to the name of the file of a write-ahead log, and of the index of that."""
+_INDEX: Final = "-shm"
 
 _File: TypeAlias = tuple[int, int]
 
@@ -45,6 +47,16 @@ class Place:
     def exists(self) -> bool:
         """Say whether there is a file."""
         return file_at(self.path) is not None
+
+    def drop_old_log(self) -> None:
+        """Delete what is left of the log of a file that was replaced.
+
+        SQLite would take it for that of the file that is there now, and damage it.
+        """
+        replaced = self._file is not None and file_at(self.path) != self._file
+        if replaced and self._log is not None and file_at(self.path + LOG) == self._log:
+            for name in (LOG, _INDEX):
+                Path(self.path + name).unlink(missing_ok=True)
 
     def written(self) -> None:
         """Note that the file is as this program left it: it tells from now on if it is not."""
