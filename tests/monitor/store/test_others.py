@@ -112,11 +112,12 @@ def test_a_change_of_anothers_is_noticed_and_nothing_is_written_on_it(
     before = (list(other.blocks(0, 99)), other.counts(), other.by_registry())
     mine = Step([extend(CHAIN[9], 1, tag=b"/mine/")[0].stored()])
     row = store.judged(0, 1)
-    for write in (
+    writes: tuple[Callable[[], None], ...] = (
         lambda: store.apply(mine),
         lambda: store.append([to_row(mine.append[0])]),
         lambda: store.judge([(each, each.verdict._replace(pool="ocean")) for each in row]),
-    ):
+    )
+    for write in writes:
         with pytest.raises(StoreChanged, match="another program"):
             write()
     assert (list(other.blocks(0, 99)), other.counts(), other.by_registry()) == before
