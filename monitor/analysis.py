@@ -41,12 +41,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the store has counted since it began."""
+    """What the store has counted since it began, and blocks that another registry attributed."""
 
     reorgs: int = 0
     deepest_reorg: int = 0
     stale_blocks: int = 0
     header_only: int = 0
+    other_registry: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class Analysis:
             empty_blocks=sum(kept.block.tx_count == 1 for kept in last),
             recent=tuple(recent[:RECENT]),
             made_at=made_at,
+            other_registry=totals.other_registry,
         )
 
     def _windows(self) -> tuple[WindowView, ...]:

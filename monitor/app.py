@@ -6,9 +6,9 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -16,6 +16,7 @@ from analyzers.attribution import attribute
 from analyzers.model import Attribution, Label
 from analyzers.registry import Registry
 from analyzers.registry.lenses import TAG_LENS, Lens, load_lenses
+from hashing.errors import HashingError
 from hashing.params import NETWORKS
 from hashing.wire import CoinbaseTx
 from monitor.analysis import KEPT, RECENT, Analysis, Origin, Totals
@@ -171,15 +172,45 @@ def _chosen_lenses(settings: Settings) -> dict[str, Lens]:
     return {name: known[name] for name in chosen}
 
 
-def _relabel_if_changed(store: BlockStore, registry: Registry) -> None:
-    """Attribute what is stored anew if another registry did so last."""
-    tip = store.tip()
-    last = store.block(tip.hash) if tip else None
-    if last is None or last.attribution.registry_version == registry.version:
+def _relabel_if_changed(
+    store: BlockStore,
+    registry: Registry,
+    told: Callable[[int, int], None] = lambda _done, _blocks: None,
+) -> None:
+    """Attribute anew what another registry attributed, whichever blocks that are.
+
+    `told` is called from time to time with the blocks that are done, and with all of them.
+    """
+    others = store.registries() - {registry.version}
+    if not others:
         return
-    log.info("the registry has changed; attributing the stored blocks anew")
-    changed = sum(len(part.moved) for part in relabel(store, registry))
+    known = store.by_registry()
+    blocks = sum(known.values())
+    log.info(
+        "the registry is %s; attributing anew %d of %d stored blocks, which were under %s",
+        registry.version[:16],
+        blocks - known.get(registry.version, 0),
+        blocks,
+        ", ".join(sorted(version[:16] for version in others)),
+    )
+    done = changed = 0
+    for part in relabel(store, registry):
+        done += part.blocks
+        changed += len(part.moved)
+        told(done, blocks)
     log.info("%d blocks changed their pool; their former ones are kept", changed)
+
+
+@contextmanager
+def _damage_said() -> Iterator[None]:
+    """Turn what stored bytes should never raise into an error that says what to do."""
+    try:
+        yield
+    except HashingError as error:
+        raise StoreError(
+            f"a stored block is damaged ({error}); move the store away and run again, or restore "
+            "a backup"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +257,13 @@ class Agent:
             ),
             self._last_blocks,
         )
+        self._anew = (0, 0)  # blocks that are attributed anew: those done, and all
+        self._others: dict[str, int] = {}  # blocks by the other registries that attributed them
+        self._spoken_of: set[str] = set()  # those of them that the log tells of
         self._load()
         self.metrics = AgentMetrics()
-        self.board = Board(self._analysis.snapshot(self._totals, time.time()))
+        with _damage_said():
+            self.board = Board(self._analysis.snapshot(self._totals, time.time()))
         self._exporter = Exporter(self.board, self.metrics, settings.economics)
         self._election = Election(store, executor, self)
         self._ingest: Ingest | None = None
@@ -243,7 +278,8 @@ class Agent:
     async def write(self) -> None:
         """Keep the store at the tip, for ever."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, _relabel_if_changed, self._store, self._registry)
+        self._anew = (0, 0)
+        await loop.run_in_executor(self._executor, self._take_over)
         await self.catch_up()
         tip, first = self._store.tip(), self._store.first_height()
         self._ingest = Ingest(
@@ -268,10 +304,28 @@ class Agent:
         finally:
             self._ingest = None
 
+    def _take_over(self) -> None:
+        """Make what is stored this agent's own; whoever changes it from now on is noticed."""
+
+        def told(done: int, blocks: int) -> None:
+            self._anew = done, blocks
+
+        self._store.watch()
+        _relabel_if_changed(self._store, self._registry, told)
+
     async def catch_up(self) -> None:
         """Show what is stored, whoever stored it."""
         await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
-        self._publish()
+        with _damage_said():
+            self._publish()
+        if new := self._others.keys() - self._spoken_of:
+            log.warning(
+                "the agent that writes attributes blocks by another registry (%s) than this one "
+                "(%s); give all agents of a store the same registry",
+                ", ".join(sorted(version[:16] for version in new)),
+                self._registry.version[:16],
+            )
+        self._spoken_of = set(self._others)
 
     def web_context(self, reading: BlockStore) -> WebContext:
         """Return what the web server reads; `reading` is a store connection of its own."""
@@ -303,19 +357,32 @@ class Agent:
         if self._ingest:
             behind = self._ingest.behind
         elif self._election.writes:
-            behind = "stored blocks are being attributed anew"
+            done, blocks = self._anew
+            behind = "stored blocks are being attributed anew" + (
+                f": {done} of {blocks} are done" if blocks else ""
+            )
         else:
             empty = None if self.board.snapshot.tip else "the writer has stored no block yet"
             behind = self._election.behind or empty
         return [behind] if behind else []
 
     def _load(self) -> None:
+        own = self._registry.version
+        known = self._store.by_registry() if self._store.registries() - {own} else {}
+        self._others = {version: blocks for version, blocks in known.items() if version != own}
         self._count()
-        self._analysis.load(self._store.stale_blocks(RECENT))
+        with _damage_said():
+            self._analysis.load(self._store.stale_blocks(RECENT))
 
     def _count(self) -> None:
         counts = self._store.counts()
-        self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale, counts.header_only)
+        self._totals = Totals(
+            counts.reorgs,
+            counts.deepest_reorg,
+            counts.stale,
+            counts.header_only,
+            sum(self._others.values()),
+        )
 
     def _stored(self, step: Step, left: int) -> None:
         if step.rollback_to is not None or step.stale or any(b.header_only for b in step.append):

@@ -13,6 +13,7 @@
     │   └── BadReply            the source answered nonsense; the reply is dropped
     ├── ProofError           a block that does not prove itself; refused and counted
     └── StoreError           the store cannot be used: read-only, full, newer, other network
+        └── StoreChanged        it is not what this agent left there: read it anew
 """
 
 from __future__ import annotations
@@ -84,3 +85,7 @@ class ProofError(PoolscopeError):
 
 class StoreError(PoolscopeError):
     """The store cannot be used as asked."""
+
+
+class StoreChanged(StoreError):
+    """The store was changed, moved or replaced by another program; nothing was written."""

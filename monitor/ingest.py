@@ -22,6 +22,7 @@ from monitor.errors import (
     SourceError,
     SourceStarting,
     SourceUnavailable,
+    StoreChanged,
     StoreError,
 )
 from monitor.exporter import AgentMetrics
@@ -134,14 +135,26 @@ class Ingest:
         ]
 
     async def run(self) -> None:
-        """Follow for ever; only cancellation ends it."""
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            for turn in self._roster.turns:
-                self._begin(turn)
-            if self._find is not None:
-                tasks.create_task(self._keep_finding(self._find))
-            await self._lead()
+        """Follow for ever; only cancellation ends it, or a store that another program changed.
+
+        Raises
+        ------
+        StoreChanged
+            If what is stored is not what the follower takes it for: begin anew from the store.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                for turn in self._roster.turns:
+                    self._begin(turn)
+                if self._find is not None:
+                    tasks.create_task(self._keep_finding(self._find))
+                await self._lead()
+        except BaseExceptionGroup as group:
+            changed, others = group.split(StoreChanged)
+            if changed is None or others is not None:
+                raise
+            raise changed.exceptions[0] from None
 
     # -- who leads
 
@@ -151,6 +164,8 @@ class Ingest:
             self._wake.clear()
             try:
                 await self._round()
+            except StoreChanged:
+                raise
             except StoreError as error:
                 self._store_error = str(error)
                 trouble.again(self._store_error)

@@ -70,6 +70,11 @@ def _about(snapshot: Snapshot) -> Iterator[Metric]:
         ),
     ):
         yield InfoMetricFamily(f"poolscope_{name}", text, value=values)
+    yield from _single(
+        "other_registry_blocks",
+        "Stored blocks, stale ones among them, that a registry of another version attributed.",
+        snapshot.other_registry,
+    )
     if date := snapshot.registry_date:
         midnight = datetime.datetime.combine(date, datetime.time(), datetime.UTC)
         yield from _single(

@@ -21,7 +21,7 @@ from monitor.commands import leftout
 from monitor.commands.options import SourceNames, setting_option, settings_options
 from monitor.commands.paths import HomePath
 from monitor.commands.waiting import progress, watched
-from monitor.errors import PoolscopeError, StoreError
+from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
     from monitor.backfill.core import Span, Target
@@ -201,18 +201,16 @@ def _target(
     if out is None:
         from monitor.backfill.targets import StoreTarget
         from monitor.config import store_url
+        from monitor.relabel import registry_of
         from monitor.store.sql import open_store
 
         url = store_url(settings, plan.synthetic)
         store = stack.enter_context(
             closing(open_store(url, plan.network, synthetic=plan.synthetic))
         )
-        if not store.lead():
-            raise StoreError(
-                "another agent writes to this store; it must stop while the past comes in"
-            )
+        store.claim("it must stop while the past comes in")
         job, _ = plan.job(settings, "rows")
-        return StoreTarget(store, plan.chain), job
+        return StoreTarget(store, plan.chain, registry_of(settings.registry)), job
     from monitor.backfill.targets import FileTarget, PartsTarget
     from monitor.export import SCHEMA
 

@@ -62,10 +62,8 @@ def command(
             "schema": SCHEMA,
             "network": store.network,
             "synthetic": store.synthetic,
+            "registry": ",".join(store.by_registry(first, last + 1)),
         }
-        newest = store.block(last)
-        if newest is not None:
-            metadata["registry"] = newest.attribution.registry_version
         whole = nullcontext(sys.stdout.buffer) if str(out) == "-" else appearing(out)
         with whole as stream:
             blocks = write(tables_of(store, first, last), form, metadata, stream)

@@ -126,7 +126,9 @@ class Selection:
         if self.history:
             return SOURCE
         with _store(self.settings) as store:
-            return f"{store.synthetic} chain, blocks of the store".removeprefix(" chain, ")
+            name = f"{store.synthetic} chain, blocks of the store".removeprefix(" chain, ")
+            registries = len(store.registries())
+        return name if registries < 2 else f"{name} under {registries} registries"
 
     @property
     def span(self) -> str:

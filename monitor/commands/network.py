@@ -33,7 +33,10 @@ _UNITS: Final = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """The blocks looked at, header times before them, and where the chain stands."""
+    """The blocks looked at, header times before them, and where the chain stands.
+
+    `registries` counts the blocks by the version of the registry that attributed them.
+    """
 
     blocks: Sequence[Seen]
     before: Sequence[int]
@@ -41,6 +44,7 @@ class _Stretch:
     forecast: Forecast | None
     difficulty: float
     synthetic: str
+    registries: dict[str, int]
 
 
 def _window(text: str) -> Window:
@@ -201,7 +205,7 @@ def _read(settings: Settings, window: Window, end: int | None, lens: str, level:
         ]
         stale = sum(low <= block.ref.height <= high for block in store.stale_blocks())
         forecast = _forecast(store, high, headers[-1].time, level)
-        synthetic = store.synthetic
+        synthetic, registries = store.synthetic, store.by_registry(low, high + 1)
     blocks = [
         Seen(
             height,
@@ -215,7 +219,7 @@ def _read(settings: Settings, window: Window, end: int | None, lens: str, level:
     ]
     before = [header.time for header in headers[:lead]]
     hard = difficulty(decode_nbits(headers[-1].nbits))
-    return _Stretch(blocks, before, stale, forecast, hard, synthetic)
+    return _Stretch(blocks, before, stale, forecast, hard, synthetic, registries)
 
 
 def _forecast(store: BlockStore, height: int, time: int, level: float) -> Forecast | None:
@@ -254,6 +258,7 @@ def _as_json(stretch: _Stretch, view: Observed, judged: dict[str, Luck]) -> dict
     found: dict[str, Any] = _plain(
         {
             "synthetic": stretch.synthetic,
+            "registries": stretch.registries,
             "first_height": stretch.blocks[0].height,
             "last_height": stretch.blocks[-1].height,
             "difficulty": stretch.difficulty,

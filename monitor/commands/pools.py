@@ -48,13 +48,15 @@ def command(settings: Settings, window: int, lens: str, *, as_json: bool) -> Non
             raise StoreError("the store is empty yet; is 'poolscope run' catching up?")
         start = tip.height - window + 1
         chain = store.chain(start)
+        registries = store.by_registry(start, tip.height + 1)
         synthetic = store.synthetic
     found = tally(chain, lenses[lens])
     summary = summarize(found.counts, unattributed=found.unattributed)
     registry = registry_said(settings.registry)
     names = {entry.entity: lenses[lens].name_of(entry.entity, registry) for entry in summary.shares}
     if as_json:
-        click.echo(json.dumps(_json(summary, names, tip.height, lens, synthetic), indent=2))
+        found_json = _json(summary, names, tip.height, lens, synthetic)
+        click.echo(json.dumps(found_json | {"registries": registries}, indent=2))
     else:
         click.echo("\n".join(_lines(summary, names, tip.height, synthetic)))
 

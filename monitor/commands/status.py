@@ -73,6 +73,7 @@ def _store(settings: Settings) -> dict[str, Any]:
             "stale_blocks": counts.stale,
             "header_only_blocks": counts.header_only,
             "reorgs": counts.reorgs,
+            "registries": store.by_registry(),
         }
 
 
@@ -88,6 +89,11 @@ def _lines(state: dict[str, Any]) -> list[str]:
             f"{store['stale_blocks']} stale, {store['reorgs']} reorgs",
             *_header_only(store["header_only_blocks"]),
             f"tip       {store['tip_height']}  {store['tip_hash']}",
+            "registry  "
+            + ", ".join(
+                f"{version[:16]} ({blocks} blocks)" if len(store["registries"]) > 1 else version
+                for version, blocks in store["registries"].items()
+            ),
         ]
     return lines
 

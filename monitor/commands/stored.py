@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def writing_store(settings: Settings) -> Iterator[BlockStore]:
-    """Open the store that `reading_store` finds, to change what is in it.
+def writing_store(settings: Settings, advice: str) -> Iterator[BlockStore]:
+    """Open the store that `reading_store` finds, to change what is in it, as the only one.
 
     Raises
     ------
     StoreError
-        If there is none, or it cannot be written.
+        If there is none, it cannot be written, or another program writes to it: who, and
+        `advice`.
     """
-    from monitor.commands.reading import reading_store
+    from monitor.commands.reading import found_store
     from monitor.config import store_url
     from monitor.store.sql import open_store
 
-    with reading_store(settings) as found:
+    with found_store(settings) as found:
         network, synthetic = found.network, found.synthetic
     store = open_store(store_url(settings, synthetic), network, synthetic=synthetic)
     with closing(store):
+        store.claim(advice)
         yield store
 
 

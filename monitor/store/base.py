@@ -179,8 +179,32 @@ class BlockStore(Protocol):
     def leads(self) -> bool:
         """Say whether this agent is still the one that writes; what is lost, `lead` takes."""
 
+    def claim(self, advice: str) -> None:
+        """Become the one that writes, for a command that changes what is stored.
+
+        A `StoreError` says who else does, and `advice`.
+        """
+
+    def renew(self) -> None:
+        """Open what is there now, after it was changed, moved or replaced, and look at it."""
+
+    def watch(self) -> None:
+        """Refuse from now on, with `StoreChanged`, to write to what another program has changed."""
+
+    def untouched(self) -> bool:
+        """Say whether no other program has changed what is stored since `watch`."""
+
     def revision(self) -> Hashable:
-        """Return a value that is another one after every change, cheaply."""
+        """Return a value that is another one after every change that shows, cheaply."""
+
+    def registries(self) -> frozenset[str]:
+        """Return the versions of the registries that attributed stored blocks, cheaply."""
+
+    def by_registry(self, start: int | None = None, stop: int | None = None) -> dict[str, int]:
+        """Return how many blocks each registry attributed, by its version, most first.
+
+        All blocks, active or stale; with `start` the active ones with start <= height < stop.
+        """
 
     def tip(self) -> BlockRef | None:
         """Return the end of the active chain, None while the store is empty."""
@@ -229,8 +253,11 @@ class BlockStore(Protocol):
         The blocks are known by their hashes; one that is stored whole stays as it is.
         """
 
-    def judged(self, after: int, limit: int) -> list[Judged]:
-        """Return the blocks numbered above `after`, active or stale, the first `limit` of them."""
+    def judged(self, after: int, limit: int, unless: str | None = None) -> list[Judged]:
+        """Return the blocks numbered above `after`, active or stale, the first `limit` of them.
+
+        Only those that a registry of another version than `unless` attributed, if given.
+        """
 
     def judge(self, blocks: Sequence[tuple[Judged, Verdict]]) -> None:
         """Give blocks new verdicts in one transaction; the former is kept where the pool is new."""

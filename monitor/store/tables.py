@@ -100,6 +100,8 @@ Index(
     sqlite_where=text("coinbase IS NULL AND label IS NULL"),
     postgresql_where=text("coinbase IS NULL AND label IS NULL"),
 )
+# It tells which registries attributed the blocks, without a look at each.
+Index("ix_block_registry_id", block.c.registry_id)
 
 former: Final = Table(
     "former_attribution",

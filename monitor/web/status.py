@@ -26,6 +26,7 @@ def status(context: WebContext) -> answers.Status:
         local_rate=_local_rate(context.metrics),
         registry_version=snapshot.registry_version,
         registry_pools=snapshot.registry_pools,
+        other_registry_blocks=snapshot.other_registry,
     )
 
 

@@ -77,6 +77,8 @@ class Status(Answer):
     """Short hash of the registry that attributes blocks."""
     registry_pools: int
     """Pools that the registry knows."""
+    other_registry_blocks: int
+    """Stored blocks that a registry of another version attributed, as in the midst of a change."""
 
 
 class Sources(Answer):

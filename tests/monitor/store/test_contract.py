@@ -321,19 +321,21 @@ def test_a_hole_in_the_chain_is_found_at_once(store: SqlStore, url: str) -> None
         open_store(url, "regtest")
 
 
+@pytest.mark.parametrize("schema", ["0001", "0002"])
 def test_an_older_store_is_upgraded(
-    url: str, chain: list[Mined], monkeypatch: pytest.MonkeyPatch
+    url: str, chain: list[Mined], monkeypatch: pytest.MonkeyPatch, schema: str
 ) -> None:
     with monkeypatch.context() as older:
-        older.setattr(tables, "SCHEMA", "0001")
+        older.setattr(tables, "SCHEMA", schema)
         with closing(open_store(url, "regtest")) as store:
             store.append([to_row(block.stored()) for block in chain])
-    with pytest.raises(StoreError, match="has schema 0001, this poolscope needs"):
+    with pytest.raises(StoreError, match=f"has schema {schema}, this poolscope needs"):
         open_store(url, "regtest", read_only=True)
     with closing(open_store(url, "regtest")) as store:
         assert active(store) == refs(chain)
         indexes = sa.inspect(store._database._engine).get_indexes("block")
-        assert {"ix_block_columns", "ix_block_header_only"} <= {index["name"] for index in indexes}
+        made = {index["name"] for index in indexes}
+        assert {"ix_block_columns", "ix_block_header_only", "ix_block_registry_id"} <= made
 
 
 def test_a_migrated_store_is_what_the_program_expects(store: SqlStore) -> None:
