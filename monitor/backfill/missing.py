@@ -18,11 +18,17 @@ from analyzers.registry import Registry
 from hashing.chain import ChainEntry
 from hashing.header import BlockHeader
 from hashing.params import NETWORKS
-from monitor.backfill.ask import backfill_sources
 from monitor.backfill.core import Span
-from monitor.backfill.plan import files_of
 from monitor.config import Settings
-from monitor.errors import BadReply, NotFound, NotKept, ProofError, SourceError, SourceUnavailable
+from monitor.errors import (
+    BadReply,
+    ConfigError,
+    NotFound,
+    NotKept,
+    ProofError,
+    SourceError,
+    SourceUnavailable,
+)
 from monitor.proof import prove
 from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
 from monitor.sources.each import each_block
@@ -42,26 +48,22 @@ _PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 async def sources_to_fill_from(settings: Settings) -> list[BlockSource]:
     """Return the sources of the live chain that the settings name, the preferred one first.
 
+    Where they name none: nodes of this machine. No public API is asked that is not named.
+
     Raises
     ------
-    SourceUnavailable
-        If the settings name none, and none answers by itself.
+    ConfigError
+        If there is none, or the settings cannot be used.
     """
-    sources: list[BlockSource] = []
-    if folder := files_of(settings):
-        from monitor.sources.blkfiles import BlkFilesSource
-        from monitor.sources.choose import node_sources
+    from monitor.sources.choose import choose_sources
 
-        sources.append(BlkFilesSource(folder.expanduser(), settings.network))
-        if settings.bitcoind:
-            bare = settings.blkfiles.model_copy(update={"dir": None})
-            sources += node_sources(settings.model_copy(update={"blkfiles": bare}))
-        return sources
-    sources = await backfill_sources(settings, None)
-    if any(source.capabilities.synthetic for source in sources):
-        raise SourceUnavailable(
-            "no source of the live chain answers; name one that keeps old blocks: "
-            "--source esplora, --blocks-dir or --bitcoind"
+    choice = await choose_sources(settings, live_store=True, reached={})
+    named = list(choice.sources)
+    sources = [each for each in choice.all if each in named or not each.capabilities.public]
+    if not sources or choice.synthetic:
+        raise ConfigError(
+            "no source of the live chain is named, and this machine shows no node; name one that "
+            "keeps old blocks: --source esplora, --blocks-dir or --bitcoind"
         )
     return sources
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from monitor.backfill import missing
 from monitor.cli import cli
-from monitor.errors import SourceUnavailable, StoreError
+from monitor.errors import ConfigError, SourceUnavailable, StoreError
 from monitor.sources.each import each_block
 from monitor.store.base import Step, StoredBlock
 from monitor.store.sql import open_store
@@ -141,10 +141,20 @@ def test_block_files_and_then_a_node(node: RegtestNode, data: Path, tmp_path: Pa
         for height in range(1, 25):
             short.submit(node.chain.raw(node.chain.at(height)))
         folder = shutil.copytree(short.chain.directory / "blocks", tmp_path / "files")
-    fill(data, "--blocks-dir", folder, *at(node))
+    fill(data, "--source", "blkfiles,bitcoind", "--blocks-dir", folder, *at(node))
     by = {block.ref.height: block.source for block in stored(data)}
     assert {by[height] for height in (5, 20, 24)} == {"blkfiles"}
     assert {by[height] for height in (25, 30, 59)} == {"bitcoind"}
+
+
+def test_without_a_named_source_no_stranger_is_asked(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(data))
+    monkeypatch.delenv("BITCOIN_DATADIR", raising=False)
+    failure = fill(data, status=1).exception
+    assert isinstance(failure, ConfigError)
+    assert "--source esplora" in str(failure)
 
 
 def test_a_part_of_the_store(node: RegtestNode, data: Path) -> None:

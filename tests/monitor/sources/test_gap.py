@@ -119,7 +119,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_a_first_start_on_a_pruned_node(
     flavour: Flavour, rest: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "monitor.ingest")
+    caplog.set_level(logging.INFO, "monitor")
     with RegtestNode(flavour, rest=rest, blocks=HEIGHT) as node:
         node.faults.pruned_below = PRUNED
         await caught_up([bitcoind(node)], tmp_path / "s")
