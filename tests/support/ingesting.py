@@ -16,7 +16,7 @@ from monitor.errors import NotKept, SourceError
 from monitor.exporter import AgentMetrics
 from monitor.follower import Follower
 from monitor.ingest import Ingest
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
+from monitor.sources.base import BlockRef, BlockSource, Capabilities, SourceBlock, Want
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore
 from tests.support.blocks import Mined, genesis
@@ -91,7 +91,7 @@ class ScriptedSource:
 class Agent:
     """The path from sources to the store, and no more of the agent."""
 
-    def __init__(self, sources: Sequence[ScriptedSource], store: SqlStore, **options: Any) -> None:
+    def __init__(self, sources: Sequence[BlockSource], store: SqlStore, **options: Any) -> None:
         tip, first = store.tip(), store.first_height()
         self.store = store
         self.steps: list[tuple[int, int]] = []
@@ -125,11 +125,16 @@ class Agent:
                 await asyncio.sleep(0.005)
 
     async def until_at(self, chain: Sequence[Mined]) -> None:
+        """Wait until the end of `chain` is stored and the agent is ready."""
+        await self.until_stored(chain[-1].ref)
+
+    async def until_stored(self, tip: BlockRef) -> None:
+        """Wait until `tip` is the stored tip and the agent is ready."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(PATIENCE):
             while (  # noqa: ASYNC110 - a test may poll
                 self.ingest.behind is not None
-                or await loop.run_in_executor(self.executor, self.store.tip) != chain[-1].ref
+                or await loop.run_in_executor(self.executor, self.store.tip) != tip
             ):
                 await asyncio.sleep(0.005)
 
@@ -139,9 +144,7 @@ def attribute(_coinbase: CoinbaseTx | None, _height: int, _label: Label | None) 
 
 
 @asynccontextmanager
-async def running(
-    store: SqlStore, *sources: ScriptedSource, **options: Any
-) -> AsyncIterator[Agent]:
+async def running(store: SqlStore, *sources: BlockSource, **options: Any) -> AsyncIterator[Agent]:
     """Run an agent on `sources`; `options` are those of `Ingest`."""
     agent = Agent(sources, store, **options)
     task = asyncio.create_task(agent.ingest.run())
