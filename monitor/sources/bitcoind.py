@@ -31,7 +31,7 @@ from monitor.errors import (
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.sources.bitcoind_blocks import BlockReader
 from monitor.sources.bitcoind_client import NodeClient
-from monitor.sources.bitcoind_errors import METHOD_NOT_FOUND, MethodRefused, RpcError
+from monitor.sources.bitcoind_errors import MethodRefused, RpcError, is_unknown
 from monitor.sources.bitcoind_find import resolve
 from monitor.sources.bitcoind_identity import is_core, network_of
 from monitor.sources.bitcoind_optional import OptionalCalls
@@ -208,7 +208,7 @@ class BitcoindSource:
             try:
                 reply = await run.client.aside("getchaintips")
             except (MethodRefused, RpcError) as error:
-                if isinstance(error, MethodRefused) or error.code == METHOD_NOT_FOUND:
+                if isinstance(error, MethodRefused) or is_unknown(error):
                     self.capabilities = dataclasses.replace(self.capabilities, stale_tips=False)
                 raise
             fields = [Fields(tip, "getchaintips") for tip in as_list(reply, "getchaintips")]

@@ -14,7 +14,7 @@ from hashing.wire import MAX_BLOCK_SIZE, BlockPrefix, parse_block, read_block_pr
 from monitor.errors import BadReply, NotFound, NotKept, SourceUnavailable
 from monitor.sources.base import BlockRef, SourceBlock, Want
 from monitor.sources.bitcoind_client import NodeClient
-from monitor.sources.bitcoind_errors import METHOD_NOT_FOUND, RpcError
+from monitor.sources.bitcoind_errors import RpcError, is_unknown
 from monitor.sources.bitcoind_paths import Path, RestPaths, Unfit
 from monitor.sources.gather import gather
 from monitor.sources.reply import Fields, as_bytes, as_hash, parse_json, printable
@@ -201,7 +201,7 @@ class BlockReader:
         try:
             reply = await self._client.call("getblock", hash_to_hex(ref.hash), 0)
         except RpcError as error:
-            if error.code == METHOD_NOT_FOUND:
+            if is_unknown(error):
                 raise
             raise NotFound(str(error)) from None  # whatever it is, it is about this block
         return as_bytes(reply, "getblock")

@@ -48,6 +48,11 @@ class RpcError(BadReply):
         self.message = message
 
 
+def is_unknown(error: SourceError) -> bool:
+    """Tell whether the node says that it has no such method."""
+    return isinstance(error, RpcError) and error.code == METHOD_NOT_FOUND
+
+
 class MethodRefused(SourceRefused):
     """HTTP 403 to one method: it is not on the whitelist, or nothing is allowed at all.
 

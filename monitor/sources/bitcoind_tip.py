@@ -13,7 +13,6 @@ from monitor.errors import SourceError, SourceUnavailable
 from monitor.sources.base import BlockRef
 from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_errors import Busy, NoAnswer, RpcError
-from monitor.sources.bitcoind_methods import WITHOUT
 from monitor.sources.bitcoind_optional import OptionalCalls
 from monitor.sources.reply import Fields
 from monitor.sources.zmq import BlockHints, Hearing
@@ -157,7 +156,7 @@ class TipWatch:
             if self._breaks == 1:
                 return
         self._can_long_poll = False
-        self._optional.missed(_LONG_POLL, error, WITHOUT[_LONG_POLL])
+        self._optional.missed_method(_LONG_POLL, error)
 
 
 def _is_downloading(reply: Any) -> bool:

@@ -25,6 +25,8 @@ IN_FLIGHT: Final = 4
 PACE: Final = 0.1
 """Seconds between the starts of two requests, until the API finds it too fast."""
 SLOWEST_PACE: Final = 2.0
+OPTIONAL_TIMEOUT: Final = 10.0
+"""Seconds for an answer that can be done without."""
 CONNECT_WITHIN: Final = 5.0
 """Seconds for a connection: whoever is offline should not wait long to hear of it."""
 WAIT_WHEN_LIMITED: Final = 60.0
@@ -86,8 +88,11 @@ class ApiClient:
         if session is not None:
             await session.close()
 
-    async def get(self, path: str, limit: int) -> bytes:
+    async def get(self, path: str, limit: int, *, optional: bool = False) -> bytes:
         """Return the body of ``GET path``; one of more than `limit` bytes is dropped.
+
+        What is `optional` is not waited for as long, and its being unavailable says nothing
+        about the rest of the API.
 
         Raises
         ------
@@ -100,15 +105,20 @@ class ApiClient:
         BadReply
             If the reply is none of the API's.
         """
+        seconds = min(self._timeout, OPTIONAL_TIMEOUT) if optional else self._timeout
         async with self._slots:
             await self._take_turn()
             try:
-                async with self._opened().get(self._at(path), allow_redirects=False) as reply:
+                async with self._opened().get(
+                    self._at(path),
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(seconds, min(seconds, CONNECT_WITHIN)),
+                ) as reply:
                     body = await _read(reply, limit)
             except aiohttp.ConnectionTimeoutError:
                 raise self._unavailable(f"no connection within {CONNECT_WITHIN:g} s") from None
             except TimeoutError:
-                raise self._unavailable(f"no answer within {self._timeout:g} s") from None
+                raise self._unavailable(f"no answer within {seconds:g} s to GET {path}") from None
             except aiohttp.ClientConnectorCertificateError as error:
                 reason = printable(getattr(error.certificate_error, "verify_message", ""), 80)
                 raise SourceRefused(
@@ -123,7 +133,7 @@ class ApiClient:
         if body is None:
             raise BadReply(f"{self.host}: GET {path}: more than the {limit} bytes it may have")
         if reply.status != 200:
-            self._fail(path, reply, body)
+            self._fail(path, reply, body, optional=optional)
         if is_page(reply.content_type, body):
             raise BadReply(
                 f"{self.host}: GET {path} gives a web page: is this the address of the API?"
@@ -149,9 +159,6 @@ class ApiClient:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(
-                    total=self._timeout, connect=min(self._timeout, CONNECT_WITHIN)
-                ),
                 # What is compressed can be a thousand times as large as it looks.
                 auto_decompress=False,
                 headers={
@@ -163,12 +170,14 @@ class ApiClient:
             )
         return self._session
 
-    def _fail(self, path: str, reply: aiohttp.ClientResponse, body: bytes) -> NoReturn:
+    def _fail(
+        self, path: str, reply: aiohttp.ClientResponse, body: bytes, *, optional: bool
+    ) -> NoReturn:
         """Raise what the HTTP status means."""
         status, text = reply.status, start_of(body, 100)
         if status == 404 or (status == 500 and any(word in text.lower() for word in _MISSING)):
             raise NotFound(f"{self.host} has no {path}")
-        if status in {429, 503}:
+        if status == 429 or (status == 503 and not optional):
             wait = retry_after(reply.headers.get("Retry-After", ""))
             if status == 429:
                 wait = WAIT_WHEN_LIMITED if wait is None else wait
@@ -179,12 +188,12 @@ class ApiClient:
             tail = "" if wait is None else f"; waiting {wait:.0f} s as it asks"
             raise self._unavailable(f"{why} (HTTP {status}){tail}", wait)
         if status in {401, 403, 451}:
-            raise SourceRefused(f"{self.host} refuses us (HTTP {status}): {text}")
+            raise SourceRefused(f"{self.host} refuses us (HTTP {status}): GET {path}: {text}")
         if 300 <= status < 400:
             target = printable(reply.headers.get("Location", ""), 80)
             raise BadReply(f"{self.host}: GET {path} leads to {target}: use that address")
         if status >= 500:
-            raise self._unavailable(f"it fails (HTTP {status}): {text}")
+            raise self._unavailable(f"it fails (HTTP {status}): GET {path}: {text}")
         raise BadReply(f"{self.host}: GET {path}: HTTP {status}: {text}")
 
     def _unavailable(self, why: str, retry_after: float | None = None) -> SourceUnavailable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,11 +33,13 @@ WRONG = {
     "unknown": CallFault(status=404),
     "late": LATE,
     "wrong": CallFault(reply=b'{"result": {"hash": 7, "chain": []}, "error": null, "id": 1}'),
+}
+FAILING = {
     "failing": CallFault(status=500, text="Internal Server Error"),
     "busy": CallFault(status=503),
+    "bad gateway": CallFault(status=502, text="<html>502</html>"),
     "a page": CallFault(reply=b"<html>Please log in</html>"),
-}
-ERRORS = {
+    "nothing": CallFault(reply=b""),
     "unknown method": CallFault(error=UNKNOWN),
     "unimplemented": CallFault(error=Failure(-1, "Command unimplemented", 200)),
     "internal error": CallFault(error=Failure(-32603, "Internal error")),
@@ -90,7 +92,7 @@ class TestOnlyTheNeeded(SourceContract):
 
 
 @pytest.mark.parametrize("rest", [True, False], ids=["rest", "no rest"])
-@pytest.mark.parametrize("fault", (WRONG | ERRORS).values(), ids=WRONG | ERRORS)
+@pytest.mark.parametrize("fault", (WRONG | FAILING).values(), ids=WRONG | FAILING)
 async def test_the_chain_is_followed(tmp_path: Path, fault: CallFault, rest: bool) -> None:
     with RegtestNode(blocks=30, rest=rest, faults=only_needed(fault)) as node:
         source = BitcoindSource(node.url, cookie=node.cookie, poll_interval=0.1, timeout=10)
@@ -206,14 +208,6 @@ def test_docs_say_what_each_method_is_for(method: object) -> None:
     assert isinstance(method, type(METHODS[0]))
     without = method.without or "the chain is not followed"
     assert f"| `{method.name}` | {method.use} | {without} |" in docs
-
-
-SAID: list[tuple[str, CallFault, Callable[[logging.LogRecord], bool]]] = [
-    (method.name, fault, lambda _: True)
-    for method in METHODS
-    if not method.needed and method.name != "getchaintips"
-    for fault in (FORBIDDEN, LATE, CallFault(error=UNKNOWN), CallFault(reply="nonsense"))
-]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ mempool/mempool.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +19,7 @@ from hashing.errors import WireError
 from hashing.header import BlockHeader, hash_from_hex, hash_to_hex, sha256d
 from hashing.target import decode_nbits, difficulty
 from hashing.wire import parse_coinbase
+from tests.support.callfault import CallFault, fault_of
 from tests.support.esplora.chain import ServedBlock, ServedChain
 
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
@@ -42,12 +45,27 @@ class EsploraServer:
         Paths asked for, in order.
     fault:
         Asked first; a response that it returns goes out instead.
+    calls:
+        What is wrong with single paths, such as ``*/chain-tips``; see
+        `tests.support.callfault.fault_of`.
+    content_type:
+        The Content-Type of every reply, whatever is in it; None leaves them as they are.
     forgets_stale:
         Whether the indexer has no transactions of blocks that are not on the active chain.
     """
 
-    def __init__(self, chain: ServedChain, flavour: Flavour = Flavour.ESPLORA) -> None:
+    def __init__(
+        self,
+        chain: ServedChain,
+        flavour: Flavour = Flavour.ESPLORA,
+        *,
+        calls: Mapping[str, CallFault] | None = None,
+        content_type: str | None = None,
+    ) -> None:
         self.chain = chain
+        self.calls = dict(calls or {})
+        self.content_type = content_type
+        self._stopping = asyncio.Event()
         self.flavour = flavour
         self.requests: list[str] = []
         self.fault: Fault | None = None
@@ -87,6 +105,7 @@ class EsploraServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stopping.set()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -99,10 +118,21 @@ class EsploraServer:
         self.requests.append(request.path)
         if self.fault is not None and (instead := await self.fault(request)) is not None:
             return instead
+        fault = fault_of(self.calls, request.path)
+        if fault.delay:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), fault.delay)
+        if fault.status:
+            return web.Response(status=fault.status, text=fault.text)
         try:
-            return await handler(request)
+            response = await handler(request)
         except web.HTTPNotFound:
-            return self._missing(f"endpoint does not exist {request.path!r}")
+            response = self._missing(f"endpoint does not exist {request.path!r}")
+        if isinstance(fault.reply, bytes):
+            response = web.Response(body=fault.reply)
+        if self.content_type is not None:
+            response.headers["Content-Type"] = self.content_type
+        return response
 
     def _missing(self, text: str) -> web.Response:
         if self.flavour is Flavour.MEMPOOL_CORE and text.startswith("endpoint"):

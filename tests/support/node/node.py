@@ -92,6 +92,8 @@ class RegtestNode:
         self.rpc_port = rpc_port
         self.requests: list[str] = []
         """Method and path of each HTTP request since the node was made."""
+        self.calls: list[str] = []
+        """The RPC methods that were called since the node was made."""
         self.connections = 0
         """TCP connections since the node was made."""
         self._temporary = None if datadir else tempfile.TemporaryDirectory(prefix="regtest-")

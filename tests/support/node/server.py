@@ -83,7 +83,9 @@ class Server:
             response.headers["WWW-Authenticate"] = 'Basic realm="jsonrpc"'
             return response
         body = await request.read()
-        wrong = [faults.of_method(method) for method in methods_in(body)]
+        methods = methods_in(body)
+        self._node.calls += methods
+        wrong = [faults.of_method(method) for method in methods]
         if delay := max((fault.delay for fault in wrong), default=0):
             await self._node.pause(delay)
         for fault in wrong:
