@@ -59,8 +59,13 @@ def find_local_node(
     """Return the nodes of `network` that this machine shows traces of, best first.
 
     A trace is a datadir with a ``.cookie`` (the node is running) or with a bitcoin.conf
-    that holds ``rpcuser`` and ``rpcpassword``. ``BITCOIN_DATADIR`` comes before the usual
-    places. Nothing is contacted.
+    that holds ``rpcpassword``. ``BITCOIN_DATADIR`` comes before the usual places. Nothing is
+    contacted.
+
+    Raises
+    ------
+    ConfigError
+        If ``BITCOIN_DATADIR`` names a home directory that is not there.
     """
     params = NETWORKS[network]
     named = environ.get("BITCOIN_DATADIR", "")
