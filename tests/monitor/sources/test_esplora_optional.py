@@ -42,12 +42,13 @@ def optional(fault: CallFault) -> dict[str, CallFault]:
     return {f"/api{path}": fault for path in OPTIONAL}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait long for what never comes."""
     monkeypatch.setattr("monitor.sources.esplora_http.OPTIONAL_TIMEOUT", 0.2)
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("flavour", DIALECTS, ids=lambda flavour: flavour.value)
 @pytest.mark.parametrize("fault", WRONG.values(), ids=WRONG)
 class TestOnlyTheNeeded(SourceContract):
@@ -62,12 +63,14 @@ class TestOnlyTheNeeded(SourceContract):
             yield World(make=lambda: source_of(server), advance=advance)
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("flavour", DIALECTS, ids=lambda flavour: flavour.value)
 @pytest.mark.parametrize("fault", (WRONG | FAILING).values(), ids=WRONG | FAILING)
 async def test_the_chain_is_followed(tmp_path: Path, fault: CallFault, flavour: Flavour) -> None:
     await follow_through_a_reorg(tmp_path, flavour, optional(fault))
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("fault", (WRONG | FAILING).values(), ids=WRONG | FAILING)
 async def test_the_chain_is_followed_without_stale_tips(tmp_path: Path, fault: CallFault) -> None:
     await follow_through_a_reorg(tmp_path, Flavour.MEMPOOL, {"*/chain-tips": fault})
@@ -136,6 +139,22 @@ async def test_any_media_type_will_do(flavour: Flavour, kind: str) -> None:
         best = await source.tip()
         assert len(await source.headers(0, 5)) == 5
         assert await source.blocks([best], Want.PROVED)
+
+
+@pytest.mark.parametrize("flavour", list(Flavour), ids=lambda flavour: flavour.value)
+async def test_an_api_below_a_path(flavour: Flavour) -> None:
+    calls = {"/api/v1/chain-tips": FORBIDDEN}
+    async with (
+        EsploraServer(regtest_chain(), flavour, prefix="/signet/x", calls=calls) as server,
+        opened(server) as source,
+    ):
+        best = await source.tip()
+        assert await source.blocks([best], Want.PROVED)
+        assert all(path.startswith("/signet/x/") for path in server.requests)
+        if source.capabilities.stale_tips:
+            with pytest.raises(SourceError, match="chain-tips"):
+                await source.stale_tips()
+            assert not source.capabilities.stale_tips
 
 
 def test_docs_name_every_path_that_can_be_done_without() -> None:

@@ -22,6 +22,7 @@ from hashing.wire import parse_coinbase
 from tests.support.callfault import CallFault, fault_of
 from tests.support.esplora.chain import ServedBlock, ServedChain
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 
 
@@ -48,6 +49,8 @@ class EsploraServer:
     calls:
         What is wrong with single paths, such as ``*/chain-tips``; see
         `tests.support.callfault.fault_of`.
+    prefix:
+        The path below which everything is served, and nothing beside it.
     content_type:
         The Content-Type of every reply, whatever is in it; None leaves them as they are.
     forgets_stale:
@@ -61,10 +64,12 @@ class EsploraServer:
         *,
         calls: Mapping[str, CallFault] | None = None,
         content_type: str | None = None,
+        prefix: str = "",
     ) -> None:
         self.chain = chain
         self.calls = dict(calls or {})
         self.content_type = content_type
+        self.prefix = prefix
         self._stopping = asyncio.Event()
         self.flavour = flavour
         self.requests: list[str] = []
@@ -75,7 +80,10 @@ class EsploraServer:
 
     async def __aenter__(self) -> Self:
         application = web.Application(middlewares=[self._faults])
-        get = application.router.add_get
+
+        def get(path: str, handler: Handler) -> None:
+            application.router.add_get(self.prefix + path, handler)
+
         get("/api/blocks/tip/hash", self._tip_hash)
         get("/api/blocks/tip/height", self._tip_height)
         get("/api/block-height/{height}", self._block_hash)
@@ -96,7 +104,7 @@ class EsploraServer:
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
+        self.url = f"http://{host}:{port}{self.prefix}"
         return self
 
     async def __aexit__(
@@ -113,12 +121,12 @@ class EsploraServer:
     async def _faults(
         self,
         request: web.Request,
-        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+        handler: Handler,
     ) -> web.StreamResponse:
         self.requests.append(request.path)
         if self.fault is not None and (instead := await self.fault(request)) is not None:
             return instead
-        fault = fault_of(self.calls, request.path)
+        fault = fault_of(self.calls, request.path.removeprefix(self.prefix))
         if fault.delay:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), fault.delay)
