@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from analyzers.leftout import LeftOut
 from hashing.header import hash_to_hex
-from hashing.params import CORE_CHAIN_NAMES, NETWORKS, SIGNET, signet, signet_magic
+from hashing.params import CORE_CHAIN_NAMES, SIGNET
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
 from monitor.sources.bitcoind_blocks import BlockReader, RestLevel, probe_rest
@@ -27,6 +27,7 @@ from monitor.sources.bitcoind_find import resolve
 from monitor.sources.bitcoind_rpc import RpcError
 from monitor.sources.gather import gather
 from monitor.sources.reply import Fields, as_hash, as_list, printable
+from monitor.sources.signets import signet_of
 from monitor.sources.zmq import (
     BlockHints,
     Publication,
@@ -237,7 +238,7 @@ class BitcoindSource:
     async def _detect(self, client: NodeClient) -> _Run:
         """Find out what the node serves and offers."""
         chain = Fields(await client.call("getblockchaininfo"), "getblockchaininfo")
-        self._check_network(chain.text("chain"), _challenge(chain))
+        self._check_network(chain)
         node = Fields(await client.call("getnetworkinfo"), "getnetworkinfo")
         version, agent = node.integer("version"), printable(node.text("subversion"), 60)
         level = RestLevel.NONE
@@ -258,21 +259,13 @@ class BitcoindSource:
             log.warning("bitcoind at %s is still downloading the chain", self.url)
         return _Run(version, client.logins, BlockReader(client, level), self._hints)
 
-    def _check_network(self, chain: str, challenge: bytes | None) -> None:
-        """Refuse another network than is wanted.
-
-        All signets have the same name and genesis block; from version 29 on, nodes tell which
-        one theirs is.
-        """
-        params = CORE_CHAIN_NAMES.get(chain)
-        if params is SIGNET and self._wanted_network:
-            wanted = NETWORKS[self._wanted_network]
-            magic = wanted.magic if challenge is None else signet_magic(challenge)
-            params = signet(magic, wanted.spacing if magic == wanted.magic else None)
-        elif params is SIGNET and challenge is not None:
-            params = signet(signet_magic(challenge))
+    def _check_network(self, chain: Fields) -> None:
+        name = chain.text("chain")
+        params = CORE_CHAIN_NAMES.get(name)
+        if params is SIGNET:
+            params = signet_of(chain, self._wanted_network)
         if params is None:
-            raise SourceRefused(f"it serves a chain {printable(chain, 40)!r} that is not Bitcoin's")
+            raise SourceRefused(f"it serves a chain {printable(name, 40)!r} that is not Bitcoin's")
         if self._wanted_network not in (None, params.name):
             raise SourceRefused(
                 f"it serves {params.name}, not {self._wanted_network}: set network = "
@@ -303,11 +296,3 @@ class BitcoindSource:
         if publication is not None:
             self._hints = BlockHints(publication)
             self._hints.start()
-
-
-def _challenge(chain: Fields) -> bytes | None:
-    """Return the challenge of a node's signet by its ``getblockchaininfo``; None if not told."""
-    try:
-        return bytes.fromhex(chain.text("signet_challenge"))
-    except (BadReply, ValueError):
-        return None
