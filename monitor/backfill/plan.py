@@ -104,7 +104,7 @@ def plan_files(
         raise SourceUnavailable(f"no block of {params.name} in {folder} yet")
     with show("checking headers", len(chain.headers)) as advance:
         checked(chain, params, "blkfiles", advance)
-    span = _span(asked, chain.start, chain.tip)
+    span = _span(asked, chain.start, chain.tip, left_out)
     reader = FileReader(folder, params.name, prove, elsewhere)
     return Plan(chain, span, reader, "blkfiles", params.name, left_out=left_out)
 
@@ -173,12 +173,18 @@ async def _first_open(sources: Sequence[BlockSource]) -> BlockSource:
     raise problem or SourceUnavailable("no source is named")
 
 
-def _span(asked: tuple[int | None, int | None], lowest: int, tip: int) -> Span:
+def _span(
+    asked: tuple[int | None, int | None],
+    lowest: int,
+    tip: int,
+    left_out: Sequence[LeftOut] = (),
+) -> Span:
     first = lowest if asked[0] is None else asked[0]
     last = tip if asked[1] is None else min(asked[1], tip)
     if not lowest <= first <= last:
         raise ConfigError(
             f"no blocks {first} to {asked[1] if asked[1] is not None else 'the tip'}: "
             f"the source has {lowest} to {tip}; choose --from and --to of these"
+            + "".join(f" ({left})" for left in left_out)
         )
     return Span(first, last)

@@ -39,6 +39,7 @@ from monitor.sources.bitcoind_paths import RestPaths
 from monitor.sources.bitcoind_tip import TipWatch
 from monitor.sources.gather import gather
 from monitor.sources.reply import Fields, as_hash, as_list, printable
+from monitor.sources.signets import signet_of
 from monitor.sources.zmq import (
     BlockHints,
     Publication,
@@ -290,7 +291,7 @@ class BitcoindSource:
             genesis,
             agent,
             self._wanted_network,
-            _challenge(chain) if chain else None,
+            signet_of(chain, self._wanted_network) if chain else None,
         ).name
         if self._rest_setting == "auto":
             await rest.find(best)
@@ -369,11 +370,3 @@ def _offers(reply: Any) -> list[tuple[str, str]]:
         Fields(offer, "getzmqnotifications") for offer in as_list(reply, "getzmqnotifications")
     ]
     return [(offer.text("type"), offer.text("address")) for offer in fields]
-
-
-def _challenge(chain: Fields) -> bytes | None:
-    """Return the challenge of a node's signet by its ``getblockchaininfo``; None if not told."""
-    try:
-        return bytes.fromhex(chain.text("signet_challenge"))
-    except (BadReply, ValueError):
-        return None

@@ -6,14 +6,7 @@ import re
 from typing import Final
 
 from hashing.header import hash_to_hex, sha256d
-from hashing.params import (
-    CORE_CHAIN_NAMES,
-    NETWORKS,
-    SIGNET,
-    NetworkParams,
-    signet,
-    signet_magic,
-)
+from hashing.params import CORE_CHAIN_NAMES, NETWORKS, SIGNET, NetworkParams
 from monitor.errors import SourceRefused
 from monitor.sources.reply import printable
 
@@ -35,7 +28,7 @@ def network_of(
     genesis: bytes,
     agent: str,
     wanted: str | None,
-    challenge: bytes | None = None,
+    signet: NetworkParams | None = None,
 ) -> NetworkParams:
     """Return the network that a node serves, if it is the wanted one.
 
@@ -49,9 +42,8 @@ def network_of(
         What the node calls its software (``subversion``), empty where it does not say.
     wanted:
         The network that it must serve; None takes what it serves.
-    challenge:
-        The challenge of a signet, which nodes tell from version 29 on; None if not told. All
-        signets have the same genesis block.
+    signet:
+        Which one it serves if it serves a signet: all have the same genesis block.
 
     Raises
     ------
@@ -69,8 +61,8 @@ def network_of(
         raise SourceRefused(
             f"it serves a chain {printable(chain, 40)!r} that is not Bitcoin's{software}"
         )
-    if params is SIGNET:
-        params = _which_signet(wanted, challenge)
+    if params is SIGNET and signet is not None:
+        params = signet
     if params is not None and wanted not in (None, params.name):
         raise SourceRefused(
             f"it serves {params.name}, not {wanted}: set network = "
@@ -84,15 +76,6 @@ def network_of(
     if _OTHER_CHAIN.search(agent):
         raise SourceRefused(f"it serves another coin that split off from Bitcoin{software}")
     return params
-
-
-def _which_signet(wanted: str | None, challenge: bytes | None) -> NetworkParams:
-    """Return the signet of `challenge`; without one the node is taken at the user's word."""
-    if wanted is None or NETWORKS[wanted].core_name != SIGNET.core_name:
-        return SIGNET if challenge is None else signet(signet_magic(challenge))
-    known = NETWORKS[wanted]
-    magic = known.magic if challenge is None else signet_magic(challenge)
-    return signet(magic, known.spacing if magic == known.magic else None)
 
 
 def is_core(agent: str) -> bool:

@@ -236,11 +236,20 @@ class BlkFile:
         BadReply
             If they are another one: the files have changed.
         """
-        return self._start(record, read_block_prefix)
+        prefix = self._start(record, read_block_prefix)
+        self._check_alone(record, prefix.tx_count, prefix.size)
+        return prefix
 
     def coinbase(self, record: Record) -> tuple[int, bytes, CoinbaseParts]:
         """Return transaction count, raw coinbase and its parts, as `prefix` does, but quicker."""
-        return self._start(record, _raw_coinbase)
+        tx_count, at, parts = self._start(record, _raw_coinbase)
+        self._check_alone(record, tx_count, parts.end)
+        return tx_count, at, parts
+
+    def _check_alone(self, record: Record, tx_count: int, end: int) -> None:
+        """Hold a block that has nothing but a coinbase against its size."""
+        if tx_count == 1 and end != record.size:
+            raise NotKept(self._bad(record, f"it ends at byte {end} of {record.size}"))
 
     def _start(self, record: Record, parse: Callable[[bytes], Parsed]) -> Parsed:
         """Parse the start of a block, reading as little as that takes."""

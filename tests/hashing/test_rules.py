@@ -107,6 +107,27 @@ def test_a_real_retarget_is_demanded_and_then_kept() -> None:
     assert easy_chain("regtest", PERIOD + 40)[-1].nbits == LIMIT
 
 
+@pytest.mark.parametrize(("spacing", "period"), [(7200, 168), (3600, 336), (50_000, 24)])
+def test_periods_are_two_weeks_of_blocks(spacing: int, period: int) -> None:
+    """As on signets with another time between blocks."""
+    params = dataclasses.replace(EASY["signet"], spacing=spacing)
+    assert params.retarget_interval == period
+    chain = HeaderChain(params, 0, [params.genesis_header])
+    while chain.tip.height < 2 * period + 5:
+        tip = chain.tip
+        nbits = next_nbits(params, tip, tip.header.time + spacing // 2)
+        chain.accept(child(tip.header, seconds=spacing // 2, nbits=nbits, version=VERSION))
+    trunk = [entry.header for entry in chain.path(None, chain.tip)]
+    changes = [i for i in range(1, len(trunk)) if trunk[i].nbits != trunk[i - 1].nbits]
+    assert changes == [period, 2 * period]
+    for start in (0, 1, period - 1, period, period + 1):
+        assert in_bulk(trunk[start:], params, start).failure is None
+    for at in (period, 2 * period):
+        kept = child(trunk[at - 1], seconds=spacing, nbits=trunk[at - 1].nbits)
+        assert refusal(params, [*trunk[:at], kept]) == ("nbits", "bad-diffbits")
+    assert anchor_height(params, 2 * period + 3) == 2 * period
+
+
 @pytest.mark.parametrize("network", ["testnet3", "testnet4"])
 def test_twenty_minutes_without_a_block_allow_the_easiest_target_once(network: str) -> None:
     params, trunk = EASY[network], list(easy_chain(network, PERIOD + 10))

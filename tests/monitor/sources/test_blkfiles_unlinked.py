@@ -57,7 +57,7 @@ async def both(folder: Path) -> Read:
     ("missing", "first", "said"),
     [
         ((2,), 60, ["heights 0 to 39", "is blk00002.dat missing?"]),
-        ((1, 3), 80, ["heights 40 to 59, heights 0 to 19", "blk00001.dat and blk00003.dat"]),
+        ((1, 3), 80, ["heights 40 to 59", "heights 0 to 19", "blk00001.dat and blk00003.dat"]),
         ((4,), 100, ["heights 0 to 79", "is blk00004.dat missing?"]),
     ],
 )
