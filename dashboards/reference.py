@@ -48,7 +48,8 @@ UNITS: Final = (
     (r"_(requests|failures)_total$", "count"),
     (r"_height$", "height"),
     (r"_difficulty$", "difficulty"),
-    (r"_(ready|up|writer)$", "0 or 1"),
+    (r"_left_out$", "count"),
+    (r"_(ready|up|writer|leads)$", "0 or 1"),
 )
 """Units by how names end."""
 

@@ -27,6 +27,8 @@ class Leftovers:
             reason = (source, left.kind, left.why)
             if reason not in self._said:
                 self._said.add(reason)
-                log.warning("%s: %s", source, left)
+                # Every node knows of stale tips that are older than the store.
+                level = logging.INFO if left.kind is Kind.TIP else logging.WARNING
+                log.log(level, "%s: %s", source, left)
         for kind, count in counts.items():
             self._metrics.left_out.labels(source, kind.value).set(count)

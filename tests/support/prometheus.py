@@ -105,7 +105,8 @@ def agents(directory: Path) -> Iterator[tuple[str, str]]:
         ):
             for each in (sample, rehearsal):
                 wait_for(partial(fetch, f"http://{each}/-/ready"))
-            wait_for(lambda: b"bitcoin_price_dollars{" in fetch(f"http://{sample}/metrics"))
+            for late in (b"bitcoin_price_dollars{", b"source_left_out{"):
+                wait_for(lambda late=late: late in fetch(f"http://{sample}/metrics"))  # type: ignore[misc]
             yield sample, rehearsal
         prices.shutdown()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 from typing import Any
@@ -14,6 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
+from analyzers.leftout import Kind, LeftOut
+from monitor.sources.base import BlockRef
+from monitor.turns import SourceState
 from monitor.web import answers
 from monitor.web.bodies import Body, _has
 from monitor.web.endpoints import ENDPOINTS
@@ -182,8 +186,34 @@ async def test_status_names_sources_and_what_is_missing(client: Client, agent: W
         "requests": 3,
         "failures": 1,
         "last_success": None,
+        "leads": False,
+        "tip_height": None,
+        "lag_blocks": None,
+        "trouble": "",
+        "left_out": [],
     }
     assert status["local_rate"]["hashes_per_second"] == 5e6
+
+
+async def test_sources_come_in_their_order_with_their_tips_and_what_is_left_of_them(
+    agent: WebAgent,
+) -> None:
+    left = LeftOut(Kind.TIP, 2, "the source cannot give the block", ("9 ab",))
+    states = [
+        SourceState("node", False, False, None, None, "node: connection refused", ()),
+        SourceState("api", True, True, BlockRef(7, bytes(32)), 3, "", [left]),
+        SourceState("files", None, False, None, None, "", ()),
+    ]
+    agent.metrics.requests.labels("api").inc(3)
+    agent.metrics.requests.labels("gone").inc()
+    context = dataclasses.replace(agent.context(), sources=lambda: states)
+    async with TestClient(TestServer(build_app(context))) as client:
+        for path in ("/sources", "/status"):
+            node, api, files, gone = (await get(client, path))["sources"]
+            assert [node["name"], files["name"], gone["name"]] == ["node", "files", "gone"]
+            assert (node["trouble"], node["requests"]) == ("node: connection refused", 0)
+            assert (api["leads"], api["tip_height"], api["lag_blocks"]) == (True, 7, 3)
+            assert api["left_out"] == [left.as_json()]
 
 
 @pytest.mark.parametrize(
