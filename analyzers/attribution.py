@@ -15,6 +15,7 @@ anything. The first that applies decides:
 A match inside a longer one is *covered* and speaks for nobody (``EMC`` in ``/EMCD/``). A
 tag in the miner's name within the text of another pool, which a strong tag of its own names,
 is weak: anybody may call himself so.
+By a list of somebody else its owner's rule decides: `analyzers.owners`.
 See ``docs/attribution.md``.
 """
 
@@ -25,6 +26,7 @@ from typing import Final
 
 from analyzers.coinbase import miner_texts
 from analyzers.model import Attribution, Evidence, Label, Strength, Where
+from analyzers.owners import Decided, decide, pool_by_owner
 from analyzers.registry.matcher import Matcher, TagMatch
 from analyzers.registry.registry import Registry
 from hashing.wire import CoinbaseTx, TxOut
@@ -66,6 +68,8 @@ def pool_of(
             pool = named
     if pool:
         return pool
+    if registry.rule != "ours":
+        return pool_by_owner(script_sig, outputs, registry)
     leaders = (
         _leaders(_weigh(script_sig, matcher.tags_in(script_sig, height))) if pool is None else set()
     )
@@ -95,6 +99,10 @@ def pools_of(
     for other in (outputs, heights):
         if other is not None and len(other) != len(script_sigs):
             raise ValueError(f"{len(other)} outputs or heights for {len(script_sigs)} coinbases")
+    if registry.rule != "ours":
+        paid = outputs or [()] * len(script_sigs)
+        cases = zip(script_sigs, paid, strict=True)
+        return [pool_by_owner(*case, registry) for case in cases]
     matcher = registry.matcher
     names = matcher.names
     pools: list[str | None] = []
@@ -153,23 +161,18 @@ def attribute_parts(
     label: Label | None = None,
 ) -> Attribution:
     """Attribute a block of which only scriptSig and outputs are known; see `attribute`."""
-    matcher = registry.matcher
-    weighed = _weigh(script_sig, matcher.tags_in(script_sig, height))
-    evidence = _tag_evidence("script_sig", weighed)
-    in_outputs: list[tuple[TagMatch, Strength]] = []
-    for place, script in _data_outputs(outputs):
-        marks = _weigh(script, matcher.tags_in(script, height))
-        evidence += _tag_evidence(f"outputs[{place}]", marks)
-        in_outputs += marks
-    payouts = _payout_evidence(outputs, matcher, height)
-    evidence += payouts
+    pool, rule, rivals, evidence = (
+        _decide(script_sig, outputs, registry, height)
+        if registry.rule == "ours"
+        else decide(script_sig, outputs, registry)
+    )
     listed = None if label is None else registry.slug_of_label(label.source, label.pool)
     if label is not None and listed is not None:
         text = label.pool.encode()
         where = Where(label.source, 0, len(text))
         evidence.append(Evidence("label", listed, text, where, "weak", source=label.source))
-    owner = next((item.pool for item in payouts if item.strength == "strong"), None)
-    pool, rule, rivals = _decide(_leaders(weighed), owner, _leaders(in_outputs), listed, evidence)
+        if rule in ("weak", "none"):
+            pool, rule = listed, "label"
     conflicts = tuple(
         item
         for item in evidence
@@ -198,26 +201,36 @@ def payout_owner(attribution: Attribution) -> str | None:
 
 
 def _decide(
-    tagged: Collection[str],
-    paid: str | None,
-    in_outputs: Collection[str],
-    listed: str | None,
-    evidence: Sequence[Evidence],
-) -> tuple[str | None, str, Collection[str]]:
-    """Return pool, rule, and the pools that tie where the rule is ``ambiguous``."""
+    script_sig: bytes, outputs: Sequence[TxOut], registry: Registry, height: int | None
+) -> Decided:
+    """Return what the bytes of a coinbase say by our own rule."""
+    matcher = registry.matcher
+    weighed = _weigh(script_sig, matcher.tags_in(script_sig, height))
+    evidence = _tag_evidence("script_sig", weighed)
+    in_outputs: list[tuple[TagMatch, Strength]] = []
+    for place, script in _data_outputs(outputs):
+        marks = _weigh(script, matcher.tags_in(script, height))
+        evidence += _tag_evidence(f"outputs[{place}]", marks)
+        in_outputs += marks
+    payouts = _payout_evidence(outputs, matcher, height)
+    evidence += payouts
+    tagged, marked = _leaders(weighed), _leaders(in_outputs)
+    paid = next((item.pool for item in payouts if item.strength == "strong"), None)
     if tagged:
         if paid in tagged:
-            return paid, "tag+payout", ()
-        pool = _only(tagged)
-        return (pool, "tag", ()) if pool else (None, "ambiguous", tagged)
+            return Decided(paid, "tag+payout", (), evidence)
+        return _sole(tagged, "tag", evidence)
     if paid is not None:
-        return paid, "payout", ()
-    if in_outputs:
-        pool = _only(in_outputs)
-        return (pool, "output-tag", ()) if pool else (None, "ambiguous", in_outputs)
-    if listed is not None:
-        return listed, "label", ()
-    return None, "weak" if evidence else "none", ()
+        return Decided(paid, "payout", (), evidence)
+    if marked:
+        return _sole(marked, "output-tag", evidence)
+    return Decided(None, "weak" if evidence else "none", (), evidence)
+
+
+def _sole(pools: Collection[str], rule: str, evidence: list[Evidence]) -> Decided:
+    """Return the pool that `rule` names, or that several of them tie."""
+    pool = _only(pools)
+    return Decided(pool, rule if pool else "ambiguous", () if pool else pools, evidence)
 
 
 def _weigh(data: bytes, matches: Sequence[TagMatch]) -> list[tuple[TagMatch, Strength]]:

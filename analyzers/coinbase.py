@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from analyzers.model import Where
+from hashing.build import push_height
 from hashing.wire import CoinbaseTx, TxOut
 
 BIP34_HEIGHT: Final = 227_931
@@ -29,8 +30,10 @@ _RUN: Final = re.compile(
 )
 _FISH: Final = "七彩神仙鱼".encode()
 
+_HEIGHT_PUSH: Final = rb"(?:[\x51-\x60]|\x01.|\x02..|\x03...|\x04....)"
 _DATUM: Final = (
-    rb"\A\x03.{3}\x4c?.(?!.{0,20}OCEAN\.XYZ)[\x20-\x7e]{2,60}\x0f(([\x20-\x7e]{1,60}))\x00"
+    rb"\A" + _HEIGHT_PUSH + rb"\x4c?.(?!.{0,20}OCEAN\.XYZ)[\x20-\x7e]{2,60}"
+    rb"\x0f(([\x20-\x7e]{1,60}))\x00"
 )
 
 _MINER_FORMS: Final = tuple(
@@ -152,13 +155,18 @@ class CoinbaseReading:
     rest: tuple[TextRun, ...]
 
 
-def read_coinbase_text(coinbase: CoinbaseTx) -> CoinbaseReading:
+def read_coinbase_text(coinbase: CoinbaseTx, height: int | None = None) -> CoinbaseReading:
     """Read `coinbase`; see `read_parts`."""
-    return read_parts(coinbase.script_sig, coinbase.outputs)
+    return read_parts(coinbase.script_sig, coinbase.outputs, height)
 
 
-def read_parts(script_sig: bytes, outputs: Sequence[TxOut] = ()) -> CoinbaseReading:
+def read_parts(
+    script_sig: bytes, outputs: Sequence[TxOut] = (), height: int | None = None
+) -> CoinbaseReading:
     """Read a coinbase from its scriptSig and outputs.
+
+    `height` is the block's: it settles what the first bytes are. Without it a height is read
+    where it has 3 or 4 bytes: smaller ones look like the text or extranonce of old blocks.
 
     Examples
     --------
@@ -166,8 +174,11 @@ def read_parts(script_sig: bytes, outputs: Sequence[TxOut] = ()) -> CoinbaseRead
     >>> seen = read_parts(script_sig)
     >>> seen.height, [run.data for run in seen.runs], [miner.name for miner in seen.miners]
     (439782, [b'/ViaBTC/Mined by rme100/,'], [b'rme100'])
+    >>> seen = read_parts(bytes.fromhex("02204e") + b"/ckpool/", height=20_000)
+    >>> seen.height, [run.data for run in seen.runs]
+    (20000, [b'/ckpool/'])
     """
-    height, height_end = _bip34_height(script_sig)
+    height, height_end = _bip34_height(script_sig, height)
     aux_pow = _aux_pow(script_sig)
     known = [(0, height_end)]
     if aux_pow is not None:
@@ -218,8 +229,10 @@ def _miner_matches(data: bytes) -> Iterator[tuple[str, re.Match[bytes]]]:
                 yield pool, found
 
 
-def _bip34_height(script_sig: bytes) -> tuple[int | None, int]:
+def _bip34_height(script_sig: bytes, known: int | None) -> tuple[int | None, int]:
     """Return height and end of its push, (None, 0) if the script begins otherwise."""
+    if known is not None and script_sig.startswith(push := push_height(known)):
+        return known, len(push)
     size = script_sig[0] if script_sig else 0
     if not 3 <= size <= 4 or len(script_sig) <= size or script_sig[size] & 0x80:
         return None, 0

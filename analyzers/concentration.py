@@ -245,8 +245,8 @@ def chao_shen_terms(counts: Counts) -> list[tuple[float, float]]:
 
 
 def _grassberger_g(count: int) -> float:
-    sign = -1 if count % 2 else 1
-    return float(psi(count) + sign / 2 * (psi((count + 1) / 2) - psi(count / 2)))
+    sign, size = -1 if count % 2 else 1, float(count)  # psi knows no integers beyond 64 bits
+    return float(psi(size) + sign / 2 * (psi((size + 1) / 2) - psi(size / 2)))
 
 
 def gini(counts: Counts) -> float:

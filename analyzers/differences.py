@@ -23,6 +23,7 @@ from analyzers.intervals import (
     UNKNOWN,
     Interval,
     hhi_unbiased_sd,
+    scaled,
     share_interval,
 )
 
@@ -84,8 +85,9 @@ def share_change(earlier: tuple[int, int], later: tuple[int, int], level: float 
         p1 - p0 + math.hypot(high1 - p1, p0 - low0),
     )
     middles = (np.arange(1000) + 0.5) / 1000
-    after = betaincinv(x1 + JEFFREYS, n1 - x1 + JEFFREYS, middles)
-    up = float(np.mean(betainc(x0 + JEFFREYS, n0 - x0 + JEFFREYS, after)))
+    (f0, t0), (f1, t1) = scaled(x0, n0), scaled(x1, n1)
+    after = betaincinv(f1 + JEFFREYS, t1 - f1 + JEFFREYS, middles)
+    up = float(np.mean(betainc(f0 + JEFFREYS, t0 - f0 + JEFFREYS, after)))
     return Change(p1 - p0, interval, up)
 
 

@@ -88,7 +88,7 @@ def block_facts(
     >>> facts.height, facts.pool, facts.sureness, facts.miners, facts.empty
     (439782, 'viabtc', 'likely', ('rme100',), True)
     """
-    seen = read_parts(script_sig, outputs)
+    seen = read_parts(script_sig, outputs, height)
     height = seen.height if height is None else height
     bits = producer = None
     if header is not None:

@@ -42,6 +42,10 @@ NODES: Final = (_POINTS + 1) / 2
 WEIGHTS: Final = _WEIGHTS / 2
 """Gauss-Legendre over one share in `any_exceeds`: right to 0.0004 for 20 to 2016 blocks."""
 
+MANY: Final = 1 << 50
+"""From so many blocks on an interval is narrower than any digit shown, so that larger counts
+(hash rates in H/s, stakes in wei) are scaled down to it: the functions below end there."""
+
 ShareMethod = Literal["jeffreys", "wilson", "clopper-pearson"]
 Floats = NDArray[np.float64]
 
@@ -77,26 +81,34 @@ def share_intervals(
     >>> low.round(3).tolist(), high.round(3).tolist()
     ([0.0, 0.228, 0.983], [0.017, 0.377, 1.0])
     """
-    x = np.asarray(found, dtype=np.float64)
-    if np.any((x < 0) | (x > total)):
-        raise ValueError(f"blocks found must be within 0..{total}")
+    x, whole = scaled(found, total)
+    if np.any((x < 0) | (x > whole)):
+        raise ValueError(f"blocks found must be within 0..{whole:.0f}")
     if not 0 < level < 1:
         raise ValueError(f"the level of an interval is within 0..1, not {level}")
-    if total == 0:
+    if whole == 0:
         return np.full_like(x, math.nan), np.full_like(x, math.nan)
     tail = (1 - level) / 2
     if method == "wilson":
         z = ndtri(1 - tail)
-        p, spread = x / total, z * z / total
+        p, spread = x / whole, z * z / whole
         half = np.sqrt(p * (1 - p) * spread + spread * spread / 4)
         low, high = ((p + spread / 2 + sign * half) / (1 + spread) for sign in (-1, 1))
     elif method == "clopper-pearson":
-        low = betaincinv(np.maximum(x, 1), total - x + 1, tail)
-        high = betaincinv(x + 1, np.maximum(total - x, 1), 1 - tail)
+        low = betaincinv(np.maximum(x, 1), whole - x + 1, tail)
+        high = betaincinv(x + 1, np.maximum(whole - x, 1), 1 - tail)
     else:
-        low = betaincinv(x + JEFFREYS, total - x + JEFFREYS, tail)
-        high = betaincinv(x + JEFFREYS, total - x + JEFFREYS, 1 - tail)
-    return np.where(x == 0, 0.0, low), np.where(x == total, 1.0, high)
+        low = betaincinv(x + JEFFREYS, whole - x + JEFFREYS, tail)
+        high = betaincinv(x + JEFFREYS, whole - x + JEFFREYS, 1 - tail)
+    return np.where(x == 0, 0.0, low), np.where(x == whole, 1.0, high)
+
+
+def scaled(found: ArrayLike, total: float) -> tuple[Floats, float]:
+    """Return counts and their total as floating numbers, scaled down to `MANY` if beyond."""
+    x = np.asarray(found, dtype=np.float64)
+    if total <= MANY:
+        return x, float(total)
+    return x / float(total) * MANY, float(MANY)
 
 
 def share_interval(
@@ -127,10 +139,10 @@ def share_exceeds(found: ArrayLike, total: int, threshold: float) -> Floats:
     >>> float(share_exceeds(43, 144, 1 / 3).round(6)), float(share_exceeds(72, 144, 0.5))
     (0.188977, 0.5)
     """
-    x = np.asarray(found, dtype=np.float64)
-    if total == 0:
+    x, whole = scaled(found, total)
+    if whole == 0:
         return np.full_like(x, math.nan)
-    result: Floats = np.asarray(betaincc(x + JEFFREYS, total - x + JEFFREYS, float(threshold)))
+    result: Floats = np.asarray(betaincc(x + JEFFREYS, whole - x + JEFFREYS, float(threshold)))
     return result
 
 
@@ -153,6 +165,9 @@ def any_exceeds(
     n = sum(numbers) if total is None else total
     if not n:
         return math.nan
+    if n > MANY:
+        numbers = [round(number * MANY / n) for number in numbers]
+        n = MANY
     limit = float(threshold)
     chances = np.asarray(share_exceeds(numbers, n, limit) if each is None else each, dtype=float)
     chance = float(chances.sum())
@@ -210,7 +225,8 @@ def posterior(counts: Counts, prior: float = JEFFREYS) -> Floats:
     >>> posterior([1, 3, 0]).tolist()
     [3.5, 1.5]
     """
-    return np.array(present(counts), dtype=np.float64) + prior
+    numbers = present(counts)
+    return scaled(numbers, sum(numbers))[0] + prior
 
 
 def hhi_moments(

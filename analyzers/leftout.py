@@ -25,6 +25,7 @@ class Kind(enum.StrEnum):
     BLK_FILE = "blk_file"
     BLK_RECORD = "blk_record"
     UNLINKED_BLOCK = "unlinked_block"
+    HEADER_ONLY = "header_only_block"
     TIP = "tip"
     LENS_ROW = "lens_row"
     LABEL_ROW = "label_row"
@@ -38,6 +39,10 @@ NOUNS: Final = {
     Kind.BLK_FILE: ("block file", "block files"),
     Kind.BLK_RECORD: ("record of the block files", "records of the block files"),
     Kind.UNLINKED_BLOCK: ("block that does not link", "blocks that do not link"),
+    Kind.HEADER_ONLY: (
+        "block that is stored by its header alone",
+        "blocks that are stored by their headers alone",
+    ),
     Kind.TIP: ("tip of the source", "tips of the source"),
     Kind.LENS_ROW: ("row of the lens", "rows of the lens"),
     Kind.LABEL_ROW: ("row of the labels", "rows of the labels"),

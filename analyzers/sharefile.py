@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+import math
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from analyzers.compare import NEVER, ShareError, Shares, shares_of
+from analyzers.registry.values import names_nobody
 from analyzers.tables import Period, TableError
+from analyzers.textrows import MOST_DIGITS, number_of, quoted, rows_of, same
 
 MAX_ROWS: Final = 100_000
 """More lines than this are no table of shares."""
@@ -27,7 +29,8 @@ def read_shares(text: str, where: str = "table") -> Given:
     A share may end with %. Without it, numbers that are all whole and over 100 together are
     counts (of blocks, of customers); up to 1 together they are ratios, else percentages.
     A first line without a number is a heading, and lines that begin with # are passed over.
-    All rows are one series.
+    Commas, semicolons or tabs part the fields. An entity may be spelled in whatever case; a
+    row such as ``Unknown`` is of nobody known: not listed among shares. All rows are one series.
 
     Raises
     ------
@@ -43,9 +46,11 @@ def read_shares(text: str, where: str = "table") -> Given:
     {'a': 60, 'b': 84}
     """
     dated: dict[Period | None, list[tuple[str, Decimal]]] = {}
+    spelled: dict[str, str] = {}
     marked = False
     for period, entity, number, percent in _read_rows(text, where):
-        dated.setdefault(period, []).append((entity, number))
+        name = spelled.setdefault(same(entity), entity)
+        dated.setdefault(period, []).append((name, number))
         marked = marked or percent
     if not dated:
         raise ShareError(f"{where}: no row of entity and share")
@@ -63,7 +68,11 @@ def read_shares(text: str, where: str = "table") -> Given:
     unit = Decimal(1) if not marked and max(totals) <= Decimal("1.005") else Decimal("0.01")
     try:
         found = tuple(
-            shares_of([(entity, number * unit) for entity, number in rows], where, period)
+            shares_of(
+                [(entity, number * unit) for entity, number in rows if not names_nobody(entity)],
+                where,
+                period,
+            )
             for period, rows in groups
         )
     except ShareError as error:
@@ -71,27 +80,33 @@ def read_shares(text: str, where: str = "table") -> Given:
     return Given(found, ())
 
 
-def _read_rows(text: str, where: str) -> Iterable[tuple[Period | None, str, Decimal, bool]]:
-    lines = text.splitlines()
+def _read_rows(text: str, where: str) -> Iterator[tuple[Period | None, str, Decimal, bool]]:
+    try:
+        lines = list(rows_of(text, range(2, 4)))
+    except ValueError as error:
+        raise ShareError(f"{where}, {error}") from None
     if len(lines) > MAX_ROWS:
         raise ShareError(f"{where} has more than {MAX_ROWS} lines")
-    heading = True
-    for place, line in enumerate(lines, start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
+    for place, (line, fields) in enumerate(lines):
+        number = number_of(fields[-1].removesuffix("%").strip())
+        if place == 0 and number is None and not _odd(fields[-1]):
+            continue  # a heading
         try:
-            fields = [field.strip() for field in next(csv.reader([line]))]
             if len(fields) not in {2, 3} or not fields[-2]:
                 raise ShareError("expected entity,share or date,entity,share")
-            number = Decimal(fields[-1].removesuffix("%").strip())
-            if not number.is_finite() or not 0 <= number < Decimal(10) ** 15:
-                raise ShareError(f"{fields[-1][:20]!r} is no share and no count")
+            if number is None and not _odd(fields[-1]):
+                raise ShareError(f"the last field is no number: {quoted(fields[-1])}")
+            if number is None or number < 0 or number.adjusted() >= MOST_DIGITS:
+                raise ShareError(f"{quoted(fields[-1])} is no share and no count")
             period = Period.parse(fields[0]) if len(fields) == 3 else None
-        except (ShareError, TableError, InvalidOperation, csv.Error, StopIteration) as error:
-            if heading and isinstance(error, InvalidOperation):
-                heading = False
-                continue
-            said = "the last field is no number" if isinstance(error, InvalidOperation) else error
-            raise ShareError(f"{where}, line {place}: {said}") from None
-        heading = False
+        except (ShareError, TableError) as error:
+            raise ShareError(f"{where}, line {line}: {error}") from None
         yield period, fields[-2], number, fields[-1].endswith("%")
+
+
+def _odd(text: str) -> bool:
+    """Tell whether `text` is meant as a number, and is none that can be used."""
+    try:
+        return not math.isfinite(float(text.removesuffix("%").strip()))
+    except ValueError:
+        return False

@@ -10,15 +10,16 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import pairwise
-from threading import Lock
 from typing import Final, NamedTuple
 
 import numpy as np
+from numba import get_num_threads
 from numpy.typing import ArrayLike, NDArray
 
 from analyzers.intervals import JEFFREYS, LEVEL
-from analyzers.kernels.posterior import simulate_windows
+from analyzers.kernels.posterior import scratch_for, simulate_window
 from analyzers.summary import THRESHOLDS
+from hashing.sha256d import on_threads, split
 
 Floats = NDArray[np.float64]
 
@@ -126,11 +127,44 @@ class _Plan(NamedTuple):
 def _simulated(
     plan: _Plan, first: int, alphas: Floats, columns: NDArray[np.int64], others: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Simulate windows from number `first` on, with all cores."""
+    """Simulate windows from number `first` on, with all cores.
+
+    Returned per window: HHI and largest share (mean, low, high); per window and threshold:
+    probability that the largest exceeds it, and probabilities of the sizes 1..`MAX_SIZE`.
+    """
+    windows, levels = len(alphas), len(THRESHOLDS)
     thresholds = np.array([float(t) for t in THRESHOLDS])
-    with _ONE_AT_A_TIME:
-        return simulate_windows(alphas, columns, others, thresholds, *plan, MAX_SIZE, first)
+    hhi, largest = np.full((windows, 3), np.nan), np.full((windows, 3), np.nan)
+    above = np.full((windows, levels), np.nan)
+    sizes = np.full((windows, levels, MAX_SIZE), np.nan)
+    # a parameter below 1 is drawn one higher and scaled by uniform ** (1 / parameter)
+    other_d = np.where(others >= 1.0, others, others + 1.0) - 1.0 / 3.0
+    other_c = 1.0 / np.sqrt(9.0 * other_d)
+
+    def simulate_part(part: range) -> None:
+        squares, maxima = np.empty(plan.draws), np.empty(plan.draws)
+        for window in part:
+            if not (k := int(columns[window])):
+                continue
+            d = alphas[window, :k] - 1.0 / 3.0
+            c = 1.0 / np.sqrt(9.0 * d)
+            other = others[window], other_d[window], other_c[window]
+            scratch = scratch_for(k, levels)
+            counts = sizes[window]
+            simulate_window(
+                *(d, c, *other, thresholds, plan.seed, first + window, scratch),
+                *(squares, maxima, counts),
+            )
+            counts /= plan.draws
+            hhi[window] = _mean_and_ends(squares, plan.tail)
+            largest[window] = _mean_and_ends(maxima, plan.tail)
+            above[window] = (maxima[:, np.newaxis] > thresholds).mean(axis=0)
+
+    on_threads(simulate_part, split(windows, max(1, min(get_num_threads(), windows))))
+    return hhi, largest, above, sizes
 
 
-_ONE_AT_A_TIME: Final = Lock()
-"""Numba's own pool of threads can be used by one thread at a time only."""
+def _mean_and_ends(values: Floats, tail: float) -> tuple[float, float, float]:
+    """Return the mean and the quantiles at `tail` and 1 - `tail`."""
+    low, high = np.quantile(values, (tail, 1.0 - tail))
+    return float(values.mean()), float(low), float(high)

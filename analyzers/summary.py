@@ -213,11 +213,11 @@ def _shares(found: list[tuple[str, int]], total: int, level: float) -> tuple[Sha
 
 
 def _ratios(numbers: list[int], total: int, level: float) -> tuple[Ratio, ...]:
-    held = np.array([sum(numbers[:top]) for top in TOPS])
+    held = [sum(numbers[:top]) for top in TOPS]
     low, high = intervals.share_intervals(held, total, level)
     return tuple(
         Ratio(top, found / total if total else math.nan, Interval(*ends))
-        for top, found, *ends in zip(TOPS, held.tolist(), low.tolist(), high.tolist(), strict=True)
+        for top, found, *ends in zip(TOPS, held, low.tolist(), high.tolist(), strict=True)
     )
 
 
@@ -258,7 +258,7 @@ def nakamoto_at(
     if everyone:
         drawn = draw_shares(numbers, draws, seed, unattributed=unattributed)
         held = np.cumsum(np.sort(drawn[:, : len(numbers)], axis=1)[:, ::-1], axis=1)
-        blocks = sum(everyone)
+        blocks = min(sum(everyone), intervals.MANY)
         posteriors = [_sizes(held, float(t), blocks) if t < 1 else {} for t in limits]
     return tuple(
         Nakamoto(limit, size, posterior)

@@ -7,6 +7,7 @@ may run backwards by up to two hours, so the edges of a time window are as soft 
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_left
 from collections import Counter
@@ -276,8 +277,35 @@ def table_of(
     )
 
 
-def partition(mined: Sequence[Mined], window: Window, lens: EntityOf = by_tag) -> CountTable:
+def between(chain: Chain, start: int | None = None, end: int | None = None) -> Chain:
+    """Return the blocks of `chain` from `start` to before `end` (Unix seconds), without gaps.
+
+    Header times may run backwards, so a block is where the latest time up to it is.
+
+    Examples
+    --------
+    >>> chain = Chain.of([Mined(7, 100, "a"), Mined(8, 700, "a"), Mined(9, 650, "b")])
+    >>> [block.height for block in between(chain, 700)], len(between(chain, 100, 700))
+    ([8, 9], 1)
+    """
+    latest_so_far = np.maximum.accumulate(chain.time)
+    low = 0 if start is None else int(np.searchsorted(latest_so_far, start))
+    high = len(chain) if end is None else int(np.searchsorted(latest_so_far, end))
+    return chain[low : max(low, high)]
+
+
+def partition(
+    mined: Sequence[Mined],
+    window: Window,
+    lens: EntityOf = by_tag,
+    *,
+    start: int | None = None,
+    end: int | None = None,
+) -> CountTable:
     """Count `mined` (in height order) in whole windows that do not overlap.
+
+    Of these the ones that lie from `start` to `end` (Unix seconds; None: open) are kept. Give
+    the whole chain, and no part of it: a day is whole only with the block that follows it.
 
     Block windows begin at multiples of their size in height, time windows at multiples of
     their span since 1970 (so days are UTC days). Windows cut by the ends of `mined` are left
@@ -303,6 +331,10 @@ def partition(mined: Sequence[Mined], window: Window, lens: EntityOf = by_tag) -
     counts = np.bincount(cells, minlength=len(keys) * (len(names) + 1))
     counts = counts.reshape(len(keys), len(names) + 1)
     whole = _whole(chain, window, sizes)
+    low, high = (keys * size, (keys + 1) * size) if window.seconds else _ends(chain, starts, sizes)
+    whole &= (low >= (-math.inf if start is None else start)) & (
+        high <= (math.inf if end is None else end)
+    )
     counts, starts = counts[whole], starts[whole]
     totals = counts[:, :-1].sum(axis=0).tolist()
     order = sorted(
@@ -315,6 +347,14 @@ def partition(mined: Sequence[Mined], window: Window, lens: EntityOf = by_tag) -
         chain.height[starts],
         chain.time[starts] if window.blocks else keys[whole] * size,
     )
+
+
+def _ends(
+    chain: Chain, starts: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the time of the first block of each window, and the second after the last."""
+    latest_so_far = np.maximum.accumulate(chain.time)
+    return latest_so_far[starts], latest_so_far[starts + sizes - 1] + 1
 
 
 def _whole(chain: Chain, window: Window, sizes: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -21,7 +21,9 @@ GROUPS: Final = {
     "Chain and network": (
         r"network_|tip_|difficulty|epoch_|reorgs$|reorg_depth_|stale_blocks|empty_blocks"
     ),
-    "Attribution and proof": r"registry_|attributed_|conflicting_|proved_",
+    "Attribution and proof": (
+        r"registry_|other_registry_|attributed_|conflicting_|proved_|header_only_"
+    ),
     "Economics": r"block_|hashprice_|assumed_|energy_|electricity_|bitcoin_price_",
     "The agent": r"",
 }

@@ -2,7 +2,7 @@
 
 Arrays of bytes go in and out; the work is done without the GIL, on as many threads as asked
 for. The first use of a kernel compiles it, which takes a second or two; the result is kept on
-disk.
+disk. Kernels are measured against each other only for work that takes longer than that.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def sha256d_nodes(nodes: Bytes, *, kernel: str | None = None, threads: int = 1) 
 
 
 def _digests(messages: Bytes, shape: Shape, kernel: str | None, threads: int) -> Bytes:
-    name, size = choice.checked(kernel, shape), choice.SIZES[shape]
+    name, size = choice.checked(kernel, shape, len(messages)), choice.SIZES[shape]
     if messages.ndim != 2 or messages.shape[1] != size or messages.dtype != np.uint8:
         raise HashingError(f"expected uint8[N, {size}], got {messages.dtype}{list(messages.shape)}")
     messages = np.ascontiguousarray(messages)
@@ -109,7 +109,7 @@ def scan_nonces(
         raise HashingError(f"nonces have 32 bits; got {count} from {start} on")
     if not 0 <= target < 1 << 256:
         raise HashingError("a target is a number of 256 bits")
-    name = choice.checked(kernel, "scan")
+    name = choice.checked(kernel, "scan", count)
     job, limit = scan_job(header), np.uint32(target >> 224)
     # So few at a time that those which may meet the target fit the array for them.
     most = max(1, _CANDIDATES * (1 << 31) // (int(limit) + 1))

@@ -1,4 +1,8 @@
-"""Whole header chains at once: every rule of `hashing.chain`, over an array of headers."""
+"""Whole header chains at once: every rule of `hashing.chain`, over an array of headers.
+
+Few headers are checked one by one in plain Python, which is done before kernels are loaded, let
+alone compiled; many are left to `hashing.bulk`.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +14,26 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hashing import choice
 from hashing.chain import (
     ChainEntry,
     anchor_height,
     check_in_context,
     check_pow,
-    may_follow,
-    retarget,
     unknown_parent,
 )
-from hashing.errors import HashingError, HeaderError, TargetError
+from hashing.errors import HashingError, HeaderError
 from hashing.header import HEADER_SIZE, BlockHeader
-from hashing.kernels.check import NBITS, TIME, Rules, first_bad
 from hashing.params import MEDIAN_TIME_SPAN, NetworkParams
-from hashing.sha256d import Bytes, digest_into, on_threads, split
-from hashing.target import decode_nbits, encode_nbits, work_from_target
+from hashing.target import decode_nbits, work_from_target
 
+Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint32]
 
-_CHUNK: Final = 1 << 12
-"""Headers that are hashed and then checked while they are still in the cache."""
+PLAIN: Final = 50_000
+"""Headers that a process checks in plain Python: what that takes, a second or so, is about what
+loading the kernels takes."""
+_STRIDE: Final = 1 << 10
+"""Headers between two calls that tell of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def validate_headers(
     All rules that `hashing.chain.HeaderChain` applies. What depends on headers before the
     first is checked as far as it is known; begin at `hashing.chain.anchor_height` to lose
     nothing. `on_progress` is called with the number of headers checked since the last call,
-    from any of the `threads`.
+    from any of the `threads`. Without a `kernel`, few headers need none.
 
     Raises
     ------
@@ -87,15 +90,20 @@ def validate_headers(
         raise HashingError(f"a height cannot be negative, got {start}")
     if len(headers) == 0:
         return ChainReport(0, start - 1, None, 0, None)
-    name = choice.checked(kernel, "headers")
     words = _as_words(headers)
+    tell = on_progress or _nobody
+    runs: Counter[int] = Counter()
     failure = _genesis_failure(words, params) if start == 0 else None
-    if failure is None:
-        bad, runs = _check(words, params, start, name, threads, on_progress)
+    if failure is None and kernel is None and _PLAINLY.allows(len(words)):
+        failure, runs = _one_by_one(words, params, start, tell)
+    elif failure is None:
+        from hashing.bulk import first_failure
+
+        bad, runs = first_failure(
+            words, params, start, kernel=kernel, threads=threads, on_progress=tell
+        )
         failure = None if bad < 0 else _explain(words, params, start, bad)
     count = len(words) if failure is None else failure.height - start
-    if failure is not None:
-        runs = Counter(words[:count, NBITS].tolist())
     return ChainReport(
         count=count,
         height=start + count - 1,
@@ -103,6 +111,31 @@ def validate_headers(
         work=sum(work_from_target(decode_nbits(nbits)) * n for nbits, n in runs.items()),
         failure=failure,
     )
+
+
+def needs_kernels(count: int) -> bool:
+    """Say whether kernels will check so many headers; to load or compile them takes a while."""
+    return count > _PLAINLY.left
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """How many headers may still be checked in plain Python before kernels are worth it."""
+
+    left: int
+
+    def allows(self, count: int) -> bool:
+        if count > self.left:
+            return False
+        self.left -= count
+        return True
+
+
+_PLAINLY: Final = _Allowance(PLAIN)
+
+
+def _nobody(_count: int) -> None:
+    """Take no notice of progress."""
 
 
 def _as_words(headers: Bytes) -> Words:
@@ -126,89 +159,43 @@ def _genesis_failure(words: Words, params: NetworkParams) -> HeaderFailure | Non
     return HeaderFailure(0, "link", "prev-blk-not-found", message)
 
 
-def _check(  # noqa: PLR0917
-    words: Words,
-    params: NetworkParams,
-    start: int,
-    kernel: str,
-    threads: int,
-    on_progress: Callable[[int], None] | None,
-) -> tuple[int, Counter[int]]:
-    """Return the index of the first bad header or -1, and how many headers have which nBits."""
-    rules, retargets = _rules(params, start), _retargets(words, params, start)
-
-    def check_part(part: range) -> tuple[int, Counter[int]]:
-        digests = np.zeros((_CHUNK + 1, 32), np.uint8)
-        hashes = digests.view("<u4")
-        if part.start:
-            hashes[0] = np.frombuffer(_header(words, part.start - 1).hash, "<u4")
-        pairs = np.empty((_CHUNK, 2), np.uint32)
-        runs: Counter[int] = Counter()
-        for low in range(part.start, part.stop, _CHUNK):
-            high = min(low + _CHUNK, part.stop)
-            count = high - low
-            digest_into(words[low:high].view(np.uint8), digests[1 : count + 1], kernel)
-            bad, used = first_bad(words, hashes, low, high, rules, retargets, pairs)
-            for nbits, number in pairs[:used].tolist():
-                runs[nbits] += number
-            if bad >= 0:
-                return bad, runs
-            hashes[0] = hashes[count]
-            if on_progress:
-                on_progress(count)
-        return -1, runs
-
-    results = on_threads(check_part, split(len(words), threads))
-    bad = next((bad for bad, _ in results if bad >= 0), -1)
-    return bad, sum((runs for _, runs in results), Counter())
-
-
-def _rules(params: NetworkParams, start: int) -> Rules:
-    gap = params.min_difficulty_after
-    return Rules(
-        start=start,
-        period=params.retarget_interval,
-        pow_limit=encode_nbits(params.pow_limit),
-        min_difficulty_after=-1 if gap is None else gap,
-        no_retarget=params.no_retarget,
-        timewarp=params.enforce_bip94,
-        version_2=params.bip34_height,
-        version_3=params.bip66_height,
-        version_4=params.bip65_height,
-    )
-
-
-def _retargets(words: Words, params: NetworkParams, start: int) -> npt.NDArray[np.int64]:
-    """Return the nBits that each start of a difficulty period within the headers must carry."""
-    period = params.retarget_interval
-    first = period - start % period
-    return np.array(
-        [_retarget(words, params, start, i) for i in range(first, len(words), period)],
-        np.int64,
-    )
-
-
-def _retarget(words: Words, params: NetworkParams, start: int, i: int) -> int:
-    begin, end = i - params.retarget_interval, i - 1
-    try:
-        if begin < 0:
-            before, nbits = int(words[end, NBITS]), int(words[i, NBITS])
-            return nbits if may_follow(params, start + i, before, nbits) else -1
-        base = int(words[begin if params.enforce_bip94 else end, NBITS])
-        return retarget(params, base, int(words[begin, TIME]), int(words[end, TIME]))
-    except TargetError:
-        # One of these headers is refused for its nBits, and comes no later.
-        return -1
+def _one_by_one(
+    words: Words, params: NetworkParams, start: int, tell: Callable[[int], None]
+) -> tuple[HeaderFailure | None, Counter[int]]:
+    """Return why the first bad header is refused, and how many before it have which nBits."""
+    runs: Counter[int] = Counter()
+    entry: ChainEntry | None = None
+    for i in range(len(words)):
+        header = _header(words, i)
+        failure = _refusal(params, entry, header, start + i)
+        if failure is not None:
+            return failure, runs
+        entry = ChainEntry(start + i, header.hash, header, 0, entry)
+        runs[header.nbits] += 1
+        if (i + 1) % _STRIDE == 0:
+            tell(_STRIDE)
+    tell(len(words) % _STRIDE)
+    return None, runs
 
 
 def _explain(words: Words, params: NetworkParams, start: int, bad: int) -> HeaderFailure:
     """Return why the header at index `bad` is refused, by the rules for single headers."""
-    header, height = _header(words, bad), start + bad
+    height = start + bad
     first = min(anchor_height(params, max(0, height - 1)) - start, bad - MEDIAN_TIME_SPAN)
     entry: ChainEntry | None = None
     for i in range(max(0, first), bad):
         context = _header(words, i)
         entry = ChainEntry(start + i, context.hash, context, 0, entry)
+    failure = _refusal(params, entry, _header(words, bad), height)
+    if failure is None:
+        raise AssertionError(f"the kernel refuses height {height}, the rules do not")
+    return failure
+
+
+def _refusal(
+    params: NetworkParams, entry: ChainEntry | None, header: BlockHeader, height: int
+) -> HeaderFailure | None:
+    """Return why `header` may not follow `entry`, None if it may; None is before the first."""
     try:
         check_pow(params, header)
         if entry is not None and entry.hash != header.prev_hash:
@@ -217,4 +204,4 @@ def _explain(words: Words, params: NetworkParams, start: int, bad: int) -> Heade
             check_in_context(params, entry, header)
     except HeaderError as error:
         return HeaderFailure(height, error.rule, error.reject, str(error))
-    raise AssertionError(f"the kernel refuses height {height}, the rules do not")
+    return None

@@ -41,11 +41,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the store has counted since it began."""
+    """What the store has counted since it began, and blocks that another registry attributed."""
 
     reorgs: int = 0
     deepest_reorg: int = 0
     stale_blocks: int = 0
+    header_only: int = 0
+    other_registry: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Analysis:
 
     def apply(self, step: Step) -> None:
         """Follow a step that was stored."""
+        back = {block.ref for block in step.append}  # a stale branch may have won
+        self._stale = [block for block in self._stale if block.ref not in back]
         if step.rollback_to is not None:
             gone = [
                 replace(kept.block, stale=True)
@@ -112,12 +116,14 @@ class Analysis:
             reorgs=totals.reorgs,
             deepest_reorg=totals.deepest_reorg,
             stale_blocks=totals.stale_blocks,
+            header_only=totals.header_only,
             proved=Counter(kept.block.proof for kept in last),
             rules=Counter(kept.block.attribution.rule for kept in last),
             conflicts=sum(bool(kept.block.attribution.conflicts) for kept in last),
             empty_blocks=sum(kept.block.tx_count == 1 for kept in last),
             recent=tuple(recent[:RECENT]),
             made_at=made_at,
+            other_registry=totals.other_registry,
         )
 
     def _windows(self) -> tuple[WindowView, ...]:

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -16,6 +16,7 @@ from analyzers.attribution import attribute
 from analyzers.model import Attribution, Label
 from analyzers.registry import Registry
 from analyzers.registry.lenses import TAG_LENS, Lens, load_lenses
+from hashing.errors import HashingError
 from hashing.params import NETWORKS
 from hashing.wire import CoinbaseTx
 from monitor.analysis import KEPT, RECENT, Analysis, Origin, Totals
@@ -30,9 +31,10 @@ from monitor.notify import Supervisor
 from monitor.price import watch_price
 from monitor.relabel import registry_of, relabel
 from monitor.snapshot import Board
-from monitor.sources.choose import Choice, choose_sources
+from monitor.sources.choose import Choice, choose_sources, until_live
 from monitor.store.base import BlockStore, Step, StoredBlock
 from monitor.store.sql import open_store
+from monitor.turns import SourceState
 from monitor.web.server import WebContext, WebServer
 
 log = logging.getLogger(__name__)
@@ -66,12 +68,35 @@ async def run(settings: Settings, progress: Progress) -> None:
         log.info("stopped")
 
 
+class _LiveChain(Exception):
+    """A source of the live chain answers, while the sample is shown for want of one."""
+
+
 async def _live(settings: Settings, progress: Progress) -> None:
-    """Set up in order, run, and take down in the opposite order when cancelled."""
+    """Run for ever; begin anew when the sample can be left for the live chain."""
+    supervisor = Supervisor.from_environment()
+    try:
+        while True:
+            try:
+                await _run_once(settings, progress, supervisor)
+            except* _LiveChain as found:
+                name = found.exceptions[0]
+                log.info("source: %s answers; leaving the sample for the live chain", name)
+    finally:
+        supervisor.tell("STOPPING=1", "STATUS=stopping")
+
+
+async def _run_once(settings: Settings, progress: Progress, supervisor: Supervisor) -> None:
+    """Set up in order, run, and take down in the opposite order when cancelled.
+
+    Raises
+    ------
+    ExceptionGroup
+        Of `_LiveChain`, if this was the sample for want of something better.
+    """
     async with AsyncExitStack() as stack:
         choice = await _choose(settings)
-        for source in choice.sources:
-            stack.push_async_callback(source.close)
+        stack.push_async_callback(_close, choice)
         store = stack.enter_context(closing(_open(settings, choice)))
         store.lead()  # where one agent has a store to itself, a second one ends here
         executor = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="store"))
@@ -82,15 +107,31 @@ async def _live(settings: Settings, progress: Progress) -> None:
         )
         log.info("serving %s", server.url)
         # Catching up may take hours, so what is started is not yet what /-/ready means.
-        supervisor = Supervisor.from_environment()
         supervisor.tell("READY=1")
-        stack.callback(supervisor.tell, "STOPPING=1", "STATUS=stopping")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(agent.run())
             tasks.create_task(supervisor.keep_informed(agent.status))
             if settings.hashrate.enabled:
                 tasks.create_task(watch_local_rate(settings.hashrate, agent.metrics))
             tasks.create_task(watch_price(settings, agent.metrics))
+            if choice.makeshift:
+                tasks.create_task(_leave_sample(settings))
+
+
+async def _close(choice: Choice) -> None:
+    for source in choice.all:
+        await source.close()
+
+
+async def _leave_sample(settings: Settings) -> None:
+    """Wait for a source of the live chain.
+
+    Raises
+    ------
+    _LiveChain
+        As soon as one answers.
+    """
+    raise _LiveChain(await until_live(settings))
 
 
 async def _choose(settings: Settings) -> Choice:
@@ -131,15 +172,45 @@ def _chosen_lenses(settings: Settings) -> dict[str, Lens]:
     return {name: known[name] for name in chosen}
 
 
-def _relabel_if_changed(store: BlockStore, registry: Registry) -> None:
-    """Attribute what is stored anew if another registry did so last."""
-    tip = store.tip()
-    last = store.block(tip.hash) if tip else None
-    if last is None or last.attribution.registry_version == registry.version:
+def _relabel_if_changed(
+    store: BlockStore,
+    registry: Registry,
+    told: Callable[[int, int], None] = lambda _done, _blocks: None,
+) -> None:
+    """Attribute anew what another registry attributed, whichever blocks that are.
+
+    `told` is called from time to time with the blocks that are done, and with all of them.
+    """
+    others = store.registries() - {registry.version}
+    if not others:
         return
-    log.info("the registry has changed; attributing the stored blocks anew")
-    changed = sum(len(part.moved) for part in relabel(store, registry))
+    known = store.by_registry()
+    blocks = sum(known.values())
+    log.info(
+        "the registry is %s; attributing anew %d of %d stored blocks, which were under %s",
+        registry.version[:16],
+        blocks - known.get(registry.version, 0),
+        blocks,
+        ", ".join(sorted(version[:16] for version in others)),
+    )
+    done = changed = 0
+    for part in relabel(store, registry):
+        done += part.blocks
+        changed += len(part.moved)
+        told(done, blocks)
     log.info("%d blocks changed their pool; their former ones are kept", changed)
+
+
+@contextmanager
+def _damage_said() -> Iterator[None]:
+    """Turn what stored bytes should never raise into an error that says what to do."""
+    try:
+        yield
+    except HashingError as error:
+        raise StoreError(
+            f"a stored block is damaged ({error}); move the store away and run again, or restore "
+            "a backup"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +238,11 @@ class Agent:
     ) -> None:
         self._params = NETWORKS[store.network]
         self._registry = registry_of(settings.registry)
+        for left in self._registry.left_out:
+            log.warning("%s: %s", settings.registry, left)
         self._lenses = _chosen_lenses(settings)
         self._settings = settings
-        self._sources = choice.sources
+        self._choice = choice
         self._store = store
         self._executor = executor
         self._progress = progress
@@ -184,9 +257,13 @@ class Agent:
             ),
             self._last_blocks,
         )
+        self._anew = (0, 0)  # blocks that are attributed anew: those done, and all
+        self._others: dict[str, int] = {}  # blocks by the other registries that attributed them
+        self._spoken_of: set[str] = set()  # those of them that the log tells of
         self._load()
         self.metrics = AgentMetrics()
-        self.board = Board(self._analysis.snapshot(self._totals, time.time()))
+        with _damage_said():
+            self.board = Board(self._analysis.snapshot(self._totals, time.time()))
         self._exporter = Exporter(self.board, self.metrics, settings.economics)
         self._election = Election(store, executor, self)
         self._ingest: Ingest | None = None
@@ -201,11 +278,15 @@ class Agent:
     async def write(self) -> None:
         """Keep the store at the tip, for ever."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, _relabel_if_changed, self._store, self._registry)
+        self._anew = (0, 0)
+        await loop.run_in_executor(self._executor, self._take_over)
         await self.catch_up()
         tip, first = self._store.tip(), self._store.first_height()
         self._ingest = Ingest(
-            self._sources,
+            self._choice.sources,
+            find=self._choice.find,
+            find_before=self._choice.find_before,
+            standby=self._choice.standby,
             store=self._store,
             follower=Follower(
                 self._params,
@@ -223,10 +304,28 @@ class Agent:
         finally:
             self._ingest = None
 
+    def _take_over(self) -> None:
+        """Make what is stored this agent's own; whoever changes it from now on is noticed."""
+
+        def told(done: int, blocks: int) -> None:
+            self._anew = done, blocks
+
+        self._store.watch()
+        _relabel_if_changed(self._store, self._registry, told)
+
     async def catch_up(self) -> None:
         """Show what is stored, whoever stored it."""
         await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
-        self._publish()
+        with _damage_said():
+            self._publish()
+        if new := self._others.keys() - self._spoken_of:
+            log.warning(
+                "the agent that writes attributes blocks by another registry (%s) than this one "
+                "(%s); give all agents of a store the same registry",
+                ", ".join(sorted(version[:16] for version in new)),
+                self._registry.version[:16],
+            )
+        self._spoken_of = set(self._others)
 
     def web_context(self, reading: BlockStore) -> WebContext:
         """Return what the web server reads; `reading` is a store connection of its own."""
@@ -238,7 +337,11 @@ class Agent:
             metrics=self.metrics,
             registry=self._registry,
             lenses=self._lenses,
+            sources=self._source_states,
         )
+
+    def _source_states(self) -> Sequence[SourceState]:
+        return self._ingest.states() if self._ingest else ()
 
     def status(self) -> str:
         """Say in a few words how the agent is."""
@@ -254,22 +357,35 @@ class Agent:
         if self._ingest:
             behind = self._ingest.behind
         elif self._election.writes:
-            behind = "stored blocks are being attributed anew"
+            done, blocks = self._anew
+            behind = "stored blocks are being attributed anew" + (
+                f": {done} of {blocks} are done" if blocks else ""
+            )
         else:
             empty = None if self.board.snapshot.tip else "the writer has stored no block yet"
             behind = self._election.behind or empty
         return [behind] if behind else []
 
     def _load(self) -> None:
+        own = self._registry.version
+        known = self._store.by_registry() if self._store.registries() - {own} else {}
+        self._others = {version: blocks for version, blocks in known.items() if version != own}
         self._count()
-        self._analysis.load(self._store.stale_blocks(RECENT))
+        with _damage_said():
+            self._analysis.load(self._store.stale_blocks(RECENT))
 
     def _count(self) -> None:
         counts = self._store.counts()
-        self._totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
+        self._totals = Totals(
+            counts.reorgs,
+            counts.deepest_reorg,
+            counts.stale,
+            counts.header_only,
+            sum(self._others.values()),
+        )
 
     def _stored(self, step: Step, left: int) -> None:
-        if step.rollback_to is not None or step.stale:
+        if step.rollback_to is not None or step.stale or any(b.header_only for b in step.append):
             self._count()
         self._analysis.apply(step)
         self._progress(len(step.append), left)

@@ -7,6 +7,7 @@ when it is asked for, so that ``poolscope --help`` and the daemon start fast.
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Final
 
@@ -14,6 +15,7 @@ import click
 
 from monitor import __version__
 from monitor.errors import PoolscopeError
+from monitor.secrets import guard_tracebacks, hide
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     # command -> (module, one line of help)
@@ -50,6 +52,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "monitor.commands.verify_headers",
         "Check a file of raw headers by all rules of consensus.",
     ),
+    "node": ("monitor.commands.node", "Print what a bitcoind node must allow poolscope to ask."),
     "config": ("monitor.commands.config", "Show the effective settings, secrets hidden."),
 }
 
@@ -86,10 +89,13 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors go to stderr in one line, with a non-zero exit."""
+    guard_tracebacks()
     try:
         status = cli(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        click.echo(hide(said.getvalue()), nl=False, err=True)  # it may quote an argument
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)

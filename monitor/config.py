@@ -6,15 +6,17 @@ Every setting has a description; ``docs/configuration.md`` is checked against th
 from __future__ import annotations
 
 import difflib
+import os
+import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit, urlunsplit
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 import platformdirs
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -22,39 +24,38 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
 
-from hashing.params import NETWORKS, SIGNETS, TARGET_TIMESPAN, signet, signet_magic
+from hashing.params import NETWORKS, SIGNETS
+from monitor.config_fields import (
+    Headers,
+    HttpUrl,
+    OptionalPath,
+    Section,
+    Token,
+    UserPath,
+    sent_headers,
+)
+from monitor.config_signet import SignetSettings
+from monitor.config_values import from_environment, merged, whole, with_files
 from monitor.errors import ConfigError
+from monitor.paths import at_home
+from monitor.secrets import foreign, remember
+from monitor.urls import HTTP, UrlError, parse, parse_store, parse_zmq, shown, with_password
 
 SourceName = Literal["auto", "bitcoind", "blkfiles", "esplora", "sample", "rehearsal"]
+ALONE: Final = frozenset({"auto", "sample", "rehearsal"})
+"""Sources that no other can stand beside."""
 
 
 HIDDEN = str(SecretStr("anything"))
 """What a secret that is set is shown as."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+"""A dotted name of a setting, or what was meant to be one."""
 
 
-def _http(value: str) -> str:
-    """Return a URL that is empty or of HTTP."""
-    parts = urlsplit(value)
-    if value and parts.scheme not in {"http", "https"}:
-        raise ValueError("must begin with http:// or https://")
-    if value and (not parts.hostname or parts.port == 0):
-        raise ValueError("names no host")
-    return value
-
-
-class WebSettings(_Section):
+class WebSettings(Section):
     """The agent's own web server."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -70,14 +71,18 @@ class WebSettings(_Section):
         return f"{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-class NodeSettings(_Section):
+class NodeSettings(Section):
     """One bitcoind node; give several for failover."""
 
-    url: str = Field("", description="RPC address, such as http://127.0.0.1:8332.")
-    user: str = Field("", description="RPC user, where the node uses a password.")
+    url: str = Field("", repr=False, description="RPC address, such as http://127.0.0.1:8332.")
+    user: str = Field("", repr=False, description="RPC user, where the node uses a password.")
     password: SecretStr = Field(SecretStr(""), description="RPC password.")
-    cookie: Path | None = Field(None, description="Path of the node's .cookie file.")
-    datadir: Path | None = Field(None, description="The node's datadir, to find its cookie in.")
+    cookie: OptionalPath = Field(None, description="Path of the node's .cookie file.")
+    datadir: OptionalPath = Field(None, description="The node's datadir, to find its cookie in.")
+    login: Literal["auto", "none"] = Field(
+        "auto", description="none asks without a login, as behind a proxy that logs in."
+    )
+    headers: Headers = Field({}, description="HTTP headers to send, such as one with an API key.")
     rest: Literal["auto", "off"] = Field("auto", description="Use the REST interface if offered.")
     zmq: str = Field(
         "auto", description="ZMQ address (tcp://host:port), auto to ask the node, or off."
@@ -92,43 +97,94 @@ class NodeSettings(_Section):
     @field_validator("url")
     @classmethod
     def _http_url(cls, value: str) -> str:
-        return _http(value)
+        if value:
+            parse(value, HTTP, instead="bitcoind.user and bitcoind.password")
+        return value
+
+    @field_validator("user")
+    @classmethod
+    def _no_colon(cls, value: str) -> str:
+        if ":" in value:
+            raise ValueError("it has a colon, at which HTTP ends the name of a user")
+        return value
+
+    @field_validator("zmq")
+    @classmethod
+    def _zmq_address(cls, value: str) -> str:
+        return value if value in {"auto", "off"} else parse_zmq(value)
+
+    @property
+    def sent_headers(self) -> dict[str, str]:
+        """What is sent to the node beside a request."""
+        return sent_headers(self.headers)
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        """Refuse what leaves open how to log in."""
+        url = parse(self.url, HTTP) if self.url else None
+        given = self.user or self.password.get_secret_value() or (url and url.user is not None)
+        if self.login == "none" and (given or self.cookie or self.datadir):
+            raise ValueError('a login is given, and login = "none" is, too; leave one away')
+        if given and any(name.lower() == "authorization" for name in self.headers):
+            raise ValueError(
+                "a login is given, and an Authorization header is, too; leave one away"
+            )
+        return self
 
 
-class BlkFilesSettings(_Section):
+class BlkFilesSettings(Section):
     """The block files of a bitcoind, read without asking it."""
 
-    dir: Path | None = Field(
+    dir: OptionalPath = Field(
         None,
         description="The blocks folder, with blk00000.dat or later ones in it: the source "
         "blkfiles, or the far past of a bitcoind node.",
     )
 
 
-class EsploraSettings(_Section):
+class EsploraSettings(Section):
     """Public APIs: Blockstream Esplora or mempool.space, asked in this order."""
 
-    urls: tuple[str, ...] = Field(
+    urls: tuple[HttpUrl, ...] = Field(
         ("https://mempool.space", "https://blockstream.info"),
+        repr=False,
         description="Base URLs; any server that speaks either dialect.",
     )
+    token: Token = Field(
+        SecretStr(""), description="Token of the API, sent as Authorization: Bearer."
+    )
+    headers: Headers = Field({}, description="HTTP headers to send, such as one with an API key.")
     poll_interval: float = Field(30.0, gt=0, description="Seconds between looks at the tip.")
 
+    @property
+    def sent_headers(self) -> dict[str, str]:
+        """What is sent to the API beside a request."""
+        return sent_headers(self.headers, self.token)
 
-class SampleSettings(_Section):
+    @model_validator(mode="after")
+    def _one_api(self) -> Self:
+        """Refuse to tell one API's key to another."""
+        if len({parse(url).origin for url in self.urls}) > 1 and self.sent_headers:
+            raise ValueError(
+                "token and headers would go to every API of esplora.urls; name one API there"
+            )
+        return self
+
+
+class SampleSettings(Section):
     """The built-in sample of real blocks."""
 
     speed: float = Field(0.2, gt=0, description="Blocks per second that the replay advances.")
 
 
-class SilenceSettings(_Section):
+class SilenceSettings(Section):
     """A silence of the rehearsal: nobody finds a block for a while."""
 
     height: int = Field(ge=1, description="Height of the block that comes late.")
     seconds: float = Field(gt=0, description="Seconds of chain time before it.")
 
 
-class RehearsalSettings(_Section):
+class RehearsalSettings(Section):
     """The local chain that is mined while you watch."""
 
     seed: int = Field(1, description="Same seed, same chain.")
@@ -138,7 +194,7 @@ class RehearsalSettings(_Section):
     silences: tuple[SilenceSettings, ...] = Field((), description="Silences on request.")
 
 
-class HashrateSettings(_Section):
+class HashrateSettings(Section):
     """The measurement of this machine's own hash rate."""
 
     enabled: bool = Field(True, description="Measure the local hash rate.")
@@ -148,7 +204,7 @@ class HashrateSettings(_Section):
     seconds: float = Field(1.0, ge=0.05, le=60, description="Seconds that one measurement takes.")
 
 
-class EconomicsSettings(_Section):
+class EconomicsSettings(Section):
     """What the agent's figures of cost are for; no chain tells these."""
 
     tariffs: tuple[Annotated[float, Field(gt=0, le=100)], ...] = Field(
@@ -165,8 +221,13 @@ class EconomicsSettings(_Section):
     price_usd: float | None = Field(
         None, gt=0, lt=1e12, description="USD per BTC, where no source of it is set."
     )
-    price_url: str = Field(
-        "", description="Where to ask for the price (JSON over HTTP); empty asks nobody."
+    price_url: HttpUrl = Field(
+        "",
+        repr=False,
+        description="Where to ask for the price (JSON over HTTP); empty asks nobody.",
+    )
+    price_headers: Headers = Field(
+        {}, description="HTTP headers to send there, such as one with an API key."
     )
     price_field: str = Field(
         "USD", min_length=1, description="Where the price stands in the answer, with dots between."
@@ -175,63 +236,14 @@ class EconomicsSettings(_Section):
         600.0, ge=60, description="Seconds between questions for the price."
     )
 
-    @field_validator("price_url")
-    @classmethod
-    def _http_url(cls, value: str) -> str:
-        return _http(value)
-
-
-class SignetSettings(_Section):
-    """Which signet it is where `network` is signet; the default one if nothing is set."""
-
-    challenge: str = Field("", description="The node's signetchallenge (hex).")
-    magic: str = Field(
-        "", description="The magic that follows from it (8 hex digits), if only that is known."
-    )
-    spacing: int | None = Field(
-        None,
-        ge=1,
-        le=TARGET_TIMESPAN // 2,
-        description="Seconds between blocks: the node's signetblocktime, if it has one.",
-    )
-
-    @field_validator("challenge", "magic", mode="before")
-    @classmethod
-    def _hex(cls, value: Any) -> str:
-        try:
-            return bytes.fromhex(str(value)).hex()  # digits alone come as a number
-        except ValueError:
-            raise ValueError("must be hexadecimal digits, in quotes, two for each byte") from None
-
-    @model_validator(mode="after")
-    def _one_signet(self) -> SignetSettings:
-        if len(self.magic) not in {0, 8}:
-            raise ValueError("signet.magic has 8 hexadecimal digits")
-        if self.challenge and self.magic and self.name != self._name_of(self.magic):
-            raise ValueError("signet.magic is not that of signet.challenge; set one of them")
-        if self.spacing is not None and not (self.challenge or self.magic):
-            raise ValueError("signet.spacing needs signet.challenge or signet.magic")
-        return self
-
     @property
-    def name(self) -> str:
-        """The name of the network that these settings stand for; empty if nothing is set."""
-        magic = signet_magic(bytes.fromhex(self.challenge)).hex() if self.challenge else self.magic
-        return self._name_of(magic) if magic else ""
-
-    def _name_of(self, magic: str) -> str:
-        return signet(bytes.fromhex(magic), self.spacing).name
+    def sent_headers(self) -> dict[str, str]:
+        """What is sent beside the question for the price."""
+        return sent_headers(self.price_headers)
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """All settings of the agent."""
-
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        env_prefix="POOLSCOPE_",
-        env_nested_delimiter="__",
-    )
 
     network: str = Field(
         "mainnet",
@@ -239,19 +251,26 @@ class Settings(BaseSettings):
         + ", ".join((*NETWORKS, *SIGNETS))
         + "; see signet for other signets.",
     )
-    source: SourceName = Field(
-        "auto", description="Where blocks come from; auto takes the first that answers."
+    source: str = Field(
+        "auto",
+        description="Where blocks come from: auto, or bitcoind, blkfiles, esplora in order of "
+        "preference with commas between, or sample or rehearsal.",
     )
     offline: bool = Field(False, description="Never ask a public API.")
-    data_dir: Path = Field(
+    data_dir: UserPath = Field(
         Path(platformdirs.user_data_dir("poolscope", appauthor=False)),
         description="Directory of the store (XDG data directory by default).",
     )
     store: str = Field(
-        "", description="Store URL (sqlite:///… or postgresql://…); empty means in data_dir."
+        "",
+        repr=False,
+        description="Store URL (sqlite:///… or postgresql://…); empty means in data_dir.",
+    )
+    store_password: SecretStr = Field(
+        SecretStr(""), description="Password of a PostgreSQL store, where its URL has none."
     )
     catch_up: int = Field(2016, ge=0, description="Blocks to fetch behind the tip on first start.")
-    registry: Path | None = Field(
+    registry: OptionalPath = Field(
         None, description="A registry file to use instead of the one that ships."
     )
     lenses: tuple[str, ...] = Field(
@@ -273,6 +292,26 @@ class Settings(BaseSettings):
     economics: EconomicsSettings = Field(
         EconomicsSettings(), description="Tariffs, machines and price of the figures of cost."
     )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names in `source`, the preferred one first."""
+        return tuple(self.source.split(","))
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _in_order(cls, value: Any) -> str:
+        """Take names as a list, too; return them with commas between."""
+        names = value.strip(" []").split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise ValueError("must be a name, or names in order of preference")
+        names = list(dict.fromkeys(name.strip(" \"'").lower() for name in names))
+        known = get_args(SourceName)
+        if not names or not set(names) <= set(known):
+            raise ValueError("must be of " + ", ".join(known))
+        if len(names) > 1 and (alone := [name for name in names if name in ALONE]):
+            raise ValueError(f"{alone[0]} stands alone; name bitcoind, blkfiles, esplora in order")
+        return ",".join(names)
 
     signet: SignetSettings = Field(SignetSettings(), description="Another signet than the default.")
 
@@ -298,22 +337,26 @@ class Settings(BaseSettings):
         self.__dict__["network"] = named  # there are no settings without it before
         return self
 
+    def remember_secrets(self) -> None:
+        """Let no message of this process repeat a secret of these settings."""
+        remember(*_secrets(self.model_dump()))
+
+    @field_validator("store")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the places that settings come from: flags, environment, file."""
-        if not isinstance(init_settings, InitSettingsSource):
-            raise TypeError("pydantic-settings changed its sources")
-        values = dict(init_settings.init_kwargs)
-        file_values = values.pop("_file", {})
-        flags = InitSettingsSource(settings_cls, values)
-        return flags, env_settings, InitSettingsSource(settings_cls, file_values)
+    def _store_url(cls, value: str) -> str:
+        if value:
+            url = parse_store(value)
+            at_home(url.path)
+        return value
+
+    @model_validator(mode="after")
+    def _one_store_password(self) -> Self:
+        if self.store_password.get_secret_value():
+            if not self.store.lower().startswith("postgresql"):
+                raise ValueError("store_password is given, and store is no postgresql://HOST/DB")
+            if parse_store(self.store).password is not None:
+                raise ValueError("store has a password in it, and store_password is one, too")
+        return self
 
 
 def default_config_path() -> Path:
@@ -336,23 +379,28 @@ def load_settings(path: Path | None = None, flags: dict[str, Any] | None = None)
     ConfigError
         If the file cannot be read or a value cannot be used; the message names it.
     """
-    values = _read_file(path or default_config_path(), must_exist=path is not None)
+    file = _read_file(at_home(path or default_config_path()), must_exist=path is not None)
+    values: dict[str, Any] = {}
+    for given in (file, from_environment(Settings, os.environ), flags or {}):
+        values = merged(values, with_files(given, Settings))
     try:
-        return Settings(**(flags or {}), _file=values)  # type: ignore[call-arg]
-    except SettingsError as error:
-        raise ConfigError(
-            f"environment: {str(error).partition(' from source')[0]}; "
-            "write it as JSON, such as POOLSCOPE_LENSES='[\"tag\"]'"
-        ) from None
+        settings = Settings.model_validate(whole(values, Settings))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "_file") or "settings"
-        wrong = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            wrong = "there is no such setting" + _meant(where)
-        raise ConfigError(
-            f"setting {where}: {wrong}; see 'poolscope config' and docs/configuration.md"
-        ) from None
+        raise ConfigError(_complaint(error)) from None
+    settings.remember_secrets()
+    return settings
+
+
+def _complaint(error: ValidationError) -> str:
+    """Return the first thing that is wrong, without the value that is."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "settings"
+    wrong = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        wrong = "there is no such setting" + _meant(where)
+    if not _NAME.fullmatch(where):
+        where, wrong = "names", "one of them is no name of a setting"
+    return f"setting {where}: {wrong}; see 'poolscope config' and docs/configuration.md"
 
 
 def _meant(name: str) -> str:
@@ -382,32 +430,55 @@ def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
             ) from None
         return {}
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"settings file {path} is not TOML: {error}") from None
+        raise ConfigError(f"settings file {path} is not TOML: {foreign(error)}") from None
     except OSError as error:
         raise ConfigError(f"settings file {path} cannot be read: {error.strerror}") from None
 
 
 def store_url(settings: Settings, synthetic: str) -> str | Path:
     """Return where the store is: as set, or a file of its own for each kind of chain."""
-    if settings.store:
-        return settings.store
-    return settings.data_dir / f"{synthetic or settings.network}.sqlite"
-
-
-def public_url(url: str) -> str:
-    """Return `url` with any user and password hidden, fit for logs and metrics."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+    if not settings.store:
+        return settings.data_dir / f"{synthetic or settings.network}.sqlite"
+    url = parse_store(settings.store)
+    if not url.scheme.startswith("postgresql"):
+        return at_home(url.path)
+    password = settings.store_password.get_secret_value()
+    return with_password(settings.store, password) if password else settings.store
 
 
 def public_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings as plain values with every secret hidden."""
-    values = settings.model_dump(mode="json")
-    values["store"] = public_url(values["store"])
-    values["esplora"]["urls"] = [public_url(url) for url in values["esplora"]["urls"]]
+    values: dict[str, Any] = _public(settings.model_dump(mode="json"))
     for node in values["bitcoind"]:
-        node["url"] = public_url(node["url"])
-    values["economics"]["price_url"] = public_url(values["economics"]["price_url"])
+        if node["user"] and not node["password"]:
+            node["user"] = HIDDEN  # with no password beside it, a name is a token
     return values
+
+
+def _public(value: Any) -> Any:
+    """Return plain values with addresses as they may be shown."""
+    match value:
+        case dict():
+            return {name: _public(inner) for name, inner in value.items()}
+        case list():
+            return [_public(inner) for inner in value]
+        case str() if "://" in value:
+            return shown(value)
+    return value
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """Yield what must not be shown of dumped settings."""
+    match value:
+        case dict():
+            for inner in value.values():
+                yield from _secrets(inner)
+        case list() | tuple():
+            for inner in value:
+                yield from _secrets(inner)
+        case SecretStr():
+            yield value.get_secret_value()
+        case str() if "://" in value:
+            is_store = value.lower().startswith("postgresql")
+            with suppress(UrlError):
+                yield from (parse_store(value) if is_store else parse(value)).secrets()

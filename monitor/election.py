@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
 from typing import Final, Protocol, TypeVar
 
-from monitor.errors import StoreError
+from monitor.errors import StoreChanged, StoreError
 from monitor.store.base import BlockStore
 from monitor.trouble import Trouble
 
@@ -17,7 +18,10 @@ log = logging.getLogger(__name__)
 POLL: Final = 1.0
 """Seconds between two looks of an agent that follows: is there news, is the writer gone?"""
 CHECK: Final = 5.0
-"""Seconds between two looks of the writer: is it still the one?"""
+"""Seconds between two looks of the writer: is it still the one? A store that cannot be used is
+tried again as often."""
+QUIET: Final = 10.0
+"""Seconds without trouble after which it is over."""
 
 Answer = TypeVar("Answer")
 
@@ -46,6 +50,7 @@ class Election:
         self.writes = False
         """Whether this agent is the writer."""
         self._news = False  # an agent that is the writer from its start, as most are, is none
+        self._doubtful = False  # whether to look at the store anew before it is used again
         self.behind: str | None = "the store has not been read yet"
         """Why an agent that follows does not show what is stored, None when it does."""
 
@@ -57,16 +62,27 @@ class Election:
             try:
                 await self._write()
                 self._news = True
-                log.warning("this agent is cut off from its store; another one may write now")
+                self.behind = "this agent is cut off from its store; another one may write now"
+                log.warning("%s", self.behind)
             except StoreError as error:
-                self._trouble.again(str(error))
+                self.behind = str(error)
+                self._trouble.again(self.behind)
             finally:
                 self.writes = False
-            await asyncio.sleep(self._trouble.left())
+            self._doubtful = True
+            await asyncio.sleep(self._pause())
+
+    def _pause(self) -> float:
+        """Return the seconds until the next try, if there is trouble."""
+        return min(CHECK, self._trouble.left())
 
     async def _write(self) -> None:
         """Write until this agent is the writer no more."""
-        tasks = [asyncio.create_task(self._role.write()), asyncio.create_task(self._until_lost())]
+        tasks = [
+            asyncio.create_task(self._role.write()),
+            asyncio.create_task(self._until_lost()),
+            asyncio.create_task(self._until_touched()),
+        ]
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
@@ -75,15 +91,21 @@ class Election:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            for task in tasks:
+                _ = task.cancelled() or task.exception()  # one that failed is enough to hear of
 
     async def _follow(self) -> None:
         """Show what another agent stores until there is none that writes."""
         shown: Hashable = None
         while True:
             try:
+                if self._doubtful:
+                    await self._in_store(self._store.renew)
+                    self._doubtful = False
                 if await self._in_store(self._store.lead):
                     if self._news:
                         log.info("this agent writes to the store now")
+                        self._news = False
                     return
                 self._news = True
                 if shown is None:
@@ -97,11 +119,27 @@ class Election:
             except StoreError as error:
                 self.behind = str(error)
                 self._trouble.again(self.behind)
-            await asyncio.sleep(max(POLL, self._trouble.left()))
+                self._doubtful = True
+            await asyncio.sleep(max(POLL, self._pause()))
 
     async def _until_lost(self) -> None:
         while await self._in_store(self._store.leads):  # noqa: ASYNC110 - no event: a far lock
             await asyncio.sleep(CHECK)
+
+    async def _until_touched(self) -> None:
+        """Look whether another program changes what is stored.
+
+        Raises
+        ------
+        StoreChanged
+            If one does.
+        """
+        began = time.monotonic()
+        while await self._in_store(self._store.untouched):
+            await asyncio.sleep(POLL)
+            if time.monotonic() - began > QUIET:
+                self._trouble.over("the store is used as before")
+        raise StoreChanged("another program changed what is in the store; it is read anew")
 
     async def _in_store(self, call: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)

@@ -5,13 +5,15 @@
     PoolscopeError(Exception)
     ├── ConfigError          a setting that cannot be used
     ├── SourceError          a source did not give what was asked
-    │   ├── SourceUnavailable   try again later: down, warming up, too busy
+    │   ├── SourceUnavailable   try again later: down, too busy
+    │   │   └── SourceStarting     it is there, and loads what it needs: a node that is warming up
     │   ├── SourceRefused       asking again is useless: wrong password, wrong network
     │   ├── NotFound            the source does not have this block (any more)
     │   │   └── NotKept            the block is in its chain, but its body is not to be had there
     │   └── BadReply            the source answered nonsense; the reply is dropped
     ├── ProofError           a block that does not prove itself; refused and counted
     └── StoreError           the store cannot be used: read-only, full, newer, other network
+        └── StoreChanged        it is not what this agent left there: read it anew
 """
 
 from __future__ import annotations
@@ -41,6 +43,10 @@ class SourceUnavailable(SourceError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class SourceStarting(SourceUnavailable):
+    """The source is there and will answer by itself: it is still loading what it needs."""
 
 
 class SourceRefused(SourceError):
@@ -79,3 +85,7 @@ class ProofError(PoolscopeError):
 
 class StoreError(PoolscopeError):
     """The store cannot be used as asked."""
+
+
+class StoreChanged(StoreError):
+    """The store was changed, moved or replaced by another program; nothing was written."""

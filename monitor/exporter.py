@@ -19,7 +19,7 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.core import Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -40,6 +40,23 @@ Encode: TypeAlias = Callable[[Collector], bytes]
 _EOF: Final = b"# EOF\n"
 
 
+class MeasuredGauge(Collector):
+    """A gauge without labels that has no sample until there is a value: 0 would be one."""
+
+    def __init__(self, name: str, text: str, registry: CollectorRegistry) -> None:
+        self.value: float | None = None
+        self._name, self._text = name, text
+        registry.register(self)
+
+    def set(self, value: float) -> None:
+        """Set the value, in the unit that the name says."""
+        self.value = value
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metric, without a sample while nothing was measured."""
+        return [GaugeMetricFamily(self._name, self._text, value=self.value)]
+
+
 class AgentMetrics:
     """What the agent itself did: counters and timings on a registry of their own."""
 
@@ -54,6 +71,9 @@ class AgentMetrics:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(f"poolscope_{name}", text, labels, registry=self.registry)
 
+        def measured(name: str, text: str) -> MeasuredGauge:
+            return MeasuredGauge(f"poolscope_{name}", text, self.registry)
+
         self.blocks = counter("blocks_stored", "Blocks stored, stale ones among them.")
         self.refused = counter("blocks_refused", "Blocks refused, by the reason why.", "reason")
         self.requests = counter("source_requests", "Requests to a source.", "source")
@@ -63,6 +83,19 @@ class AgentMetrics:
             "source_last_success_timestamp_seconds",
             "When the source last answered.",
             "source",
+        )
+        self.leads = gauge("source_leads", "1 for the source that is followed, else 0.", "source")
+        self.tip_height = gauge(
+            "source_tip_height", "Height of the tip that the source told last.", "source"
+        )
+        self.lag = gauge(
+            "source_lag_blocks", "Stored blocks that the source's own chain lacks.", "source"
+        )
+        self.left_out = gauge(
+            "source_left_out",
+            "Things that the source holds and the agent does not use, by what they are.",
+            "source",
+            "kind",
         )
         self.reorgs = counter(
             "reorgs_seen", "Reorgs that this agent saw happen, by depth in blocks.", "depth"
@@ -85,14 +118,15 @@ class AgentMetrics:
         self.writer = gauge(
             "writer", "1 if this agent writes to the store, 0 if it follows one that does."
         )
-        self.local_rate = gauge(
-            "local_hashes_per_second",
-            "SHA-256d rate of this machine, one thread, last measured; 0 until it is.",
+        self.local_rate = measured(
+            "local_hashes_per_second", "SHA-256d rate of this machine, one thread, last measured."
         )
-        self.local_rate_spread = gauge(
+        self.local_rate_spread = measured(
             "local_hashes_per_second_spread",
             "Highest minus lowest repetition of the measurement of the local rate.",
         )
+        self.local_rate_kernel: str | None = None
+        """What made the local rate: a kernel, or hashlib while none is compiled."""
 
         self.price = gauge(
             "bitcoin_price_dollars", "Price of a bitcoin, as this source says.", "source"

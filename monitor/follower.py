@@ -10,69 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from analyzers.model import Attribution, Label
 from hashing.chain import ChainEntry, HeaderChain, anchor_height
 from hashing.errors import HashingError, HeaderError
 from hashing.header import BlockHeader
 from hashing.params import NetworkParams
-from hashing.wire import CoinbaseTx
+from monitor.bodies import Attribute, Bodies, Fetch, gap_text, ref_of
 from monitor.errors import NotFound, ProofError, SourceUnavailable
-from monitor.proof import prove, prove_beginning
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock
-from monitor.store.base import Step, StoredBlock
+from monitor.proof import prove_beginning
+from monitor.sources.base import BlockRef, SourceBlock
+from monitor.store.base import Step
+from monitor.wanted import Apply, GetBlocks, GetHeaders, GetStored, Offer, Plan, Say
 
 REORG_DEPTH: Final = 144
 """Headers kept below the tip, at least: a reorg as deep as that can be checked at once."""
 
 LIVE_BLOCKS: Final = 2
 """Blocks that may come at once to a follower that had caught up and still be news."""
-
-Attribute: TypeAlias = Callable[[CoinbaseTx | None, int, Label | None], Attribution]
-
-
-@dataclass(frozen=True, slots=True)
-class GetHeaders:
-    """Wants ``list[bytes]``: headers of the source's active chain from `start` on."""
-
-    start: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class GetBlocks:
-    """Wants ``list[SourceBlock]`` in the order of `refs`."""
-
-    refs: Sequence[BlockRef]
-
-
-@dataclass(frozen=True, slots=True)
-class GetStored:
-    """Wants ``list[bytes]``: stored headers of the active chain from `start` on."""
-
-    start: int
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """Wants `step` stored; `left` blocks are still to come."""
-
-    step: Step
-    left: int = 0
-
-
-Wanted: TypeAlias = GetHeaders | GetBlocks | GetStored | Apply
-Plan: TypeAlias = Generator[Wanted, Any, None]
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a source is, as far as following it needs."""
-
-    name: str
-    capabilities: Capabilities
 
 
 class Follower:
@@ -101,13 +56,13 @@ class Follower:
         clock: Callable[[], float],
     ) -> None:
         self._params = params
-        self._attribute = attribute
+        self._bodies = Bodies(params, attribute)
         self._catch_up = max(1, catch_up)
         self._stored = stored
         self._clock = clock
         self._chain: HeaderChain | None = None
+        self._header_only: list[int] = []  # heights stored so, of which nobody was told yet
         self._beside: set[bytes] = set()  # stale blocks that are stored for certain
-        self._settled: set[tuple[str, bytes]] = set()  # stale tips, by who offered them
         self._caught_up = False
 
     @property
@@ -127,32 +82,58 @@ class Follower:
         SourceError, StoreError
             As thrown in by the driver.
         """
-        if self._stored is None or best != self._stored[1]:
+        if self._stored is None or not self._lies_below(best):
             with _proof_errors(offer):
                 yield from self._learn(offer, best)
-        self._caught_up = True
+        self._caught_up = self._caught_up or self.tip == best
 
     def branch(self, offer: Offer, ref: BlockRef) -> Plan:
         """Yield what is wanted to store a stale branch, from its tip `ref` downwards.
 
-        Raises as `follow` does. Either way the branch is settled then, unless the source
-        or the store failed.
+        Raises as `follow` does. A branch that cannot be linked to what is stored is left.
         """
-        if self._chain is None or self.is_settled(offer, ref):
-            return
-        try:
+        if self._chain is not None:
             with _proof_errors(offer):
                 yield from self._stale_branch(self._chain, offer, ref)
-        except NotFound:
-            pass  # a source may know of a block that it does not have
-        except ProofError:
-            self._settled.add((offer.name, ref.hash))
-            raise
-        self._settled.add((offer.name, ref.hash))
 
-    def is_settled(self, offer: Offer, ref: BlockRef) -> bool:
-        """Say whether the stale tip `ref` of this source needs no look any more."""
-        return (offer.name, ref.hash) in self._settled
+    def holds(self, ref: BlockRef) -> bool:
+        """Say whether a block is stored for certain, on the chain or beside it."""
+        return self._chain is not None and self._holds(self._chain, ref.hash)
+
+    def is_news(self, best: BlockRef) -> bool:
+        """Say whether `follow` would have anything to ask or to store for a source's tip."""
+        if self._stored is None:
+            return True
+        if best == self._stored[1] or self._lies_below(best):
+            return False
+        if self._chain is None:
+            return True
+        stored, entry = self._chain.get(self._stored[1].hash), self._chain.get(best.hash)
+        return stored is None or entry is None or entry.work > stored.work
+
+    def lag(self, best: BlockRef) -> int:
+        """Return how many of the stored blocks a chain that ends with `best` lacks.
+
+        0 where it has as much work as what is stored, or where nothing is stored. Of a tip
+        that `follow` has not learned, only its height counts.
+        """
+        if self._stored is None:
+            return 0
+        tip, chain = self._stored[1], self._chain
+        stored, entry = (chain.get(tip.hash), chain.get(best.hash)) if chain else (None, None)
+        if chain is None or stored is None or entry is None:
+            return max(0, tip.height - best.height)
+        if entry.work >= stored.work:
+            return 0
+        fork = chain.fork_point(stored, entry)
+        return tip.height - (chain.floor if fork is None else fork.height)
+
+    def _lies_below(self, best: BlockRef) -> bool:
+        """Say whether a tip is the stored one, or so low that no reorg to it is followed."""
+        assert self._stored is not None
+        tip = self._stored[1]
+        floor = self._chain.floor if self._chain else _floor(self._params, tip.height)
+        return best == tip or best.height < floor
 
     def _learn(self, offer: Offer, best: BlockRef) -> Plan:
         """Take over headers, then blocks."""
@@ -176,10 +157,6 @@ class Follower:
         if self._chain is None:
             self._chain = yield from self._begin(offer, best)
         chain = self._chain
-        if best.height < chain.floor:
-            raise SourceUnavailable(
-                f"{offer.name}: its tip {best.height} is far behind what is stored"
-            )
         batch = offer.capabilities.headers_batch
         start, back = min(chain.tip.height, best.height), 1
         while best.hash not in chain:
@@ -209,7 +186,7 @@ class Follower:
             anchor = anchor_height(self._params, lowest)
             return HeaderChain(self._params, anchor, (yield from self._anchor(anchor, 1)))
         first, tip = self._stored
-        anchor = anchor_height(self._params, max(0, tip.height - REORG_DEPTH))
+        anchor = _floor(self._params, tip.height)
         before: list[bytes] = []
         if first > anchor:
             before = yield from self._anchor(anchor, first - anchor)
@@ -259,49 +236,27 @@ class Follower:
             path = chain.path(fork, target)
             rollback_to = fork.height if fork is not stored else None
             leaving = [entry.hash for entry in chain.path(fork, stored)]
-        live = self._caught_up and len(path) <= LIVE_BLOCKS
+        fetch = Fetch(offer, target)
+        if self._caught_up and len(path) <= LIVE_BLOCKS and not offer.capabilities.synthetic:
+            fetch.first_seen = int(self._clock())
         for batch in _batches(path, offer.capabilities.batch):
-            found: list[SourceBlock] = yield GetBlocks([_ref(entry) for entry in batch])
-            blocks = self._prove(offer, batch, found, live=live)
+            if self._stored is not None:
+                blocks = yield from self._bodies.blocks(fetch, batch)
+            elif not (blocks := (yield from self._bodies.beginning(fetch, batch))):
+                continue
+            elif blocks[0].ref.height > path[0].height:
+                yield Say(_later(offer, blocks[0].ref.height, path[0].height))
             left = target.height - batch[-1].height
             yield Apply(Step(blocks, rollback_to), left)
-            first = self._stored[0] if self._stored else batch[0].height
-            self._stored = (min(first, batch[0].height), _ref(batch[-1]))
+            first = self._stored[0] if self._stored else blocks[0].ref.height
+            self._stored = (min(first, blocks[0].ref.height), ref_of(batch[-1]))
             self._beside.update(leaving)
             rollback_to = None
-
-    def _prove(
-        self,
-        offer: Offer,
-        entries: Sequence[ChainEntry],
-        blocks: Sequence[SourceBlock],
-        *,
-        live: bool,
-        stale: bool = False,
-    ) -> list[StoredBlock]:
-        if len(blocks) != len(entries):
-            raise ProofError("mismatch", f"{offer.name}: {len(blocks)} of {len(entries)} blocks")
-        trusted = not offer.capabilities.public
-        now = int(self._clock()) if live and not offer.capabilities.synthetic else None
-        proved = []
-        for entry, block in zip(entries, blocks, strict=True):
-            level, coinbase = prove(block, entry, self._params, trusted=trusted)
-            proved.append(
-                StoredBlock(
-                    ref=block.ref,
-                    header=block.header,
-                    coinbase_tx=block.coinbase_tx,
-                    proof=level,
-                    stale=stale,
-                    source=offer.name,
-                    label=block.label,
-                    attribution=self._attribute(coinbase, entry.height, block.label),
-                    tx_count=block.tx_count,
-                    size=block.size,
-                    first_seen=block.first_seen if block.first_seen is not None else now,
-                )
-            )
-        return proved
+            self._header_only += fetch.header_only
+            fetch.header_only.clear()
+        if self._header_only:
+            yield Say(gap_text(self._header_only), warning=True)
+            self._header_only.clear()
 
     # -- stale blocks
 
@@ -311,17 +266,27 @@ class Follower:
         while len(branch) < REORG_DEPTH and ref.height > chain.floor:
             if self._holds(chain, ref.hash):
                 break
-            found: list[SourceBlock] = yield GetBlocks([ref])
+            found: list[SourceBlock | NotFound] = yield GetBlocks([ref])
             if len(found) != 1:
                 raise ProofError("mismatch", f"{offer.name}: {len(found)} blocks sent for one")
-            branch += found
+            if isinstance(found[0], NotFound):
+                raise found[0]
+            branch.append(found[0])
             ref = BlockRef(ref.height - 1, BlockHeader.parse(found[0].header).prev_hash)
         if not branch or not self._holds(chain, ref.hash):
             return
         branch.reverse()
-        entries = [chain.accept(block.header) for block in branch]
-        yield Apply(Step(stale=self._prove(offer, entries, branch, live=False, stale=True)))
-        self._beside.update(entry.hash for entry in entries)
+        # What the chain took over while this was fetched is stale no more.
+        fresh = [
+            (entry, block)
+            for entry, block in ((chain.accept(block.header), block) for block in branch)
+            if not self._holds(chain, entry.hash)
+        ]
+        if not fresh:
+            return
+        fetch = Fetch(offer, fresh[-1][0])
+        yield Apply(Step(stale=[self._bodies.proved(fetch, *pair, stale=True) for pair in fresh]))
+        self._beside.update(entry.hash for entry, _ in fresh)
 
     def _holds(self, chain: HeaderChain, block_hash: bytes) -> bool:
         """Say whether a block is on the stored chain or beside it; its header alone is not."""
@@ -343,8 +308,9 @@ def _proof_errors(offer: Offer) -> Iterator[None]:
         raise ProofError("wire", f"{offer.name}: {error}") from None
 
 
-def _ref(entry: ChainEntry) -> BlockRef:
-    return BlockRef(entry.height, entry.hash)
+def _floor(params: NetworkParams, tip: int) -> int:
+    """Return the height from which headers are kept while the stored tip is at `tip`."""
+    return anchor_height(params, max(0, tip - REORG_DEPTH))
 
 
 def _batches(entries: Sequence[ChainEntry], size: int) -> Iterator[Sequence[ChainEntry]]:
@@ -355,4 +321,11 @@ def _below(chain: HeaderChain) -> str:
     return (
         f"its chain leaves ours below height {chain.floor}, deeper than is followed; "
         "if it is right, move the store away and run again"
+    )
+
+
+def _later(offer: Offer, height: int, wanted: int) -> str:
+    return (
+        f"{offer.name} keeps blocks from height {height} on (is it pruned?): beginning there, not "
+        f"at {wanted}; 'poolscope backfill' gets older ones from a source that has them"
     )

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from analyzers.assumptions import BY_READER, UNDATED
-from monitor.config import EconomicsSettings, Settings, public_url
+from monitor.config import EconomicsSettings, Settings
 from monitor.errors import BadReply, SourceError
 from monitor.exporter import AgentMetrics
 from monitor.sources.esplora_http import ApiClient
 from monitor.sources.reply import parse_json, printable
+from monitor.urls import shown
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ async def fetch_price(settings: EconomicsSettings) -> Price:
     ConfigError
         If its address is none.
     """
-    client = ApiClient(settings.price_url, timeout=TIMEOUT)
+    client = ApiClient(settings.price_url, timeout=TIMEOUT, headers=settings.sent_headers)
     try:
         body = await client.get("", LARGEST)
     finally:
@@ -105,7 +106,7 @@ async def find_price(settings: Settings, given: float | None = None) -> Price | 
 async def watch_price(settings: Settings, metrics: AgentMetrics) -> None:
     """Keep the metric of the price: ask once an interval, or show what is set."""
     if settings.economics.price_url and not settings.offline:
-        log.info("asking %s for the price of bitcoin", public_url(settings.economics.price_url))
+        log.info("asking %s for the price of bitcoin", shown(settings.economics.price_url))
     while True:
         if not await note_price(settings, metrics):
             return

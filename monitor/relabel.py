@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from analyzers.attribution import attribute_parts
 from analyzers.model import Label
 from analyzers.registry import Registry, RegistryError
+from hashing.errors import HashingError
 from hashing.wire import read_coinbase_parts
 from monitor.cores import cores
 from monitor.errors import ConfigError, StoreError
@@ -21,7 +22,7 @@ from monitor.store.base import BlockStore, Judged, Verdict
 from monitor.store.rows import verdict_of
 
 _BATCH: Final = 5000
-"""Blocks that are judged anew in one transaction; an interrupted run can be repeated."""
+"""Blocks that are judged anew in one transaction; an interrupted run goes on behind them."""
 _MANY: Final = 50_000
 """Blocks from which on it pays to start other processes."""
 
@@ -58,7 +59,9 @@ def relabel(
 ) -> Iterator[Relabelled]:
     """Judge every stored block anew, active or stale; yield what became of them bit by bit.
 
-    Many blocks are shared among the cores. What is stored stays when this fails.
+    Those that this version of the registry has judged are counted and left alone: what was
+    interrupted goes on where it was. Many blocks are shared among the cores. What is stored
+    stays when this fails.
 
     Raises
     ------
@@ -72,12 +75,16 @@ def relabel(
     waiting: deque[list[Judged]] = deque()
 
     def calls() -> Iterator[tuple[Any, ...]]:
-        for found in _batches(store):
+        for found in _batches(store, registry.version):
             waiting.append(found)
             yield judge, bare, [(block.coinbase, block.height, block.label) for block in found]
 
+    known = store.by_registry()
+    done = known.pop(registry.version, 0)
+    for start in range(0, done, _BATCH):
+        yield Relabelled(min(_BATCH, done - start), [])
     try:
-        with crew(cores() if store.counts().blocks >= _MANY else 1) as workers:
+        with crew(cores() if sum(known.values()) >= _MANY else 1) as workers:
             for _, verdicts in in_order(workers.executor, calls(), workers.ahead):
                 found = waiting.popleft()
                 changed = [
@@ -94,11 +101,17 @@ def relabel(
             "a process that attributed blocks anew has died (was memory short?); what it did is "
             "stored, so run it again"
         ) from None
+    except HashingError as error:
+        raise StoreError(
+            f"a stored coinbase is damaged ({error}); move the store away and run again, or "
+            "restore a backup"
+        ) from None
 
 
-def _batches(store: BlockStore) -> Iterator[list[Judged]]:
+def _batches(store: BlockStore, version: str) -> Iterator[list[Judged]]:
+    """Yield the blocks that a registry of another version attributed."""
     last = 0
-    while found := store.judged(last, _BATCH):
+    while found := store.judged(last, _BATCH, unless=version):
         last = found[-1].number
         yield found
 

@@ -57,9 +57,12 @@ class Snapshot:
     `synthetic` is empty for the live chain, else the reason why it is not (``sample``,
     ``rehearsal``). `recent` holds the last blocks, newest first, stale ones among them.
     `terms` are what the chain asks and pays at the tip, None while there is no block.
+    `header_only` counts the blocks of which nobody had more than the header.
     `proved` counts the blocks of the largest window by how far they proved themselves,
     `rules` by the rule that attributed them. `registry_date` is when the registry's rows were
-    last held against their sources, None where it does not say.
+    last held against their sources, None where it does not say. `other_registry` counts the stored
+    blocks, active or stale, that a registry of another version attributed: 0 unless they are being
+    attributed anew, or the agent that writes has another registry than this one.
     """
 
     network: str
@@ -77,12 +80,14 @@ class Snapshot:
     reorgs: int
     deepest_reorg: int
     stale_blocks: int
+    header_only: int
     proved: Mapping[str, int]
     rules: Mapping[str, int]
     conflicts: int
     empty_blocks: int
     recent: tuple[StoredBlock, ...]
     made_at: float
+    other_registry: int = 0
 
     def window(self, blocks: int, lens: str) -> Summary | None:
         """Return the summary of a window under a lens, None if it is not kept."""

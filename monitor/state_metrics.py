@@ -70,6 +70,11 @@ def _about(snapshot: Snapshot) -> Iterator[Metric]:
         ),
     ):
         yield InfoMetricFamily(f"poolscope_{name}", text, value=values)
+    yield from _single(
+        "other_registry_blocks",
+        "Stored blocks, stale ones among them, that a registry of another version attributed.",
+        snapshot.other_registry,
+    )
     if date := snapshot.registry_date:
         midnight = datetime.datetime.combine(date, datetime.time(), datetime.UTC)
         yield from _single(
@@ -92,6 +97,11 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
         snapshot.deepest_reorg,
     )
     yield from _single("stale_blocks", "Stale blocks in the store.", snapshot.stale_blocks)
+    yield from _single(
+        "header_only_blocks",
+        "Blocks in the store of which no source had more than the header: who mined is unknown.",
+        snapshot.header_only,
+    )
     yield from _single(
         "conflicting_blocks",
         "Blocks of the largest window whose evidence names more than one pool.",

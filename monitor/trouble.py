@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import Final
 
@@ -11,10 +12,12 @@ RETRY_FIRST: Final = 1.0
 RETRY_LAST: Final = 60.0
 COMPLAIN_EVERY: Final = 60.0
 """Seconds between lines about a failure that lasts."""
+COMPLAIN_BESIDE: Final = 3600.0
+"""The same where another one does the work meanwhile."""
 
 
 class Trouble:
-    """A failure that lasts: said once a minute, tried again later each time."""
+    """A failure that lasts: said now and then, tried again later each time."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
@@ -23,14 +26,25 @@ class Trouble:
         self._due = 0.0
         self._delay = RETRY_FIRST
 
-    def again(self, text: str, at_least: float | None = None) -> None:
-        """Note a failure; the next try is due after `at_least` seconds or more."""
+    def again(
+        self,
+        text: str,
+        *,
+        at_least: float | None = None,
+        at_most: float = math.inf,
+        every: float = COMPLAIN_EVERY,
+    ) -> None:
+        """Note a failure; the next try is due after `at_least` seconds or more.
+
+        Without that, after `at_most` seconds or less. While it lasts it is said again once in
+        `every` seconds.
+        """
         now = time.monotonic()
-        if text != self._text or now - self._said >= COMPLAIN_EVERY:
+        if text != self._text or now - self._said >= every:
             self._text, self._said = text, now
             self._log.warning("%s", text)
         self._due = now + max(self._delay, at_least or 0)
-        self._delay = min(2 * self._delay, RETRY_LAST)
+        self._delay = min(2 * self._delay, RETRY_LAST, at_most)
 
     def over(self, message: str) -> None:
         """Note that it works; `message` says so if it did not before."""
@@ -41,3 +55,23 @@ class Trouble:
     def left(self) -> float:
         """Return the seconds until the next try."""
         return max(0.0, self._due - time.monotonic())
+
+
+class Standing:
+    """A state that is said twice: when it begins and when it is over."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._stands = False
+
+    def begin(self, message: str) -> None:
+        """Note that it holds; `message` says so if it did not before."""
+        if not self._stands:
+            self._stands = True
+            self._log.warning("%s", message)
+
+    def over(self, message: str) -> None:
+        """Note that it does not hold; `message` says so if it did before."""
+        if self._stands:
+            self._stands = False
+            self._log.info("%s", message)

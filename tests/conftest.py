@@ -2,10 +2,14 @@
 
 import logging
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from monitor import secrets
 
 # No verdict may depend on how busy the machine is, nor on luck that cannot be repeated.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -23,3 +27,11 @@ def _levels_of_logging() -> Iterator[None]:
     yield
     for name, level in kept.items():
         logging.getLogger(name).setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what one test keeps secret be an ordinary word in the next."""
+    monkeypatch.setattr(secrets, "_KNOWN", secrets._Known())
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)

@@ -13,6 +13,8 @@ from analyzers.intervals import LEVEL, Interval, share_interval
 from analyzers.model import Attribution, Evidence
 from analyzers.registry.address import address_of
 from analyzers.registry.registry import Registry
+from analyzers.registry.values import names_nobody
+from hashing.params import MAINNET, NetworkParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,14 @@ def disagreements(
     labels: Mapping[int, str],
     registry: Registry,
     list_name: str = "",
+    network: NetworkParams = MAINNET,
 ) -> tuple[Agreement, list[Disagreement]]:
     """Hold blocks against `labels` by height, as the list `list_name` spells them.
 
     A label that the registry does not know counts as one of a pool of its own, except the
     empty one and ``unknown``, which name nobody. Blocks without a label are left out. A
     label is looked up when its block has been taken, so both may come from one stream.
+    Reasons have addresses of `network`.
     """
     found: list[Disagreement] = []
 
@@ -108,35 +112,44 @@ def disagreements(
                 continue
             text = labels[height]
             theirs = registry.slug_of_label(list_name, text)
-            if theirs is None and text.lower() not in ("", "unknown"):
+            if theirs is None and not names_nobody(text):
                 theirs = f"?{escape_text(text)}"
             if made.pool != theirs:
-                reason = explain(made, theirs, registry)
+                reason = explain(made, theirs, registry, network)
                 found.append(Disagreement(height, made.pool, theirs, made.rule, reason))
             yield made.pool, theirs
 
     return agreement(pairs()), found
 
 
-def explain(attribution: Attribution, other: str | None, registry: Registry) -> str:
-    """Return in one line why a block is attributed as it is, and what speaks for `other`."""
+def explain(
+    attribution: Attribution,
+    other: str | None,
+    registry: Registry,
+    network: NetworkParams = MAINNET,
+) -> str:
+    """Return in one line why a block is attributed as it is, and what speaks for `other`.
+
+    Payouts are told as addresses of `network`.
+    """
     own = [e for e in attribution.evidence if e.pool == attribution.pool and e.kind != "label"]
-    parts = [_tell(e) for e in own if e.strength == "strong"] or [_tell(e) for e in own]
+    strong = [e for e in own if e.strength == "strong"]
+    parts = [_tell(e, network) for e in strong or own]
     if attribution.pool is None:
         parts = [f"nothing decides (rule {attribution.rule})"]
     elif attribution.rule == "label":
         parts = ["by a label alone"]
     if other is not None:
-        rival = [_tell(e, weight=True) for e in attribution.evidence if e.pool == other]
+        rival = [_tell(e, network, weight=True) for e in attribution.evidence if e.pool == other]
         name = registry.name_of(other)
         parts.append(f"for {name}: {'; '.join(rival)}" if rival else f"nothing for {name}")
     return "; ".join(parts)
 
 
-def _tell(item: Evidence, *, weight: bool = False) -> str:
+def _tell(item: Evidence, network: NetworkParams, *, weight: bool = False) -> str:
     strength = f"{item.strength} " if weight else ""
     if item.kind == "payout":
-        paid = address_of(item.matched) or item.matched.hex()
+        paid = address_of(item.matched, network) or item.matched.hex()
         return f"{strength}{item.share:.0%} of the value to {paid}"
     if item.kind == "label":
         return f"label of {escape_text(item.source)}"
@@ -144,11 +157,14 @@ def _tell(item: Evidence, *, weight: bool = False) -> str:
     return f"{strength}tag {escape_text(item.matched)} ({where})"
 
 
-def sightings(blocks: Iterable[AttributedBlock], margin: int = 2016) -> list[Sighting]:
+def sightings(
+    blocks: Iterable[AttributedBlock], margin: int = 2016, network: NetworkParams = MAINNET
+) -> list[Sighting]:
     """Return when each pool's tags and payout scripts were seen, by pool and first height.
 
     A sighting `began` (`ended`) where the pool has blocks more than `margin` heights before
-    its first (after its last): the pool changed what it writes or whom it pays.
+    its first (after its last): the pool changed what it writes or whom it pays. Scripts are
+    told as addresses of `network`.
     """
     seen: dict[tuple[str, Literal["tag", "payout"], str, bool], _Span] = {}
     pools: dict[str, _Span] = {}
@@ -157,7 +173,7 @@ def sightings(blocks: Iterable[AttributedBlock], margin: int = 2016) -> list[Sig
         if pool is None:
             continue
         pools[pool] = _Span.with_one_more(pools.get(pool), block.height)
-        for kind, subject, registered in _marks(block, pool):
+        for kind, subject, registered in _marks(block, pool, network):
             mark = (pool, kind, subject, registered)
             seen[mark] = _Span.with_one_more(seen.get(mark), block.height)
     return [
@@ -190,7 +206,9 @@ class _Span(NamedTuple):
         return cls(span.blocks + 1, min(span.first, height), max(span.last, height))
 
 
-def _marks(block: AttributedBlock, pool: str) -> set[tuple[Literal["tag", "payout"], str, bool]]:
+def _marks(
+    block: AttributedBlock, pool: str, network: NetworkParams
+) -> set[tuple[Literal["tag", "payout"], str, bool]]:
     """Return the tags that named `pool` in a block, and the script that its value went to."""
     evidence = [item for item in block.attribution.evidence if item.pool == pool]
     marks: set[tuple[Literal["tag", "payout"], str, bool]] = {
@@ -201,5 +219,5 @@ def _marks(block: AttributedBlock, pool: str) -> set[tuple[Literal["tag", "payou
     script = block.main_script
     if script is not None:
         known = any(item.kind == "payout" and item.matched == script for item in evidence)
-        marks.add(("payout", address_of(script) or script.hex(), known))
+        marks.add(("payout", address_of(script, network) or script.hex(), known))
     return marks

@@ -23,6 +23,7 @@ from analyzers.registry.address import address_of
 from analyzers.registry.lenses import Lens
 from analyzers.registry.registry import Registry
 from hashing.header import BlockHeader
+from hashing.params import MAINNET, NetworkParams
 
 EVIDENCE: Final = {
     "height": "int64",
@@ -95,8 +96,13 @@ def facts_frame(
     )
 
 
-def evidence_frame(blocks: Iterable[AttributedBlock]) -> pd.DataFrame:
-    """Return everything that speaks in `blocks`, one match a row, with the columns `EVIDENCE`."""
+def evidence_frame(
+    blocks: Iterable[AttributedBlock], network: NetworkParams = MAINNET
+) -> pd.DataFrame:
+    """Return everything that speaks in `blocks`, one match a row, with the columns `EVIDENCE`.
+
+    Payouts are told as addresses of `network`.
+    """
     rows = [
         (
             block.height,
@@ -105,7 +111,7 @@ def evidence_frame(blocks: Iterable[AttributedBlock]) -> pd.DataFrame:
             item.strength,
             item in block.attribution.conflicts,
             *item.where,
-            _text(item),
+            _text(item, network),
             item.share,
         )
         for block in blocks
@@ -143,9 +149,9 @@ def confusion_frame(found: Agreement) -> pd.DataFrame:
     return series.unstack(fill_value=0)
 
 
-def _text(item: Evidence) -> str:
+def _text(item: Evidence, network: NetworkParams) -> str:
     if item.kind == "payout":
-        return address_of(item.matched) or item.matched.hex()
+        return address_of(item.matched, network) or item.matched.hex()
     return escape_text(item.matched)
 
 

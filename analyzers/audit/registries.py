@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from analyzers.coinbase import is_software_default
 from analyzers.registry.registry import Registry
-from analyzers.registry.values import Payout, Tag
+from analyzers.registry.values import OwnerRule, Payout, Tag
 
 CHAIN_BLOCKS: Final = 970_000
 """Blocks over which chance hits are expected: the chain as of late 2026."""
@@ -20,12 +20,16 @@ SCRIPT_BYTES: Final = 100
 CHANCE: Final = 0.001
 """Tags that chance is expected to hit more often than this over the chain are told."""
 
+_SYNTAX: Final = re.compile(r"[\\|?*+()\[\]{}]")
+"""What makes a pattern of a tag; a dot or a dollar in a text are not meant so."""
+
 FindingKind = Literal["clash", "inside", "dead", "text-only", "weak", "chance"]
 """
 ``clash``: two pools claim the same tag or script. ``inside``: a tag is part of another
-pool's. ``dead``: it can never match. ``text-only``: it cannot match in tools that use tags
-as patterns over Latin-1 text. ``weak``: the registry says so, or it is a program's default
-text. ``chance``: so short that random bytes hold it.
+pool's; where the first of the list decides, of one that comes later. ``dead``: it can never
+match, by the rule of the list's owner. ``text-only``: it cannot match in tools that use
+tags as patterns over Latin-1 text (of our registry). ``weak``: the registry says so, or it
+is a program's default text. ``chance``: so short that random bytes hold it.
 """
 
 
@@ -80,23 +84,37 @@ def _clashes(registry: Registry) -> Iterator[Finding]:
 
 def _dead(registry: Registry) -> Iterator[Finding]:
     for tag in registry.tags:
-        if len(tag.literal) > SCRIPT_BYTES:
+        by_owner = registry.rule != "ours" and _is_plain(tag)
+        if (len(tag.literal) > SCRIPT_BYTES and _is_plain(tag)) or (
+            by_owner and tag not in registry.list_matcher.tags_in(tag.literal)
+        ):
             yield Finding("dead", tag.pool, tag.text)
 
 
+def _is_plain(tag: Tag) -> bool:
+    """Tell whether a tag is meant as a text, even where its owner takes it for a pattern."""
+    return tag.pattern is None or (bool(tag.written) and not _SYNTAX.search(tag.written))
+
+
 def _inside(registry: Registry) -> Iterator[Finding]:
-    literals = [tag for tag in registry.tags if tag.pattern is None]
-    for tag in literals:
-        for other in literals:
-            if (
-                tag.pool != other.pool
-                and tag.literal != other.literal
-                and tag.literal in other.literal
-            ):
+    plain = [tag for tag in registry.tags if _is_plain(tag)]
+    for other in plain:
+        for tag in _within(other, plain, registry):
+            if tag.pool != other.pool and tag.literal != other.literal:
                 yield Finding("inside", tag.pool, tag.text, other.pool, other.text)
 
 
+def _within(other: Tag, plain: list[Tag], registry: Registry) -> list[Tag]:
+    """Return the tags that are found in `other`; where the first decides, those before it."""
+    if registry.rule == "ours":
+        return [tag for tag in plain if tag.literal in other.literal]
+    found = registry.list_matcher.tags_in(other.literal)
+    return [tag for tag in found if tag.rank < other.rank]
+
+
 def _text_only(registry: Registry) -> Iterator[Finding]:
+    if registry.rule != "ours":
+        return
     for tag in registry.tags:
         if tag.pattern is None:
             text = tag.literal.decode("utf-8", "replace")
@@ -111,25 +129,28 @@ def _text_only(registry: Registry) -> Iterator[Finding]:
 def _weak(registry: Registry, blocks: int) -> Iterator[Finding]:
     for tag in registry.tags:
         if tag.strength == "weak" or is_software_default(tag.literal):
-            yield Finding("weak", tag.pool, tag.text, expected=_chance_hits(tag, blocks))
+            expected = _chance_hits(tag, blocks, registry.rule)
+            yield Finding("weak", tag.pool, tag.text, expected=expected)
 
 
 def _by_chance(registry: Registry, blocks: int) -> Iterator[Finding]:
     for tag in sorted(registry.tags, key=lambda tag: len(tag.literal)):
-        expected = _chance_hits(tag, blocks)
+        expected = _chance_hits(tag, blocks, registry.rule)
         if expected > CHANCE:
             yield Finding("chance", tag.pool, tag.text, expected=expected)
 
 
-def _chance_hits(tag: Tag, blocks: int) -> float:
+def _chance_hits(tag: Tag, blocks: int, rule: OwnerRule) -> float:
     """Return in how many of `blocks` random scriptSigs of full length `tag` is expected.
 
-    0 for a pattern: how often one matches by chance is not computed.
+    0 for a pattern: how often one matches by chance is not computed. Where case is ignored,
+    two bytes are as good as one.
     """
-    if tag.pattern is not None:
+    if not _is_plain(tag):
         return 0.0
-    places = SCRIPT_BYTES - len(tag.literal) + 1
-    return blocks * places / 256.0 ** len(tag.literal)
+    places = max(0, SCRIPT_BYTES - len(tag.literal) + 1)
+    letters = len(re.findall(rb"[A-Za-z]", tag.literal)) if rule == "mempool" else 0
+    return blocks * places * 2.0**letters / 256.0 ** len(tag.literal)
 
 
 def compare_registries(first: Registry, second: Registry, list_name: str = "") -> list[Difference]:

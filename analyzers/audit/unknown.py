@@ -14,6 +14,7 @@ from analyzers.coinbase import CoinbaseReading, read_parts
 from analyzers.escape import escape_text
 from analyzers.registry.address import address_of
 from analyzers.registry.values import slugify
+from hashing.params import MAINNET, NetworkParams
 
 _GENERIC: Final = re.compile(
     rb"/?(?:P2SH|NYA|BIP\d+|NOBIP\d+|EB\d+|AD\d+|EXTBLK|SEGWIT|B\d+|BV\d+)/|^[/.\s]*$"
@@ -61,7 +62,7 @@ def unknown_clusters(
     only; with ``shape`` they join too, which finds programs rather than pools.
     """
     unknown = [block for block in blocks if block.attribution.pool is None]
-    read = [read_parts(block.script_sig, block.outputs) for block in unknown]
+    read = [read_parts(block.script_sig, block.outputs, block.height) for block in unknown]
     groups = _connect([_keys(*pair, by) for pair in zip(unknown, read, strict=True)])
     clusters = [
         _cluster([unknown[place] for place in group], [read[place] for place in group])
@@ -71,8 +72,11 @@ def unknown_clusters(
     return sorted(clusters, key=lambda found: (-len(found.heights), found.heights))
 
 
-def propose_entry(cluster: Cluster) -> str:
-    """Return a registry entry (TOML) for `cluster`, to be named and checked by a person."""
+def propose_entry(cluster: Cluster, network: NetworkParams = MAINNET) -> str:
+    """Return a registry entry (TOML) for `cluster`, to be named and checked by a person.
+
+    Payouts are written as addresses of `network`; scripts that no address pays are left out.
+    """
     blocks = len(cluster.heights)
     note = f"{blocks} blocks, {cluster.heights[0]} to {cluster.heights[-1]}"
     usual = (text for text, seen in cluster.texts if 2 * seen > blocks)
@@ -89,7 +93,7 @@ def propose_entry(cluster: Cluster) -> str:
     payouts = [
         f'  {{ address = "{address}", {row} }},'
         for script, seen in cluster.payouts
-        if seen > 1 and (address := address_of(script))
+        if seen > 1 and (address := address_of(script, network))
     ]
     if payouts:
         lines += ["payouts = [", *payouts, "]"]

@@ -1,4 +1,4 @@
-"""Draws from Dirichlet posteriors, one window a task, every window with its own stream.
+"""Draws from the Dirichlet posterior of a window, every window with its own stream.
 
 The generator is xoroshiro128+ (Blackman and Vigna 2018, doi:10.1145/3460772), seeded by
 splitmix64 from (seed, window), so that results depend neither on threads nor on which
@@ -12,10 +12,13 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, prange, uint64
+from numba import njit, uint64
 from numpy.typing import NDArray
 
+from hashing.kernels.jit import compiled
+
 Floats = NDArray[np.float64]
+Words = NDArray[np.uint64]
 
 
 @njit
@@ -31,12 +34,10 @@ def _splitmix(x: Any) -> Any:
 
 
 @njit
-def _stream(seed: Any, window: Any) -> Any:
+def _seed(state: Any, seed: Any, window: Any) -> None:
     start = _splitmix(uint64(seed) + uint64(0x9E3779B97F4A7C15)) ^ uint64(window)
-    state = np.empty(2, np.uint64)
     state[0] = _splitmix(start + uint64(0x9E3779B97F4A7C15))
     state[1] = _splitmix(start + uint64(0x3C6EF372FE94F82A)) | uint64(1)
-    return state
 
 
 @njit
@@ -101,77 +102,58 @@ def _top_sizes(drawn: Any, thresholds: Any, total: Any, sizes: Any) -> Any:
         sizes[rest] = len(drawn) + 1
 
 
-@njit
-def _mean_and_ends(values: Any, tail: Any, figures: Any) -> Any:
-    """Fill `figures` with the mean and the quantiles at `tail` and 1 - `tail`."""
-    values.sort()
-    figures[0] = values.mean()
-    for place, part in ((1, tail), (2, 1.0 - tail)):
-        position = part * (len(values) - 1)
-        low = int(position)
-        high = min(low + 1, len(values) - 1)
-        figures[place] = values[low] + (position - low) * (values[high] - values[low])
-
-
-@njit(parallel=True, cache=True)
-def simulate_windows(  # noqa: PLR0917 - a kernel takes arrays by place
-    alphas: Floats,
-    columns: NDArray[np.int64],
-    others: Floats,
+@compiled(nogil=True)
+def simulate_window(  # noqa: PLR0917 - a kernel takes arrays by place
+    d: Floats,
+    c: Floats,
+    other: float,
+    other_d: float,
+    other_c: float,
     thresholds: Floats,
-    draws: int,
     seed: int,
-    tail: float,
-    max_size: int,
-    first: int,
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Simulate each row of `alphas`, of which the first `columns` entries count.
+    window: int,
+    scratch: tuple[Words, Floats, Floats, NDArray[np.int64]],
+    squares: Floats,
+    largest: Floats,
+    sizes: Floats,
+) -> None:
+    """Simulate window number `window`: a draw for each place of `squares` and `largest`.
 
-    `others` is the parameter of what belongs to nobody (0 for none); `thresholds` fall. The
-    first row is window number `first`: parts of a table then give what the whole gives.
-    Returned per window: HHI and largest share (mean, low, high); per window and threshold:
-    probability that the largest exceeds it, and probabilities of the sizes 1..`max_size`
-    (the last: or more).
+    `d` and `c` are Marsaglia's and Tsang's constants of each entity's gamma variate, and
+    `other_d` and `other_c` those of what belongs to nobody, whose parameter is `other` (0 for
+    none). `thresholds` fall. Filled are sum of squares and largest share of each draw and, per
+    threshold, how many draws reach it with 1, 2 ... entities; the last place counts more, too.
+    `scratch` (see `scratch_for`) spares the kernel all that allocating would have to compile.
     """
-    windows, levels = len(alphas), len(thresholds)
-    hhi, largest = np.full((windows, 3), np.nan), np.full((windows, 3), np.nan)
-    above = np.full((windows, levels), np.nan)
-    sizes = np.full((windows, levels, max_size), np.nan)
-    for window in prange(windows):
-        k = columns[window]
-        if k == 0:
-            continue
-        state, spare = _stream(seed, first + window), np.full(1, np.nan)
-        d = alphas[window, :k] - 1.0 / 3.0
-        c = 1.0 / np.sqrt(9.0 * d)
-        # a parameter below 1 is drawn one higher and scaled by uniform ** (1 / parameter)
-        other = others[window]
-        other_d = (other if other >= 1.0 else other + 1.0) - 1.0 / 3.0
-        other_c = 1.0 / math.sqrt(9.0 * other_d)
-        drawn, size = np.empty(k), np.empty(levels, np.int64)
-        squares, maxima = np.empty(draws), np.empty(draws)
-        exceed, histogram = np.zeros(levels), np.zeros((levels, max_size))
-        for draw in range(draws):
-            total, square, top = 0.0, 0.0, 0.0
-            for i in range(k):
-                value = _gamma(state, spare, d[i], c[i])
-                drawn[i] = value
-                total += value
-                square += value * value
-                top = max(top, value)
-            if other > 0.0:
-                rest = _gamma(state, spare, other_d, other_c)
-                if other < 1.0:
-                    rest *= _uniform(state) ** (1.0 / other)
-                total += rest
-            squares[draw] = square / (total * total)
-            maxima[draw] = top / total
-            _top_sizes(drawn, thresholds, total, size)
-            for level in range(levels):
-                exceed[level] += maxima[draw] > thresholds[level]
-                histogram[level, min(size[level], max_size) - 1] += 1.0
-        _mean_and_ends(squares, tail, hhi[window])
-        _mean_and_ends(maxima, tail, largest[window])
-        above[window] = exceed / draws
-        sizes[window] = histogram / draws
-    return hhi, largest, above, sizes
+    state, spare, drawn, size = scratch
+    _seed(state, seed, window)
+    spare[0] = math.nan
+    sizes[:] = 0.0
+    for draw in range(len(squares)):
+        total, square, top = 0.0, 0.0, 0.0
+        for i in range(len(d)):
+            value = _gamma(state, spare, d[i], c[i])
+            drawn[i] = value
+            total += value
+            square += value * value
+            top = max(top, value)
+        if other > 0.0:
+            rest = _gamma(state, spare, other_d, other_c)
+            if other < 1.0:
+                rest *= _uniform(state) ** (1.0 / other)
+            total += rest
+        squares[draw] = square / (total * total)
+        largest[draw] = top / total
+        _top_sizes(drawn, thresholds, total, size)
+        for level in range(len(thresholds)):
+            sizes[level, min(size[level], sizes.shape[1]) - 1] += 1.0
+
+
+def scratch_for(entities: int, levels: int) -> tuple[Words, Floats, Floats, NDArray[np.int64]]:
+    """Return working memory for windows of so many entities and thresholds."""
+    return (
+        np.empty(2, np.uint64),
+        np.empty(1, np.float64),
+        np.empty(entities, np.float64),
+        np.empty(levels, np.int64),
+    )

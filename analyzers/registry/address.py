@@ -1,6 +1,7 @@
 """Addresses to scriptPubKeys: base58check, bech32 (BIP173) and bech32m (BIP350).
 
-The network prefix is checked but not kept: a script is the same bytes on every network.
+The network prefix is checked but not kept: a script is the same bytes on every network. So
+a registry's address names its pool on each of them, and the way back needs to know which.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from hashing.params import MAINNET, NETWORKS, NetworkParams
+
 _BASE58_DIGITS: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE58: Final = {digit: value for value, digit in enumerate(_BASE58_DIGITS)}
 _BECH32_DIGITS: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32: Final = {digit: value for value, digit in enumerate(_BECH32_DIGITS)}
-_PUBKEY_HASH: Final = {0x00, 0x6F}
-_SCRIPT_HASH: Final = {0x05, 0xC4}
-_PREFIXES: Final = ("bc", "tb", "bcrt")
+_PUBKEY_HASH: Final = {network.p2pkh_prefix for network in NETWORKS.values()}
+_SCRIPT_HASH: Final = {network.p2sh_prefix for network in NETWORKS.values()}
+_PREFIXES: Final = {network.bech32_hrp for network in NETWORKS.values()}
 _GENERATORS: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32_CONST: Final = 1
 _BECH32M_CONST: Final = 0x2BC830A3
@@ -24,40 +27,59 @@ class AddressError(ValueError):
     """No Bitcoin address: misspelt, cut or of another coin."""
 
 
+class OtherChain(AddressError):
+    """A sound address, but of another coin."""
+
+
 def script_of(address: str) -> bytes:
     """Return the scriptPubKey that `address` stands for.
 
     Raises
     ------
     AddressError
-        If `address` is no Bitcoin address (checksum, length, version or prefix).
+        If `address` is no Bitcoin address (checksum or length); `OtherChain` if version or
+        prefix are of another coin.
 
     Examples
     --------
     >>> script_of("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa").hex()
     '76a91462e907b15cbf27d5425399ebf6f0fb50ebb88f1888ac'
     """
-    prefix, separator, _ = address.lower().rpartition("1")
+    prefix, separator, data = address.lower().rpartition("1")
     if separator and prefix in _PREFIXES:
         return _witness_script(address)
+    if len(data) >= 8 and prefix and prefix.isascii() and all(c in _BECH32 for c in data):
+        check = _polymod(prefix, [_BECH32[c] for c in data])
+        if check in (_BECH32_CONST, _BECH32M_CONST):
+            raise OtherChain(f"{address[:100]!r} is an address of another chain: {prefix[:20]!r}")
     payload = _base58check(address)
     if len(payload) == 21 and payload[0] in _PUBKEY_HASH:
         return b"\x76\xa9\x14" + payload[1:] + b"\x88\xac"
     if len(payload) == 21 and payload[0] in _SCRIPT_HASH:
         return b"\xa9\x14" + payload[1:] + b"\x87"
-    raise AddressError(f"{address!r} is no Bitcoin address: unknown version or length")
+    raise OtherChain(f"{address!r} is an address of another chain: its version is {payload[0]}")
 
 
-def address_of(script: bytes) -> str | None:
-    """Return the mainnet address that pays `script`, None if no address does."""
+def address_of(script: bytes, network: NetworkParams = MAINNET) -> str | None:
+    """Return the address of `network` that pays `script`, None if no address does.
+
+    A bare public key has none, though some explorers show the address of its hash.
+
+    Examples
+    --------
+    >>> from hashing.params import REGTEST
+    >>> script = script_of("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4")
+    >>> address_of(script, REGTEST)
+    'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080'
+    """
     if len(script) == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":
-        return _to_base58check(b"\x00" + script[3:23])
+        return _to_base58check(bytes([network.p2pkh_prefix]) + script[3:23])
     if len(script) == 23 and script[:2] == b"\xa9\x14" and script[22:] == b"\x87":
-        return _to_base58check(b"\x05" + script[2:22])
+        return _to_base58check(bytes([network.p2sh_prefix]) + script[2:22])
     if 4 <= len(script) <= 42 and script[1] == len(script) - 2:
         version = script[0] - 0x50 if script[0] else 0
         if 0 <= version <= 16 and (script[0] > 0x50 or len(script) in (22, 34)):
-            return _to_bech32(version, script[2:])
+            return _to_bech32(network.bech32_hrp, version, script[2:])
     return None
 
 
@@ -85,15 +107,15 @@ def _to_base58check(payload: bytes) -> str:
     return "1" * (len(raw) - len(raw.lstrip(b"\x00"))) + text
 
 
-def _to_bech32(version: int, program: bytes) -> str:
+def _to_bech32(prefix: str, version: int, program: bytes) -> str:
     bits = len(program) * 8
     groups = (bits + 4) // 5
     number = int.from_bytes(program, "big") << (groups * 5 - bits)
     values = [version, *(number >> 5 * i & 31 for i in reversed(range(groups)))]
     constant = _BECH32M_CONST if version else _BECH32_CONST
-    check = _polymod("bc", values + [0] * 6) ^ constant
+    check = _polymod(prefix, values + [0] * 6) ^ constant
     values += (check >> 5 * i & 31 for i in reversed(range(6)))
-    return "bc1" + "".join(_BECH32_DIGITS[value] for value in values)
+    return f"{prefix}1" + "".join(_BECH32_DIGITS[value] for value in values)
 
 
 def _witness_script(address: str) -> bytes:

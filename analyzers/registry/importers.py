@@ -1,36 +1,42 @@
-"""Other people's pool lists, read as they are, faults included.
+"""Other people's pool lists, each read as its owner reads it.
 
-Formats: ``bitcoin-data`` and ``mempool`` (an array of pools with ids, names, tags and
-addresses; ``array`` where the ids are of neither), ``btccom`` (also blockchain.com's:
-``coinbase_tags`` and ``payout_addresses``), ``consensus-decentralization`` (identifiers or
-addresses, each with a name).
+Formats, by what is in the file:
 
-An imported registry can take the place of ours. Tags that two pools of a list claim stay
-with both, so that they name nobody; what cannot be used at all is left out. Both are told
-in `Imported.faults`.
+``bitcoin-data``, ``mempool``, ``array``
+    An array of pools with ids, names, tags and addresses; ``array`` where the ids are of
+    neither list. mempool's rule decides by ``mempool`` and by ``array``.
+``mempool`` too
+    mempool's former ``pools.json``: ``coinbase_tags``, ``payout_addresses`` and ``slugs``.
+``btccom``
+    The same without ``slugs``, as btccom, blockchain.com and many others have it. Nobody
+    publishes a rule for it, so its tags are bytes, and ours decides.
+``consensus-decentralization``
+    An object of identifiers or addresses, each with a name.
+
+`analyzers.owners` says what each owner does. What a list holds and cannot be used is left
+out, counted and named: `Imported.faults` has all of it, `Registry.left_out` the sums.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final
 
-from analyzers.escape import terminal_text
 from analyzers.registry.address import AddressError, script_of
-from analyzers.registry.loader import load_registry, make_registry, read_file
+from analyzers.registry.foreign import Faults, Row, build
+from analyzers.registry.loader import load_registry, read_file
 from analyzers.registry.registry import Registry
-from analyzers.registry.values import Heights, Payout, Pool, RegistryError, Tag, slugify
+from analyzers.registry.values import OwnerRule, RegistryError, slugify
 
-
-class _Row(NamedTuple):
-    name: str
-    number: str
-    link: str
-    tags: tuple[str, ...]
-    addresses: tuple[str, ...]
+_POOL_FIELDS: Final = frozenset({"id", "name", "tags", "addresses", "link"})
+_ENTRY_FIELDS: Final = frozenset({"name", "link"})
+_KEYED_FIELDS: Final = frozenset({"name", "link", "homepage", "source"})
+_LIST_FIELDS: Final = frozenset({"coinbase_tags", "payout_addresses", "slugs"})
+_SLUG: Final = re.compile(r"[a-z0-9]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,44 +67,59 @@ def import_list(text: str, origin: str = "list") -> Imported:
     Raises
     ------
     RegistryError
-        If `text` is none of the known formats.
+        If `text` is none of the known formats, or nothing in it can be used.
     """
+    faults = Faults()
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen = set[str]()
+        for key, _ in pairs:
+            if key in seen:
+                faults.add("the key is there twice: its last value holds", key)
+            seen.add(key)
+        return dict(pairs)
+
     try:
-        document = json.loads(text)
+        document = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=object_of)
     except (ValueError, RecursionError) as error:
         raise RegistryError(f"{origin}: not JSON: {error}") from error
-    try:
-        form, rows = _recognise(document, origin)
-        return _build(form, sorted(rows, key=lambda row: (row.name, row.number)), origin)
-    except (TypeError, KeyError, AttributeError, UnicodeError) as error:
-        raise RegistryError(f"{origin}: not the pool list it looks like: {error!r}") from error
+    form, rule, rows = _recognise(document, faults, origin)
+    registry = build(form, rule, rows, faults, origin)
+    return Imported(form, registry, faults.told)
 
 
-def _recognise(document: Any, origin: str) -> tuple[str, Iterator[_Row]]:
-    if isinstance(document, list) and document and all("tags" in item for item in document):
-        return _array_format(document), _array_rows(document)
-    if isinstance(document, dict) and "coinbase_tags" in document:
-        return "btccom", _btccom_rows(document)
-    if (
-        isinstance(document, dict)
-        and document
-        and all(isinstance(item, dict) and "name" in item for item in document.values())
+def _recognise(document: Any, faults: Faults, origin: str) -> tuple[str, OwnerRule, list[Row]]:
+    if isinstance(document, list) and any(
+        isinstance(item, dict) and {"tags", "addresses"} & set(item) for item in document
     ):
-        return "consensus-decentralization", _keyed_rows(document)
+        rows = list(_array_rows(document, faults))
+        form = _array_format(rows)
+        return form, "bitcoin-data" if form == "bitcoin-data" else "mempool", rows
+    if isinstance(document, dict) and {"coinbase_tags", "payout_addresses"} & set(document):
+        _tell_unknown(document, _LIST_FIELDS, "", faults)
+        rows = list(_section_rows(document, faults))
+        if "slugs" in document:
+            return "mempool", "mempool", _by_name(rows, document["slugs"])
+        return "btccom", "ours", rows
+    if isinstance(document, dict) and any(
+        isinstance(item, dict) and "name" in item for item in document.values()
+    ):
+        rows = list(_keyed_rows(document, faults))
+        return "consensus-decentralization", "consensus-decentralization", rows
     raise RegistryError(
         f"{origin}: no known pool list: expected an array of pools with tags, an object with "
         "coinbase_tags, or an object of identifiers with names"
     )
 
 
-def _array_format(document: list[dict[str, Any]]) -> str:
+def _array_format(rows: list[Row]) -> str:
     """Return whose numbers an array of pools has; bitcoin-data and mempool look alike.
 
     Their numbers clash, so the file's name is not believed: most pools that we know must
     have the number that we know from that list. ``array`` where neither is so.
     """
     ours = load_registry()
-    pools = [(str(item.get("id")), ours.slug_of_label("", str(item["name"]))) for item in document]
+    pools = [(row.number, ours.slug_of_label("", row.name)) for row in rows]
     known = [(number, slug) for number, slug in pools if slug is not None]
     for form in ("mempool", "bitcoin-data"):
         agreed = sum(ours.slug_of_label(form, number) == slug for number, slug in known)
@@ -107,93 +128,102 @@ def _array_format(document: list[dict[str, Any]]) -> str:
     return "array"
 
 
-def _array_rows(document: list[dict[str, Any]]) -> Iterator[_Row]:
+def _array_rows(document: list[Any], faults: Faults) -> Iterator[Row]:
     for item in document:
-        yield _row(item, tuple(item["tags"]), tuple(item.get("addresses", ())))
+        row = _row(item, _POOL_FIELDS, faults)
+        if row is None:
+            continue
+        tags = _texts(item, "tags", row.name, faults)
+        addresses = _texts(item, "addresses", row.name, faults)
+        if not tags and not addresses:
+            faults.add("the pool has neither tags nor addresses", row.name)
+        yield row._replace(tags=tags, addresses=addresses)
 
 
-def _btccom_rows(document: Mapping[str, Mapping[str, Any]]) -> Iterator[_Row]:
-    for tag, item in document["coinbase_tags"].items():
-        yield _row(item, (tag,), ())
-    for address, item in document.get("payout_addresses", {}).items():
-        yield _row(item, (), (address,))
+def _section_rows(document: Mapping[str, Any], faults: Faults) -> Iterator[Row]:
+    for section in ("coinbase_tags", "payout_addresses"):
+        entries = document.get(section, {})
+        if not isinstance(entries, dict):
+            faults.add("the section is no object", section)
+            continue
+        for key, item in entries.items():
+            row = _row(item, _ENTRY_FIELDS, faults, key)
+            if row is not None and section == "coinbase_tags":
+                yield row._replace(tags=(key,))
+            elif row is not None:
+                yield row._replace(addresses=(key,))
 
 
-def _keyed_rows(document: Mapping[str, Mapping[str, Any]]) -> Iterator[_Row]:
+def _by_name(rows: list[Row], slugs: Any) -> list[Row]:
+    """Return one row a name, in the order in which the names come, with the slugs given."""
+    merged: dict[str, Row] = {}
+    for row in rows:
+        former = merged.get(row.name, row._replace(tags=(), addresses=()))
+        merged[row.name] = former._replace(
+            tags=former.tags + row.tags, addresses=former.addresses + row.addresses
+        )
+    named = slugs if isinstance(slugs, dict) else {}
+    return [
+        row._replace(slug=slug)
+        if isinstance(slug := named.get(row.name), str) and _SLUG.fullmatch(slug)
+        else row
+        for row in merged.values()
+    ]
+
+
+def _keyed_rows(document: Mapping[str, Any], faults: Faults) -> Iterator[Row]:
     for key, item in document.items():
+        row = _row(item, _KEYED_FIELDS, faults, key)
+        if row is None:
+            continue
         try:
             script_of(key)
         except AddressError:
-            yield _row(item, (key,), ())
+            yield row._replace(tags=(key,))
         else:
-            yield _row(item, (), (key,))
+            yield row._replace(addresses=(key,))
 
 
-def _row(item: Mapping[str, Any], tags: tuple[str, ...], addresses: tuple[str, ...]) -> _Row:
-    link = item.get("link")
-    return _Row(
-        item["name"],
-        str(item.get("id", "")),
-        link if isinstance(link, str) else "",
-        tags,
-        addresses,
+def _row(item: Any, known: frozenset[str], faults: Faults, key: str = "") -> Row | None:
+    """Return the pool that an entry names, None if it names none."""
+    name = item.get("name") if isinstance(item, dict) else None
+    if not isinstance(name, str) or not _is_text(name) or not name.strip():
+        faults.add("the entry has no name", key or json.dumps(item)[:60])
+        return None
+    _tell_unknown(item, known, f"{name}: ", faults)
+    link, number = item.get("link"), item.get("id")
+    return Row(
+        name=name,
+        slug=slugify(name) or name.encode().hex()[:40],
+        number=str(number) if isinstance(number, int | str) and _is_text(str(number)) else "",
+        link=link if isinstance(link, str) and _is_text(link) else "",
     )
 
 
-def _build(form: str, rows: list[_Row], origin: str) -> Imported:
-    faults: list[str] = []
-    owners: dict[bytes, set[str]] = {}
-    merged: dict[str, tuple[_Row, set[str], set[bytes], dict[bytes, str]]] = {}
-    for row in rows:
-        slug = slugify(row.name) or row.name.encode().hex()
-        _, ids, tags, scripts = merged.setdefault(slug, (row, set(), set(), {}))
-        ids.add(row.number or row.name)
-        for text in row.tags:
-            if text:
-                tags.add(text.encode())
-            else:
-                faults.append(f"{row.name}: an empty tag would match every block")
-        for address in row.addresses:
-            try:
-                script = script_of(address)
-            except AddressError as error:
-                faults.append(f"{row.name}: {error}")
-            else:
-                scripts[script] = address
-                owners.setdefault(script, set()).add(slug)
-    for script, claimants in owners.items():
-        if len(claimants) > 1:
-            who = ", ".join(sorted(claimants))
-            faults.append(f"payout script {script.hex()} is claimed by {who}: it names nobody")
-    sources = {form: origin}
-    pools = [
-        Pool(
-            slug=slug,
-            name=terminal_text(row.name),
-            aliases=(),
-            website=row.link,
-            ids={form: tuple(sorted(ids))},
-            tags=tuple(
-                Tag(slug, literal, "strong", Heights(), (form,)) for literal in sorted(tags)
-            ),
-            payouts=tuple(
-                Payout(slug, script, address, "strong", Heights(), (form,))
-                for script, address in sorted(scripts.items())
-                if len(owners[script]) == 1
-            ),
-        )
-        for slug, (row, ids, tags, scripts) in merged.items()
-    ]
-    faults += (
-        f"tag {literal!r} is claimed by {', '.join(sorted(slugs))}: it names nobody"
-        for literal, slugs in _shared_tags(pools).items()
-    )
-    return Imported(form, make_registry(pools, sources, origin, strict=False), tuple(faults))
+def _tell_unknown(
+    item: Mapping[str, Any], known: frozenset[str], where: str, faults: Faults
+) -> None:
+    for key in item:
+        if key not in known:
+            faults.add("the field is unknown here", f"{where}{key}")
 
 
-def _shared_tags(pools: list[Pool]) -> dict[bytes, set[str]]:
-    owners: dict[bytes, set[str]] = {}
-    for pool in pools:
-        for tag in pool.tags:
-            owners.setdefault(tag.literal, set()).add(pool.slug)
-    return {literal: slugs for literal, slugs in owners.items() if len(slugs) > 1}
+def _texts(item: Mapping[str, Any], key: str, name: str, faults: Faults) -> tuple[str, ...]:
+    values = item.get(key)
+    if values is None:
+        return ()
+    if not isinstance(values, list):
+        faults.add(f"its {key} are no array of texts", name)
+        return ()
+    texts = []
+    for value in values:
+        if isinstance(value, str) and _is_text(value):
+            texts.append(value)
+        else:
+            faults.add(f"one of its {key} is no text", f"{name}: {json.dumps(value)[:60]}")
+    return tuple(texts)
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether `text` has no half of a character, which JSON allows."""
+    return not any(0xD800 <= ord(character) < 0xE000 for character in text)

@@ -17,11 +17,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from analyzers.escape import terminal_text
+from analyzers.leftout import LeftOut
 from analyzers.model import Strength
 from analyzers.registry.address import AddressError, script_of
 from analyzers.registry.pattern import Pattern
 from analyzers.registry.registry import Registry
-from analyzers.registry.values import Heights, Payout, Pool, RegistryError, Tag, slugify
+from analyzers.registry.values import (
+    Heights,
+    OwnerRule,
+    Payout,
+    Pool,
+    RegistryError,
+    Tag,
+    slugify,
+)
 
 RULES_VERSION: Final = 2
 """Part of every registry version: raised when `analyzers.attribution` decides differently."""
@@ -91,8 +100,12 @@ def make_registry(
     *,
     strict: bool = True,
     date: datetime.date | None = None,
+    rule: OwnerRule = "ours",
+    left_out: tuple[LeftOut, ...] = (),
 ) -> Registry:
     """Return a registry of `pools`; with `strict`, no two rows may claim the same thing.
+
+    `rule` says whose rule decides by it, `left_out` what its file held beside.
 
     Raises
     ------
@@ -109,7 +122,8 @@ def make_registry(
                 )
             owners[kind, claimed] = pool.slug
     by_slug = {pool.slug: pool for pool in sorted(pools, key=lambda pool: pool.slug)}
-    return Registry(by_slug, dict(sources), _content_hash(by_slug), date)
+    version = _content_hash(by_slug, rule)
+    return Registry(by_slug, dict(sources), version, date, rule, left_out)
 
 
 def _claims(pool: Pool) -> Iterator[tuple[str, str]]:
@@ -123,8 +137,11 @@ def _claims(pool: Pool) -> Iterator[tuple[str, str]]:
         yield from ((f"id in {list_name}", label) for label in labels)
 
 
-def _content_hash(pools: Mapping[str, Pool]) -> str:
-    """Return a hash of what decides an attribution; order, notes and sources do not count."""
+def _content_hash(pools: Mapping[str, Pool], rule: OwnerRule) -> str:
+    """Return a hash of what decides an attribution; notes and sources do not count.
+
+    The order of the file counts where its owner's rule goes by it.
+    """
     rows = [
         (
             pool.slug,
@@ -143,7 +160,13 @@ def _content_hash(pools: Mapping[str, Pool]) -> str:
         )
         for _, pool in sorted(pools.items())
     ]
-    canonical = json.dumps([RULES_VERSION, rows], separators=(",", ":"))
+    ranks = [
+        (rule, pool.slug, [tag.rank for tag in pool.tags], [pay.rank for pay in pool.payouts])
+        for _, pool in sorted(pools.items())
+        if rule != "ours"
+    ]
+    decides = [RULES_VERSION, rows, *([ranks] if ranks else [])]
+    canonical = json.dumps(decides, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
+from analyzers.registry.pattern import PatternSet
 from analyzers.registry.values import Payout, Tag
 
 Find: TypeAlias = Callable[[bytes, bool], list[tuple[int, int, int]]]
@@ -64,6 +65,34 @@ class Matcher:
                         for start, end in tag.pattern.spans(data)
                     )
         return found
+
+
+class ListMatcher:
+    r"""The compiled tags of a list that its owner's rule decides by: patterns, all in one pass.
+
+    With `as_repr` they are tried on the bytes as Python writes them (``b'\x03/slush/'``).
+    """
+
+    __slots__ = ("_as_repr", "_found_by", "_tags")
+
+    def __init__(self, tags: Sequence[Tag], *, as_repr: bool) -> None:
+        self._tags = sorted(
+            (tag for tag in tags if tag.pattern is not None), key=lambda tag: tag.rank
+        )
+        self._found_by = PatternSet([tag.pattern for tag in self._tags if tag.pattern is not None])
+        self._as_repr = as_repr
+
+    def tags_in(self, data: bytes) -> list[Tag]:
+        """Return the tags that `data` holds, in the order of the list."""
+        text = str(data).encode() if self._as_repr else data
+        return [self._tags[index] for index in self._found_by.find(text)]
+
+
+def first_place(tag: Tag, data: bytes) -> TagMatch:
+    """Return where `tag` of a list is first found in `data`: all of it where no bytes are it."""
+    spans = () if tag.pattern is None else tag.pattern.spans(data)
+    start, end = next(iter(spans), (0, len(data)))
+    return TagMatch(tag, start, end, data[start:end])
 
 
 def _name(tags: Sequence[Tag]) -> str | None:

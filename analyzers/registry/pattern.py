@@ -7,7 +7,7 @@ whatever the pattern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -17,6 +17,13 @@ _OPTIONS: Final = re2.Options()
 _OPTIONS.encoding = re2.Options.Encoding.LATIN1  # a character is a byte
 _OPTIONS.dot_nl = True
 _OPTIONS.log_errors = False
+
+_SET_OPTIONS: Final = re2.Options()
+_SET_OPTIONS.encoding = re2.Options.Encoding.LATIN1
+_SET_OPTIONS.dot_nl = True
+_SET_OPTIONS.log_errors = False
+# a set that outgrows its memory says "no match": what single patterns may take, many times
+_SET_OPTIONS.max_mem = 1 << 30
 
 Span: TypeAlias = tuple[int, int]
 
@@ -58,3 +65,22 @@ class Pattern:
     def spans(self, data: bytes) -> Iterator[Span]:
         """Yield start and end (excluded) of every match in `data`, none overlapping another."""
         return (match.span() for match in self._find(data))
+
+
+class PatternSet:
+    """Several patterns that are tried in one pass, however many they are."""
+
+    __slots__ = ("_find",)
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._find: Callable[[bytes], list[int] | None] | None = None
+        if patterns:
+            found = re2.Set.SearchSet(_SET_OPTIONS)
+            for pattern in patterns:
+                found.Add(pattern.source)
+            found.Compile()
+            self._find = found.Match
+
+    def find(self, data: bytes) -> list[int]:
+        """Return which patterns match somewhere in `data`, as their places, in order."""
+        return sorted(self._find(data) or ()) if self._find is not None else []

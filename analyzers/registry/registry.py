@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from analyzers.registry.matcher import Matcher
-from analyzers.registry.values import Payout, Pool, Tag, slugify
+from analyzers.leftout import LeftOut
+from analyzers.registry.matcher import ListMatcher, Matcher
+from analyzers.registry.values import OwnerRule, Payout, Pool, Tag, name_key, names_nobody
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,13 +17,16 @@ class Registry:
     """All pools by slug. `version` is a hash of all that decides an attribution.
 
     `sources` maps the short name of each source to where it is found. `date` is when its
-    rows were last held against their sources, None where the file does not say.
+    rows were last held against their sources, None where the file does not say. `rule` says
+    whose rule decides. `left_out` is what its file held and could not be used.
     """
 
     pools: Mapping[str, Pool]
     sources: Mapping[str, str]
     version: str
     date: datetime.date | None = None
+    rule: OwnerRule = "ours"
+    left_out: tuple[LeftOut, ...] = ()
 
     @cached_property
     def tags(self) -> tuple[Tag, ...]:
@@ -32,13 +36,22 @@ class Registry:
 
     @cached_property
     def payouts(self) -> Mapping[bytes, Payout]:
-        """All payouts by script."""
-        return {pay.script: pay for pool in self.pools.values() for pay in pool.payouts}
+        """All payouts by script; of a list, the first for each."""
+        found = (pay for pool in self.pools.values() for pay in pool.payouts)
+        return {pay.script: pay for pay in sorted(found, key=lambda pay: -pay.rank)}
 
     @cached_property
     def matcher(self) -> Matcher:
-        """The compiled tags and payouts: made once, at first use."""
-        return Matcher(self.tags, self.payouts)
+        """The compiled tags and payouts: made once, at first use.
+
+        It finds no tag where another's rule decides; see `list_matcher`.
+        """
+        return Matcher(self.tags if self.rule == "ours" else (), self.payouts)
+
+    @cached_property
+    def list_matcher(self) -> ListMatcher:
+        """The compiled tags of a list that its owner's rule decides by."""
+        return ListMatcher(self.tags, as_repr=self.rule == "consensus-decentralization")
 
     def __iter__(self) -> Iterator[Pool]:
         return iter(self.pools.values())
@@ -55,12 +68,12 @@ class Registry:
         """Return our slug for `label` as the list `list_name` spells it, None if unknown.
 
         What a pool's `ids` say of that list goes first. Otherwise slugs, names and aliases
-        of all pools are compared as `slugify` spells them; a number never is.
+        of all pools are compared as `name_key` spells them; a number never is.
         """
         own = self._ids.get((list_name, label))
         if own is not None or label.isdecimal():
             return own
-        return self._names.get(slugify(label))
+        return self._names.get(name_key(label))
 
     @cached_property
     def _ids(self) -> Mapping[tuple[str, str], str]:
@@ -74,11 +87,9 @@ class Registry:
     @cached_property
     def _names(self) -> Mapping[str, str]:
         names = {
-            slugify(name): pool.slug
+            name_key(name): pool.slug
             for pool in self.pools.values()
             for name in (pool.name, *pool.aliases)
         }
-        names |= {slugify(slug): slug for slug in self.pools}
-        names.pop("", None)
-        names.pop("unknown", None)
-        return names
+        names |= {name_key(slug): slug for slug in self.pools}
+        return {key: slug for key, slug in names.items() if not names_nobody(key)}

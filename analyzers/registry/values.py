@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from analyzers.model import Strength
 from analyzers.registry.pattern import Pattern
+
+OwnerRule = Literal["ours", "mempool", "bitcoin-data", "consensus-decentralization"]
+"""Whose rule decides by a registry; see `analyzers.owners` for the rules that are not ours."""
+
+
+_NOBODY: Final = {"", "unknown", "unattributed", "unidentified", "nobody", "nobodyknown", "?", "-"}
 
 
 class RegistryError(ValueError):
@@ -46,6 +54,9 @@ class Tag:
 
     `literal` are the bytes; with a `pattern`, `literal` is the anchor: fixed bytes within
     each match, which the automaton looks for before the pattern is tried.
+
+    In a list that its owner's rule decides by, `written` is how the list has the tag, and
+    `rank` at which place: the first that matches names the pool.
     """
 
     pool: str
@@ -55,10 +66,14 @@ class Tag:
     sources: tuple[str, ...]
     pattern: Pattern | None = None
     note: str = ""
+    written: str = ""
+    rank: int = 0
 
     @property
     def text(self) -> str:
         """The tag as people write it: pattern, text, or hex where it is no printable text."""
+        if self.written:
+            return self.written
         if self.pattern is not None:
             return self.pattern.source.decode("ascii", "backslashreplace")
         try:
@@ -70,7 +85,10 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """A payout script of `pool`; `address` is how the registry spells it."""
+    """A payout script of `pool`; `address` is how the registry spells it.
+
+    `rank` is its place in a list that its owner's rule decides by.
+    """
 
     pool: str
     script: bytes
@@ -79,6 +97,7 @@ class Payout:
     heights: Heights
     sources: tuple[str, ...]
     note: str = ""
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +115,29 @@ class Pool:
     ids: Mapping[str, tuple[str, ...]]
     tags: tuple[Tag, ...]
     payouts: tuple[Payout, ...]
+
+
+def name_key(name: str) -> str:
+    """Return what all spellings of a name have in common: its slug, or its letters in lower case.
+
+    Examples
+    --------
+    >>> name_key("Mining Dutch") == name_key("mining-dutch"), name_key(" 鱼池 ")
+    (True, '鱼池')
+    """
+    composed = unicodedata.normalize("NFC", name)
+    return slugify(composed) or composed.strip().casefold()
+
+
+def names_nobody(label: str) -> bool:
+    """Tell whether `label` is how tables write that nobody is known.
+
+    Examples
+    --------
+    >>> names_nobody("Unknown"), names_nobody(""), names_nobody("Unknown Pool 7")
+    (True, True, False)
+    """
+    return name_key(label) in _NOBODY
 
 
 def slugify(name: str) -> str:

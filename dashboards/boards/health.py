@@ -284,7 +284,7 @@ def _process() -> Panels:
             "Local hash rate",
             "SHA-256d on one thread of this machine, by the agent's own measurement once a day. "
             "Some 10^13 times less than the network's.",
-            [Query(metric("local_hashes_per_second") + " > 0", "one thread")],
+            [Query(metric("local_hashes_per_second"), "one thread")],
             HASHRATE,
             width=8,
             lowest=0,

@@ -260,12 +260,14 @@ def _network() -> Panels:
             lowest=0,
         ),
         chart(
-            "Empty and disputed blocks",
+            "Empty, disputed and unread blocks",
             "Of the largest window: blocks with no transaction but the coinbase, and blocks whose "
-            "evidence names more than one pool.",
+            "evidence names more than one pool. Of the whole store: blocks of which no source had "
+            "more than the header, so that nobody knows who mined them.",
             [
                 Query(metric("empty_blocks"), "empty"),
                 Query(metric("conflicting_blocks"), "evidence in conflict"),
+                Query(metric("header_only_blocks"), "header only"),
             ],
             COUNT,
             decimals=0,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from hashing.chain import MAX_TIMEWARP
+from hashing.kernels.jit import compiled
 from hashing.params import MEDIAN_TIME_SPAN
 
 PREV: Final = 1
@@ -34,7 +34,7 @@ class Rules(NamedTuple):
     """Heights from which lower versions are refused."""
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def decode_into(nbits: Any, target: Any) -> Any:
     """Write the target of `nbits` to ``uint32[1, 8]``, lowest first; return whether it is valid."""
     mantissa, size = np.int64(nbits & 0x7FFFFF), np.int64(nbits >> 24)
@@ -53,7 +53,7 @@ def decode_into(nbits: Any, target: Any) -> Any:
     return True
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@compiled(nogil=True, forceinline=True)
 def is_above(numbers: Any, i: Any, target: Any) -> Any:
     """Say whether number `i`, eight words from the lowest, is above `target`."""
     j = np.uint64(7)
@@ -62,7 +62,7 @@ def is_above(numbers: Any, i: Any, target: Any) -> Any:
     return numbers[i, j] > target[0, j]
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def after_median(words: Any, low: Any, high: Any, start: Any) -> Any:
     """Say of each header in ``[low, high)`` whether its time is above the median time past.
 
@@ -84,7 +84,7 @@ def after_median(words: Any, low: Any, high: Any, start: Any) -> Any:
     return earlier[low - first :] > MEDIAN_TIME_SPAN // 2
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def last_ordinary(words: Any, i: Any, rules: Any) -> Any:
     """Return the nBits of the last header up to `i` that took no 20-minute exception.
 
@@ -96,7 +96,7 @@ def last_ordinary(words: Any, i: Any, rules: Any) -> Any:
     return np.int64(-1)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@compiled(nogil=True, forceinline=True)
 def is_child(words: Any, i: Any, hashes: Any, parent: Any) -> Any:
     """Say whether header `i` names hash number `parent`, eight words."""
     different = np.uint32(0)
@@ -105,7 +105,7 @@ def is_child(words: Any, i: Any, hashes: Any, parent: Any) -> Any:
     return different == 0
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@compiled(nogil=True, forceinline=True)
 def keeps_nbits(nbits: Any, before: Any, gap: Any, ordinary: Any, rules: Any) -> Any:
     """Say whether `nbits` follow the rule within a period, `gap` seconds after the parent."""
     if rules.min_difficulty_after < 0 or rules.no_retarget:
@@ -115,7 +115,7 @@ def keeps_nbits(nbits: Any, before: Any, gap: Any, ordinary: Any, rules: Any) ->
     return ordinary < 0 or nbits == ordinary
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@compiled(nogil=True, forceinline=True)
 def has_good_version(version: Any, height: Any, rules: Any) -> Any:
     """Say whether `version` (signed) is still allowed at `height`."""
     if version >= 4:
@@ -127,7 +127,7 @@ def has_good_version(version: Any, height: Any, rules: Any) -> Any:
     )
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def first_bad(  # noqa: PLR0917
     words: Any,
     hashes: Any,

@@ -13,7 +13,7 @@ from hashing.params import NETWORKS, NetworkParams
 from monitor.backfill.core import Piece
 from monitor.backfill.work import Found
 from monitor.config import Settings, load_settings
-from monitor.errors import SourceUnavailable
+from monitor.errors import ConfigError, SourceUnavailable
 from monitor.proof import prove
 from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
 from monitor.store.rows import PROOFS
@@ -41,6 +41,7 @@ class SourceReader:
         if self.elsewhere:
             own = load_settings().bitcoind
             settings = settings.model_copy(update={"bitcoind": own} if own else {})
+        settings.remember_secrets()  # this may be another process than the one that read them
         return asyncio.run(self._read(piece, settings))
 
     async def _read(self, piece: Piece, settings: Settings) -> list[Found]:
@@ -62,12 +63,23 @@ class SourceReader:
 
 
 async def backfill_sources(settings: Settings, reached: BlockRef | None) -> list[BlockSource]:
-    """Return the sources of the settings; a sample is replayed up to `reached`."""
+    """Return the sources of the settings; a sample is replayed up to `reached`.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or the settings cannot be used.
+    """
     from monitor.sources.choose import choose_sources
 
     known = {"sample": reached} if reached else {}
     choice = await choose_sources(settings, live_store=False, reached=known)
-    return list(choice.sources)
+    if not choice.all:
+        raise ConfigError(
+            f"no {settings.network} node found: no cookie in the usual datadirs; name one with "
+            "--bitcoind http://USER:PASSWORD@HOST:PORT"
+        )
+    return choice.all
 
 
 async def _patiently(

@@ -20,6 +20,7 @@ from hashing.chain import ChainEntry
 from hashing.errors import HeaderError
 from hashing.header import BlockHeader, sha256d
 from hashing.params import NetworkParams
+from hashing.validate import validate_headers
 from monitor.errors import ProofError
 from monitor.proof import prove_beginning
 
@@ -81,17 +82,23 @@ class Target(Protocol):
         """Do what is left to do when all ranges are there."""
 
 
-def checked(chain: Chain, params: NetworkParams, name: str) -> Chain:
+def checked(
+    chain: Chain,
+    params: NetworkParams,
+    name: str,
+    on_progress: Callable[[int], None] | None = None,
+) -> Chain:
     """Return `chain` if every header of it holds by all rules, and it is the network's own.
+
+    `on_progress` is called with the number of headers checked since the last call.
 
     Raises
     ------
     ProofError
         Otherwise; `name` is the source's.
     """
-    from hashing.validate import validate_headers  # Numba is no weight for workers
-
-    failure = validate_headers(chain.headers, params, chain.start).failure
+    report = validate_headers(chain.headers, params, chain.start, on_progress=on_progress)
+    failure = report.failure
     if failure is not None:
         raise ProofError(failure.rule, f"{name}: {failure.message}")
     try:

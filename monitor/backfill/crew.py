@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from monitor.errors import ConfigError, SourceUnavailable
+from monitor.secrets import foreign
+from monitor.urls import shown
 
 _SCHEDULER_PATIENCE: Final = 5.0
 """Seconds to wait for a scheduler."""
@@ -93,14 +95,16 @@ def _dask(scheduler: str, workers: int) -> Iterator[Crew]:
     try:
         client = distributed.Client(scheduler, timeout=_SCHEDULER_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise SourceUnavailable(f"no Dask scheduler at {scheduler}: {error}") from None
+        raise SourceUnavailable(
+            f"no Dask scheduler at {shown(scheduler)}: {foreign(error)}"
+        ) from None
     with client:
         try:
             client.wait_for_workers(workers, timeout=_WORKERS_PATIENCE)
         except TimeoutError:
             raise SourceUnavailable(
-                f"the Dask scheduler at {scheduler} has no {workers} workers; start them with "
-                f"'dask worker {scheduler}'"
+                f"the Dask scheduler at {shown(scheduler)} has no {workers} workers; start them "
+                f"with 'dask worker' and its address"
             ) from None
         threads = sum(client.nthreads().values())
         yield Crew(client.get_executor(pure=False, retries=_RETRIES), threads, elsewhere=True)

@@ -100,14 +100,14 @@ class FileReader:
 
             folder = load_settings().blkfiles.dir or folder
         params = NETWORKS[self.network]
-        opened = BlkFolder(folder.expanduser(), params)
+        opened = BlkFolder(folder, params)
         if piece.places is not None:
             try:
                 return self._read(opened, params, piece, strict=self.elsewhere)
             except (BadReply, NotFound):
                 if not self.elsewhere:
                     raise
-        own = _placed(piece, folder.expanduser(), self.network)
+        own = _placed(piece, folder, self.network)
         return self._read(opened, params, own, strict=False)
 
     def _read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,11 +12,15 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analyzers.registry import Registry
 from hashing.header import hash_to_hex
 from monitor.backfill.core import Chain, Span, spans
 from monitor.errors import PoolscopeError, StoreError
 from monitor.export import COLUMNS, appearing, write
+from monitor.relabel import relabel
 from monitor.store.base import BlockRow, BlockStore
+
+log = logging.getLogger(__name__)
 
 _PART: Final = re.compile(r"blocks-(\d{9})-(\d{9})\.parquet")
 _NOTE: Final = b"poolscope."
@@ -26,9 +31,10 @@ _ROW_GROUP: Final = 100_000
 class StoreTarget:
     """Puts blocks into a store, whose active chain has no gap: what it has is the cursor."""
 
-    def __init__(self, store: BlockStore, chain: Chain) -> None:
+    def __init__(self, store: BlockStore, chain: Chain, registry: Registry) -> None:
         self._store = store
         self._chain = chain
+        self._registry = registry
 
     def missing(self, span: Span, size: int) -> list[Span]:
         """Return what lies below the stored blocks, the highest first, and what lies above."""
@@ -54,7 +60,11 @@ class StoreTarget:
         self._store.append(result)
 
     def finish(self, span: Span) -> None:
-        """Nothing is left to do."""
+        """Attribute anew what was there under another registry: a store has one."""
+        if self._store.registries() - {self._registry.version}:
+            log.info("attributing anew the stored blocks that were under another registry")
+            moved = sum(len(part.moved) for part in relabel(self._store, self._registry))
+            log.info("%d blocks changed their pool; their former ones are kept", moved)
 
 
 class PartsTarget:

@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.commands.leftout import registry_said
+from monitor.commands.paths import HomePath
 from monitor.errors import PoolscopeError
-from monitor.relabel import registry_of
 
 if TYPE_CHECKING:
     from analyzers.model import Attribution, Evidence
@@ -38,13 +39,13 @@ _FACTS: Final = (
 @click.argument("coinbases", nargs=-1, metavar="[HEX]...")
 @click.option(
     "--jsonl",
-    type=click.Path(allow_dash=True),
+    type=HomePath(allow_dash=True),
     help="Read one JSON object a line from a file, or from standard input (-).",
 )
 @click.option(
     "--registry",
     "registry_path",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Use this registry: our TOML, or a public pool list (.json).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines for HEX arguments too.")
@@ -78,7 +79,7 @@ def command(
     """
     if bool(coinbases) == (jsonl is not None):
         raise click.UsageError("give coinbases as hex, or --jsonl FILE (- for standard input)")
-    registry = registry_of(registry_path)
+    registry = registry_said(registry_path)
     failed = (
         _attribute_hex(coinbases, registry, as_json=as_json, reading=reading)
         if jsonl is None
@@ -175,7 +176,7 @@ def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> dict
     attribution = attribute_parts(script_sig, outputs, registry, height=height)
     answer = as_object(attribution, registry)
     if reading:
-        answer["coinbase"] = _reading(script_sig, outputs)
+        answer["coinbase"] = _reading(script_sig, outputs, height)
         answer["facts"] = _facts(given, attribution, script_sig, outputs, height)
     return answer
 
@@ -258,11 +259,11 @@ def _evidence(item: Evidence) -> dict[str, Any]:
     return shown
 
 
-def _reading(script_sig: bytes, outputs: tuple[TxOut, ...]) -> dict[str, Any]:
+def _reading(script_sig: bytes, outputs: tuple[TxOut, ...], height: int | None) -> dict[str, Any]:
     from analyzers.coinbase import read_parts
     from analyzers.escape import escape_text
 
-    seen = read_parts(script_sig, outputs)
+    seen = read_parts(script_sig, outputs, height)
     return {
         "height": seen.height,
         "text": [escape_text(run.data) for run in seen.runs],

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import gzip
 import json
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from analyzers.leftout import Kind, Tally
+from hashing.params import NETWORKS, NetworkParams
+from monitor.bodies import FILL
+from monitor.commands import leftout
+from monitor.commands.labels import read_labels, unused_labels
+from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
+from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
-from monitor.commands.stored import active_blocks, parts_of
+from monitor.commands.stored import active_blocks, judged_by, parts_of
 from monitor.errors import ConfigError
-from monitor.relabel import registry_of
 
 if TYPE_CHECKING:
     from analyzers.audit import Agreement, Cluster, Feature, Finding, Sighting
     from analyzers.model import Attribution
     from monitor.config import Settings
-    from monitor.store.base import BlockStore
+    from monitor.store.base import BlockStore, StoredBlock
 
-_LABEL_COLUMNS: Final = ("label", "pool", "pool_slug", "slug", "pool_name", "name")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _REGISTRY = click.option(
     "--registry",
     "registry_path",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Use this registry: our TOML, or a public pool list (.json).",
 )
 
@@ -49,8 +51,8 @@ def command() -> None:
 
 
 @command.command("registry")
-@click.argument("first", type=click.Path(path_type=Path), metavar="[A]", required=False)
-@click.argument("second", type=click.Path(path_type=Path), metavar="[B]", required=False)
+@click.argument("first", type=HomePath(path_type=Path), metavar="[A]", required=False)
+@click.argument("second", type=HomePath(path_type=Path), metavar="[B]", required=False)
 @_JSON
 def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) -> None:
     """Tell what is wrong within registry A (ours by default), or how B differs from it.
@@ -74,7 +76,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
     from analyzers.escape import terminal_text
 
     if second is not None:
-        ours, theirs = registry_of(first), registry_of(second)
+        ours, theirs = registry_said(first), registry_said(second)
         list_name = next(iter(theirs.sources), "")
         differences = compare_registries(ours, theirs, list_name)
         if as_json:
@@ -85,7 +87,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
             click.echo(f"{item.kind:7} {item.first or '-':24} {item.second or '-':24} {subject}")
         click.echo(f"{len(differences)} differences", err=True)
         return
-    registry = registry_of(first)
+    registry = registry_said(first)
     findings = inspect_registry(registry)
     faults = _faults(first)
     if as_json:
@@ -95,8 +97,10 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
                     "version": registry.version,
                     "date": None if registry.date is None else registry.date.isoformat(),
                     "pools": len(registry),
+                    "rule": registry.rule,
                     "findings": [dataclasses.asdict(f) for f in findings],
                     "faults": faults,
+                    "left_out": leftout.as_json(registry.left_out),
                 }
             )
         )
@@ -106,8 +110,9 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
     for fault in faults:
         click.echo(f"fault      {terminal_text(fault)}")
     day = "" if registry.date is None else f" of {registry.date}"
+    whose = "our own rule decides" if registry.rule == "ours" else f"{registry.rule}'s rule decides"
     click.echo(
-        f"{len(findings) + len(faults)} findings in {len(registry)} pools{day}, "
+        f"{len(findings) + len(faults)} findings in {len(registry)} pools{day}, {whose}, "
         f"version {registry.version}",
         err=True,
     )
@@ -115,10 +120,11 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
 
 def _faults(path: Path | None) -> list[str]:
     from analyzers.registry.importers import import_list
+    from analyzers.registry.loader import read_file
 
     if path is None or path.suffix.lower() != ".json":
         return []
-    return list(import_list(path.read_text("utf-8"), str(path)).faults)
+    return list(import_list(read_file(path), str(path)).faults)
 
 
 def _tell(item: Finding) -> str:
@@ -133,7 +139,7 @@ def _tell(item: Finding) -> str:
 @command.command("blocks")
 @click.option(
     "--against",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=HomePath(path_type=Path, exists=True, dir_okay=False),
     help="CSV or JSONL (.gz too) or Parquet with height and label; else the labels in the store.",
 )
 @click.option("--list", "list_name", default="mempool", show_default=True, help="Whose labels.")
@@ -150,6 +156,7 @@ def audit_blocks(
 ) -> None:
     """Hold the attribution of stored blocks against somebody else's labels.
 
+    With --registry the blocks are attributed by it, as relabel would, and nothing is stored.
     Every disagreement is told with its reason; then how often both agree, with a Wilson
     interval (95 %), and the pairs of pools that are confused.
 
@@ -160,26 +167,33 @@ def audit_blocks(
     """
     from analyzers.audit import disagreements
 
-    registry = registry_of(registry_path or settings.registry)
-    labels = None if against is None else _labels(against)
+    registry = registry_said(registry_path or settings.registry)
+    labels = None if against is None else read_labels(against)
+    unread = Tally()
     own: dict[int, str] = {}  # of the block under way alone: there may be a million
+    compared: set[int] = set()
 
     def attributed(store: BlockStore) -> Iterator[tuple[int, Attribution]]:
-        for block in active_blocks(store, "reading blocks"):
+        for block in _read(store, unread):
             if labels is None and block.label is not None:
                 own.clear()
                 own[block.ref.height] = block.label.pool
-            yield block.ref.height, block.attribution
+            if labels is not None and block.ref.height in labels:
+                compared.add(block.ref.height)
+            yield block.ref.height, judged_by(registry, block)
 
     with reading_store(settings) as store:
-        compared = own if labels is None else labels
-        found, told = disagreements(attributed(store), compared, registry, list_name)
+        network = NETWORKS[store.network]
+        found, told = disagreements(
+            attributed(store), own if labels is None else labels, registry, list_name, network
+        )
     if found.blocks == 0:
         where = "the store" if against is None else str(against)
         raise ConfigError(
             f"no stored block has a label in {where}: nothing to compare; "
             "give labels of heights that are stored with --against FILE"
         )
+    leftout.say((*unread.found, *unused_labels(labels or {}, compared, found)))
     if as_json:
         click.echo(
             json.dumps(
@@ -190,6 +204,7 @@ def audit_blocks(
                         for (ours, theirs), blocks in _ranked(found)
                     ],
                     "disagreements": [dataclasses.asdict(item) for item in told],
+                    "left_out": leftout.as_json(),
                 }
             )
         )
@@ -224,54 +239,6 @@ def _ranked(found: Agreement) -> list[tuple[tuple[str | None, str | None], int]]
     return sorted(found.confusion.items(), key=lambda item: (-item[1], str(item[0])))
 
 
-def _labels(path: Path) -> dict[int, str]:
-    """Return labels by height from a CSV, JSONL or Parquet file, packed (.gz) or not."""
-    labels: dict[int, str] = {}
-    column = ""
-    for place, row in enumerate(_rows(path), 1):
-        column = column or next((name for name in _LABEL_COLUMNS if name in row), "")
-        try:
-            height, label = int(row["height"]), str(row[column] or "")
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"{path}, row {place}: no height and label ({error!r}); columns are height and "
-                f"one of {', '.join(_LABEL_COLUMNS)}"
-            ) from error
-        if labels.setdefault(height, label) != label:
-            raise ConfigError(
-                f"{path}, row {place}: height {height} has a second label; keep one of "
-                f"{labels[height]!r} and {label!r}"
-            )
-    return labels
-
-
-def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        if path.suffix == ".parquet":
-            import pandas as pd
-
-            for row in pd.read_parquet(path).to_dict("records"):
-                yield {str(name): value for name, value in row.items()}
-            return
-        packed = path.suffix == ".gz"
-        kind = Path(path.stem).suffix if packed else path.suffix
-        with (gzip.open if packed else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-            lines = (line for line in file if line.strip() and not line.startswith("#"))
-            if kind in (".jsonl", ".ndjson"):
-                yield from (_json_row(line) for line in lines)
-            else:
-                yield from csv.DictReader(lines)
-    except (OSError, EOFError, zlib.error, ValueError, ImportError, csv.Error) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-
-
-def _json_row(line: str) -> Mapping[str, Any]:
-    row = json.loads(line)
-    if not isinstance(row, dict):
-        raise ValueError(f"not an object: {line[:60]!r}")
-    return row
-
-
 @command.command("unknown")
 @click.option("--min-blocks", default=2, show_default=True, help="Leave out smaller clusters.")
 @click.option(
@@ -299,34 +266,48 @@ def audit_unknown(
     """
     from analyzers.audit import propose_entry, unknown_clusters
 
+    unread = Tally()
     with reading_store(settings) as store:
         unknown = [
-            parts_of(block)
-            for block in active_blocks(store, "reading blocks")
-            if block.attribution.pool is None
+            parts_of(block) for block in _read(store, unread) if block.attribution.pool is None
         ]
+        network = NETWORKS[store.network]
+    leftout.say(unread.found)
     clusters = unknown_clusters(unknown, min_blocks, by)
     if as_json:
-        click.echo(json.dumps([_cluster(item) for item in clusters]))
+        click.echo(json.dumps([_cluster(item, network) for item in clusters]))
         return
     for cluster in clusters:
         click.echo(f"# {_support(cluster)}")
-        click.echo(propose_entry(cluster) + "\n")
+        click.echo(propose_entry(cluster, network) + "\n")
     held = sum(len(cluster.heights) for cluster in clusters)
     click.echo(f"{len(clusters)} clusters hold {held} of {len(unknown)} unknown blocks", err=True)
 
 
-def _cluster(item: Cluster) -> dict[str, Any]:
+def _read(store: BlockStore, unread: Tally) -> Iterator[StoredBlock]:
+    """Yield the active blocks but those of which nothing but the header is known: `unread`."""
+    for block in active_blocks(store, "reading blocks"):
+        if block.header_only:
+            unread.add(Kind.HEADER_ONLY, f"nothing to audit until '{FILL}'", str(block.ref.height))
+        else:
+            yield block
+
+
+def _cluster(item: Cluster, network: NetworkParams) -> dict[str, Any]:
     from analyzers.audit import propose_entry
     from analyzers.escape import escape_text
+    from analyzers.registry.address import address_of
 
     return {
         "heights": list(item.heights),
-        "payouts": [{"script": script.hex(), "blocks": seen} for script, seen in item.payouts],
+        "payouts": [
+            {"script": script.hex(), "address": address_of(script, network), "blocks": seen}
+            for script, seen in item.payouts
+        ],
         "texts": [{"text": escape_text(text), "blocks": seen} for text, seen in item.texts],
         "shapes": [{"shape": shape, "blocks": seen} for shape, seen in item.shapes],
         "commitments": [{"kind": kind, "blocks": seen} for kind, seen in item.commitments],
-        "proposal": propose_entry(item),
+        "proposal": propose_entry(item, network),
     }
 
 
@@ -358,7 +339,8 @@ def audit_drift(settings: Settings, *, slug: str | None, everything: bool, as_js
     from analyzers.audit import sightings
 
     with reading_store(settings) as store:
-        seen = sightings(parts_of(block) for block in active_blocks(store, "reading blocks"))
+        blocks = (parts_of(block) for block in active_blocks(store, "reading blocks"))
+        seen = sightings(blocks, network=NETWORKS[store.network])
     found = [
         item
         for item in seen

@@ -6,21 +6,22 @@ import asyncio
 import json
 import logging
 import os
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from analyzers.leftout import LeftOut
 from monitor import __version__
 from monitor.commands import leftout
-from monitor.commands.options import setting_option, settings_options
-from monitor.errors import PoolscopeError, StoreError
+from monitor.commands.options import SourceNames, setting_option, settings_options
+from monitor.commands.paths import HomePath
+from monitor.commands.waiting import progress, watched
+from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
     from monitor.backfill.core import Span, Target
@@ -29,18 +30,13 @@ if TYPE_CHECKING:
     from monitor.backfill.work import Job
     from monitor.config import Settings
 
-Item = TypeVar("Item")
-
-_PATIENCE: Final = 2.0
-"""Seconds of work before progress is shown."""
-
 
 @click.command("backfill")
 @click.option("--from", "first", type=click.IntRange(0), help="First height (default: the lowest).")
 @click.option("--to", "last", type=click.IntRange(0), help="Last height (default: the tip).")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Write Parquet instead of the store: a folder, or a file that ends in .parquet.",
 )
 @click.option(
@@ -64,22 +60,34 @@ _PATIENCE: Final = 2.0
     show_default=True,
     help="Blocks of a range: the unit of work, and of what an interruption loses.",
 )
+@click.option(
+    "--missing",
+    is_flag=True,
+    help="Fill the stored blocks of which only the header was to be had, and nothing else.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write a summary as one JSON object.")
 @settings_options
 @setting_option(
     "--source",
     setting="source",
-    type=click.Choice(["auto", "bitcoind", "blkfiles", "esplora", "sample"]),
+    type=SourceNames("auto", "bitcoind", "blkfiles", "esplora", "sample"),
     help="Where blocks come from (default auto: the first that answers).",
 )
 @setting_option("--bitcoind", setting="bitcoind", multiple=True, metavar="URL", help="A node.")
 @setting_option(
+    "--esplora",
+    setting="esplora.urls",
+    multiple=True,
+    metavar="URL",
+    help="Base URL of an Esplora or mempool.space API.",
+)
+@setting_option(
     "--blocks-dir",
     setting="blkfiles.dir",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="The blocks folder of a bitcoind; it is then read instead of asking the node.",
 )
-@setting_option("--registry", setting="registry", type=click.Path(), help="Another pool registry.")
+@setting_option("--registry", setting="registry", type=HomePath(), help="Another pool registry.")
 def command(
     settings: Settings,
     *,
@@ -90,6 +98,7 @@ def command(
     scheduler: str,
     prove: bool,
     size: int,
+    missing: bool,
     as_json: bool,
 ) -> None:
     """Fetch, prove and attribute the past of the chain, into the store or Parquet files.
@@ -103,7 +112,15 @@ def command(
       poolscope backfill --blocks-dir ~/.bitcoin/blocks --out history.parquet
       poolscope backfill --bitcoind http://alice:secret@127.0.0.1:8332 --from 800000
       poolscope backfill --blocks-dir /node/blocks --out history/ --scheduler tcp://10.0.0.1:8786
+      poolscope backfill --missing --source esplora
     """
+    if missing:
+        if out or scheduler:
+            raise click.UsageError("--missing fills the store: it takes no --out or --scheduler")
+        from monitor.commands.backfill_missing import fill
+
+        fill(settings, (first, last), size, as_json=as_json)
+        return
     from monitor.backfill.core import backfill
     from monitor.backfill.files import Noting
     from monitor.log import setup_logging
@@ -156,7 +173,9 @@ def _begin(
     local = stack.enter_context(crew(wanted if folder else min(wanted, usual)))
     if folder is None:
         elsewhere = remote is not None
-        plan = asyncio.run(plan_source(settings, asked, prove=prove, elsewhere=elsewhere))
+        plan = asyncio.run(
+            plan_source(settings, asked, prove=prove, elsewhere=elsewhere, show=progress)
+        )
         # each range opens the source anew, and would say so
         sources = logging.getLogger("monitor.sources")
         stack.callback(sources.setLevel, sources.level)
@@ -170,6 +189,7 @@ def _begin(
             prove=prove,
             elsewhere=remote is not None,
             watch=watched,
+            show=progress,
         )
     return plan, remote or local
 
@@ -181,18 +201,16 @@ def _target(
     if out is None:
         from monitor.backfill.targets import StoreTarget
         from monitor.config import store_url
+        from monitor.relabel import registry_of
         from monitor.store.sql import open_store
 
         url = store_url(settings, plan.synthetic)
         store = stack.enter_context(
             closing(open_store(url, plan.network, synthetic=plan.synthetic))
         )
-        if not store.lead():
-            raise StoreError(
-                "another agent writes to this store; it must stop while the past comes in"
-            )
+        store.claim("it must stop while the past comes in")
         job, _ = plan.job(settings, "rows")
-        return StoreTarget(store, plan.chain), job
+        return StoreTarget(store, plan.chain, registry_of(settings.registry)), job
     from monitor.backfill.targets import FileTarget, PartsTarget
     from monitor.export import SCHEMA
 
@@ -208,31 +226,6 @@ def _target(
     }
     kind = FileTarget if out.suffix == ".parquet" and not out.is_dir() else PartsTarget
     return kind(out, plan.chain, metadata), job
-
-
-def watched(
-    items: Iterable[Item], total: int, what: str, *, weigh: Callable[[Item], int] = lambda _: 1
-) -> Iterator[Item]:
-    """Yield `items`; on a terminal, show rate and time left once it takes over two seconds."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    rate = TextColumn("{task.fields[rate]:,.0f}/s")
-    started, done = time.monotonic(), 0
-    with Progress(*columns, rate, TimeLeft(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total, visible=False, rate=0)
-        for item in items:
-            yield item
-            done += weigh(item)
-            seconds = time.monotonic() - started
-            bar.update(
-                task, completed=done, rate=done / max(seconds, 0.01), visible=seconds > _PATIENCE
-            )
 
 
 def _sum_up(

@@ -10,9 +10,12 @@ import click
 
 from analyzers.escape import terminal_text
 from analyzers.model import Evidence
+from analyzers.registry.address import address_of
 from hashing.errors import WireError
 from hashing.header import BlockHeader, hash_from_hex, hash_to_hex
+from hashing.params import NETWORKS, NetworkParams
 from hashing.wire import parse_coinbase
+from monitor.bodies import FILL
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
@@ -38,11 +41,11 @@ def command(settings: Settings, which: str, *, as_json: bool) -> None:
         block = store.block(key)
         if block is None:
             raise NotFound(f"no block {which} in the store; its tip is {_tip(store.tip())}")
-        synthetic = store.synthetic
+        synthetic, network = store.synthetic, NETWORKS[store.network]
     if as_json:
-        click.echo(json.dumps(block_json(block) | {"synthetic": synthetic}, indent=2))
+        click.echo(json.dumps(block_json(block, network) | {"synthetic": synthetic}, indent=2))
     else:
-        click.echo("\n".join(_lines(block, synthetic)))
+        click.echo("\n".join(_lines(block, synthetic, network)))
 
 
 def _key(which: str) -> int | bytes:
@@ -60,8 +63,8 @@ def _tip(tip: Any) -> str:
     return str(tip.height) if tip else "not there yet"
 
 
-def evidence_json(entry: Evidence) -> dict[str, Any]:
-    """Return a piece of evidence as plain values; bytes as hex."""
+def evidence_json(entry: Evidence, network: NetworkParams) -> dict[str, Any]:
+    """Return a piece of evidence as plain values; bytes as hex, a payout as address too."""
     return {
         "kind": entry.kind,
         "pool": entry.pool,
@@ -72,10 +75,11 @@ def evidence_json(entry: Evidence) -> dict[str, Any]:
         "strength": entry.strength,
         "share": entry.share,
         "source": entry.source,
+        **({"address": address_of(entry.matched, network)} if entry.kind == "payout" else {}),
     }
 
 
-def block_json(block: StoredBlock) -> dict[str, Any]:
+def block_json(block: StoredBlock, network: NetworkParams) -> dict[str, Any]:
     """Return a block as plain values; hashes as people write them, bytes as hex."""
     header = BlockHeader.parse(block.header)
     attribution = block.attribution
@@ -89,8 +93,8 @@ def block_json(block: StoredBlock) -> dict[str, Any]:
         "source": block.source,
         "pool": attribution.pool,
         "rule": attribution.rule,
-        "evidence": [evidence_json(entry) for entry in attribution.evidence],
-        "conflicts": [evidence_json(entry) for entry in attribution.conflicts],
+        "evidence": [evidence_json(entry, network) for entry in attribution.evidence],
+        "conflicts": [evidence_json(entry, network) for entry in attribution.conflicts],
         "registry": attribution.registry_version,
         "header": block.header.hex(),
         "coinbase_tx": coinbase.hex() if coinbase else None,
@@ -100,7 +104,7 @@ def block_json(block: StoredBlock) -> dict[str, Any]:
     }
 
 
-def _lines(block: StoredBlock, synthetic: str) -> list[str]:
+def _lines(block: StoredBlock, synthetic: str, network: NetworkParams) -> list[str]:
     header = BlockHeader.parse(block.header)
     attribution = block.attribution
     when = datetime.fromtimestamp(header.time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -112,10 +116,12 @@ def _lines(block: StoredBlock, synthetic: str) -> list[str]:
         f"  pool      {attribution.pool or 'unknown'}  (decided by: {attribution.rule})",
         f"  proof     {block.proof}, from {block.source}",
     ]
+    if block.header_only:
+        lines.append(f"  coinbase  no source had it; '{FILL}' gets it from one that has")
     if block.tx_count is not None:
         lines.append(f"  size      {block.tx_count} transactions, {block.size or '?'} bytes")
-    lines += [f"  for       {_evidence_line(entry)}" for entry in attribution.evidence]
-    lines += [f"  against   {_evidence_line(entry)}" for entry in attribution.conflicts]
+    lines += [f"  for       {_evidence_line(entry, network)}" for entry in attribution.evidence]
+    lines += [f"  against   {_evidence_line(entry, network)}" for entry in attribution.conflicts]
     if block.coinbase_tx:
         script = parse_coinbase(block.coinbase_tx).script_sig
         lines += [
@@ -125,8 +131,11 @@ def _lines(block: StoredBlock, synthetic: str) -> list[str]:
     return [*lines, f"  registry  {attribution.registry_version}"]
 
 
-def _evidence_line(entry: Evidence) -> str:
-    text = f"{entry.kind} {terminal_text(entry.matched)} ({entry.strength}) names {entry.pool}"
+def _evidence_line(entry: Evidence, network: NetworkParams) -> str:
+    matched = terminal_text(entry.matched)
+    if entry.kind == "payout":
+        matched = address_of(entry.matched, network) or entry.matched.hex()
+    text = f"{entry.kind} {matched} ({entry.strength}) names {entry.pool}"
     if entry.kind == "label":
         return f"{text}, says {terminal_text(entry.source)}"
     place = f"{text}, {entry.where.field} bytes {entry.where.offset}+{entry.where.length}"

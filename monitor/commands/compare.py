@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -27,11 +25,10 @@ from analyzers.compare import (
 from analyzers.concentration import POINTS
 from analyzers.sharefile import Given, read_shares
 from analyzers.summary import Summary, summarize
+from monitor.commands import inputs
 from monitor.commands.divergence import POOLS, points_of, points_of_pools, show_divergence
 from monitor.commands.figures import number, plain
-
-LARGEST_FILE: Final = 10_000_000
-"""Bytes; more is no table of shares."""
+from monitor.commands.userfiles import text_of
 
 
 @click.command("compare")
@@ -73,7 +70,7 @@ def command(file: str | None, series: str, against: str, *, listed: bool, as_jso
         if series in _sizes() and not against:
             _show_sizes(series, as_json=as_json)
             return
-        given = _shipped(series) if file is None else read_shares(_read(file), file)
+        given = _shipped(series) if file is None else read_shares(text_of(file), file)
         if against:
             ours, theirs = points_of(given), _other(against)
             show_divergence((file or series, against), ours, theirs, as_json=as_json)
@@ -102,7 +99,7 @@ def _other(against: str) -> list[Point]:
         return points_of_pools()
     if against in (*markets(), *geography.series_names()):
         return points_of(_shipped(against))
-    return points_of(read_shares(_read(against), against))
+    return points_of(read_shares(text_of(against), against))
 
 
 def _show_sizes(series: str, *, as_json: bool) -> None:
@@ -145,18 +142,6 @@ def _shipped(series: str) -> Given:
         known = [*markets(), *geography.series_names()]
         raise ValueError(f"no series {series[:40]!r} of shares; there are {', '.join(known)}")
     return Given(tuple(shares for shares in from_rows(rows) if shares.covered), ())
-
-
-def _read(file: str) -> str:
-    if file == "-":
-        return sys.stdin.read(LARGEST_FILE)
-    path = Path(file)
-    if path.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{file} is larger than {LARGEST_FILE // 10**6} MB")
-    try:
-        return path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{file} is not UTF-8 text") from None
 
 
 def _show_shares(dated: Sequence[Shares], *, as_json: bool) -> None:
@@ -249,7 +234,10 @@ def _movement_json(move: Movement) -> dict[str, Any]:
 
 
 def _show_counts(given: Given, *, as_json: bool) -> None:
-    rows = [(str(period or "-"), summarize(counts)) for period, counts in given.counts]
+    rows = []
+    for period, counts in given.counts:
+        known, nobody = inputs.given(counts)[:2]
+        rows.append((str(period or "-"), summarize(known, unattributed=nobody)))
     if as_json:
         values = [_summary_json(date, summary) for date, summary in rows]
         click.echo(json.dumps({"tables": values}, indent=2))

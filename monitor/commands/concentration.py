@@ -16,6 +16,7 @@ import click
 
 from analyzers.summary import HALF, THIRD, Share, Summary, nakamoto_at, summarize
 from analyzers.windows import Window
+from monitor.commands import leftout as left_out
 from monitor.commands.figures import (
     Figure,
     figures_json,
@@ -30,8 +31,8 @@ from monitor.commands.inputs import (
     Counted,
     Selection,
     counted,
+    counts_option,
     given,
-    parse_counts,
     parsed_by,
     selection_options,
 )
@@ -60,12 +61,7 @@ def _thresholds(
 
 
 @click.command("concentration")
-@click.option(
-    "--counts",
-    callback=parsed_by(parse_counts),
-    metavar="FILE|A,B,C",
-    help="Measure this table instead: numbers, or a CSV of entity,count (- for stdin).",
-)
+@counts_option("Measure this table instead")
 @selection_options
 @click.option(
     "--threshold",
@@ -147,7 +143,7 @@ def command(
     elif counts is not None:
         if each:
             raise click.UsageError("--each needs windows; --counts is only one")
-        _show(given(counts), asked, form)
+        _show(selection, given(counts), asked, form)
     elif each:
         from monitor.commands.series_output import show_series
 
@@ -158,7 +154,7 @@ def command(
         show_series(table, facts, level, form, daily=window.seconds == DAY)
     else:
         last = selection.last()
-        _show(counted(selection, last), asked, form, last.homogeneity)
+        _show(selection, counted(selection, last), asked, form, last.homogeneity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +168,13 @@ class _Asked:
     seed: int
 
 
-def _show(found: Counted, asked: _Asked, form: str | None, homogeneity: float = math.nan) -> None:
+def _show(
+    selection: Selection,
+    found: Counted,
+    asked: _Asked,
+    form: str | None,
+    homogeneity: float = math.nan,
+) -> None:
     summary = summarize(
         found.counts,
         unattributed=found.unattributed,
@@ -193,7 +195,10 @@ def _show(found: Counted, asked: _Asked, form: str | None, homogeneity: float = 
                 note=note if homogeneity < DRIFT else "",
             )
         )
-    groups = [_group(summary, text) for text in asked.groups]
+    groups = [
+        summary.group(selection.entities(text.split(","), summary, "--group"))
+        for text in asked.groups
+    ]
     if form == "json":
         result = _as_json(summary, found.facts, figures) | {
             "groups": list(map(_share_json, groups))
@@ -232,21 +237,6 @@ def _with_thresholds(figures: list[Figure], found: Counted, asked: _Asked) -> li
     return [*kept[:place], *new.values(), *kept[place:]]
 
 
-def _group(summary: Summary, text: str) -> Share:
-    """Return the joint share of the entities that `text` names.
-
-    Raises
-    ------
-    click.BadParameter
-        If one of them found no block: a misspelt name would make the group too small.
-    """
-    names = {name.strip() for name in text.split(",")}
-    absent = sorted(name for name in names if summary.share_of(name) is None)
-    if absent:
-        raise click.BadParameter(f"{absent[0]!r} found no block here", param_hint="--group")
-    return summary.group(names)
-
-
 def _share_json(share: Share) -> dict[str, Any]:
     return {
         name: plain(value) if isinstance(value, float) else value
@@ -267,6 +257,7 @@ def _as_json(
         "figures": figures_json(figures),
         "nakamoto_half_posterior": summary.nakamoto_half.posterior,
         "nakamoto_third_posterior": summary.nakamoto_third.posterior,
+        "left_out": left_out.as_json(),
         "shares": list(map(_share_json, summary.shares)),
     }
 

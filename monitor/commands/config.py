@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 import click
 
 from monitor.commands.options import CONFIG_PATH, settings_options
 from monitor.config import HIDDEN, Settings, default_config_path, public_settings
+from monitor.urls import HIDDEN as HIDDEN_PART
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""A name that TOML takes without quotes."""
 
 
-def _toml_lines(values: dict[str, Any]) -> list[str]:
-    """Return `values` as TOML; JSON scalars and lists of them are TOML as well."""
+def _toml_lines(values: dict[str, Any], section: str = "") -> list[str]:
+    """Return `values` as TOML; JSON scalars and lists of them are TOML as well.
+
+    What is hidden, or hidden in part, is a comment: read back, it would be taken as it stands.
+    """
     lines: list[str] = []
-    tables: list[tuple[str, dict[str, Any]]] = []
-    for name, value in values.items():
+    tables: list[tuple[str, str, dict[str, Any]]] = []
+    for key, value in values.items():
+        name = key if _BARE.fullmatch(key) else json.dumps(key)
+        path = f"{section}{name}"
         if isinstance(value, dict):
-            tables.append((f"[{name}]", value))
+            tables += [(f"[{path}]", path, value)] if value else []
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            tables.extend((f"[[{name}]]", item) for item in value)
+            tables += [(f"[[{path}]]", path, item) for item in value]
         elif value is None:
             lines.append(f"# {name} = (not set)")
-        elif value == HIDDEN:
+        elif value in (HIDDEN, HIDDEN_PART):
             lines.append(f"# {name} = (hidden)")
         else:
-            lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
-    for title, table in tables:
-        lines += ["", title, *_toml_lines(table)]
+            text = json.dumps(value, ensure_ascii=False)
+            hidden = HIDDEN_PART in text
+            lines.append(f"{'# ' * hidden}{name} = {text}{'  (hidden in part)' * hidden}")
+    for title, path, table in tables:
+        lines += ["", title, *_toml_lines(table, f"{path}.")]
     return lines
 
 

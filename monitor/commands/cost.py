@@ -35,7 +35,7 @@ from analyzers.economics import (
 )
 from monitor.commands.figures import number, plain
 from monitor.commands.fleet import fleet_options, show_inputs, with_store
-from monitor.commands.options import seed_option, setting_option, settings_options
+from monitor.commands.options import NumberRange, seed_option, setting_option, settings_options
 from monitor.config import Settings
 from monitor.errors import SourceError, StoreError
 from monitor.price import Price, find_price
@@ -46,7 +46,7 @@ REGIONS: Final = ("country", "US average", "US industrial", "miners")
 
 @click.command("cost")
 @fleet_options
-@click.option("--price", type=click.FloatRange(min=0, min_open=True), help="USD per BTC.")
+@click.option("--price", type=NumberRange(min=0, min_open=True), help="USD per BTC.")
 @click.option(
     "--no-store", is_flag=True, help="Take difficulty and fees of April 2026 that ship instead."
 )

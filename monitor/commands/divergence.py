@@ -18,6 +18,7 @@ from analyzers.compare import (
 from analyzers.geography import lacks
 from analyzers.sharefile import Given
 from analyzers.summary import summarize
+from monitor.commands import inputs
 from monitor.commands.figures import number, plain
 
 POOLS: Final = "pools"
@@ -39,7 +40,8 @@ def points_of(given: Given) -> list[Point]:
     for period, counts in given.counts:
         if period is None:
             raise ValueError("counts without dates are no series")
-        points.append(Point(period.year, summarize(counts).hhi_interval))
+        known, nobody = inputs.given(counts)[:2]
+        points.append(Point(period.year, summarize(known, unattributed=nobody).hhi_interval))
     return points
 
 

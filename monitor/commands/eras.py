@@ -12,6 +12,7 @@ import click
 from analyzers.concentration import POINTS
 from analyzers.eras import DIVISIONS, Division, EraChange, EraFigures, by_division, change
 from analyzers.intervals import Interval
+from monitor.commands import leftout as left_out
 from monitor.commands.figures import number, plain
 from monitor.commands.inputs import Selection, selection_options
 
@@ -51,6 +52,7 @@ def command(selection: Selection, *, divisions: tuple[Division, ...], as_json: b
     if as_json:
         result: dict[str, Any] = {**facts, "unit": "HHI points"}
         result["divisions"] = {name: _values(eras) for name, eras in found.items()}
+        result["left_out"] = left_out.as_json()
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     else:
         _print(facts, found)

@@ -11,6 +11,7 @@ import click
 
 from monitor import __version__
 from monitor.commands.options import settings_options
+from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
 from monitor.errors import StoreError
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--to", "last", type=click.IntRange(0), help="Last height (default: the tip).")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    type=HomePath(path_type=Path, dir_okay=False, allow_dash=True),
     required=True,
     help="File to write; - is standard output.",
 )
@@ -61,10 +62,8 @@ def command(
             "schema": SCHEMA,
             "network": store.network,
             "synthetic": store.synthetic,
+            "registry": ",".join(store.by_registry(first, last + 1)),
         }
-        newest = store.block(last)
-        if newest is not None:
-            metadata["registry"] = newest.attribution.registry_version
         whole = nullcontext(sys.stdout.buffer) if str(out) == "-" else appearing(out)
         with whole as stream:
             blocks = write(tables_of(store, first, last), form, metadata, stream)

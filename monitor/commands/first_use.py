@@ -1,22 +1,24 @@
-"""A word about the wait while the hashing kernels are compiled, the first time."""
+"""The wait while the fastest kernel is found, the first time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
+from monitor.commands.waiting import busy
 
 if TYPE_CHECKING:
     from hashing.choice import Shape
 
 
-def announce_first_use(shape: Shape) -> None:
-    """Say on stderr that kernels for `shape` are about to be compiled, if they are."""
+@contextmanager
+def choosing(shape: Shape) -> Iterator[None]:
+    """Say on a terminal that the kernel for `shape` is being chosen, if that takes seconds."""
     from hashing import choice
 
-    if not choice.is_remembered(shape):
-        click.echo(
-            "compiling kernels for this processor and choosing the fastest: "
-            "some seconds, the first time only",
-            err=True,
-        )
+    if choice.is_remembered(shape) and not choice.untried(shape):
+        yield
+        return
+    with busy("first use: choosing the fastest kernel, a few seconds, once"):
+        yield

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from analyzers.assumptions import Assumptions, Input
+from monitor.commands.options import NumberRange
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
 from monitor.errors import PoolscopeError, StoreError
@@ -49,7 +50,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
 
     decorated: Callable[..., None] = wrapper
     for flag, name, text in reversed(_OPTIONS):
-        decorated = click.option(flag, name, type=click.FloatRange(min=0), help=text)(decorated)
+        decorated = click.option(flag, name, type=NumberRange(min=0), help=text)(decorated)
     return decorated
 
 

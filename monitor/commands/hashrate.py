@@ -5,16 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-import sys
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.commands.first_use import announce_first_use
-from monitor.commands.options import settings_options
+from monitor.commands.first_use import choosing
+from monitor.commands.options import NumberRange, settings_options
+from monitor.commands.waiting import busy
 from monitor.config import Settings
 from monitor.cores import cores
 from monitor.errors import ConfigError, StoreError
@@ -30,7 +28,7 @@ _YEAR = 365.25 * 86_400
 @click.command("hashrate")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.05, 600),
+    type=NumberRange(0.05, 600),
     default=1.0,
     show_default=True,
     help="Time of each measurement.",
@@ -48,6 +46,12 @@ _YEAR = 365.25 * 86_400
     help="A kernel's name, `best`, or `all` (the default); may be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option(
+    "--json-lines",
+    "as_lines",
+    is_flag=True,
+    help="Write the JSON that is known so far as a line, each time that it grows.",
+)
 @settings_options
 def command(
     settings: Settings,
@@ -56,6 +60,7 @@ def command(
     kernels: tuple[str, ...],
     *,
     as_json: bool,
+    as_lines: bool,
 ) -> None:
     """Measure double SHA-256 hashes per second, per kernel and number of threads.
 
@@ -63,59 +68,81 @@ def command(
     the same run. With a store, the rate is put beside the difficulty of its newest block.
     Other work on the machine lowers the figures: look at the spread.
 
+    The fastest kernel is chosen at the first use, in a few seconds, and remembered. What there
+    was no time to try then (`untried_kernels`) is tried at the next use.
+
     \b
     Examples:
       poolscope hashrate
       poolscope hashrate --kernel best --threads 1 --seconds 5
       poolscope hashrate --kernel sha-ni --kernel portable --json
     """
-    from hashing import choice
     from hashing.hashrate import measure, measure_hashlib
 
+    _check(kernels)
     counts = threads or tuple(sorted({1, cores()}))
-    announce_first_use("scan")
-    best = choice.best("scan")
-    names = _resolve(kernels or ("all",), best)
-    results = []
-    hashlib_rate = measure_hashlib(seconds * _HASHLIB_PART)
-    for name in names:
-        for count in counts:
-            with _saying(f"measuring {name}, {count} thread{'s' * (count > 1)}"):
-                results.append((name, count, measure(name, count, seconds)))
-    report = {
+    loop = measure_hashlib(seconds * _HASHLIB_PART)
+    results: list[tuple[str, int, Rate]] = []
+    report: dict[str, Any] = {
         "processor": _processor(),
         "cores": cores(),
+        "hashlib": dataclasses.asdict(loop),
+        "results": [],
+    }
+    if as_lines:
+        # Before anything is compiled, or Numba is so much as loaded.
+        click.echo(json.dumps(report))
+    from hashing import choice
+
+    with choosing("scan"):
+        best = choice.best("scan")
+    report |= {
         "features": sorted(choice.features()),
         "best_kernel": best,
-        "hashlib": dataclasses.asdict(hashlib_rate),
-        "results": [
-            {
-                "kernel": name,
-                "threads": count,
-                "hashes_per_second": dataclasses.asdict(rate),
-                "hashlib_ratio": rate.median / hashlib_rate.median,
-            }
-            for name, count, rate in results
-        ],
-        "alone": _alone(settings, max(rate.median for _, _, rate in results)),
+        "untried_kernels": choice.untried("scan"),
     }
-    click.echo(json.dumps(report, indent=2) if as_json else _text(report, results, hashlib_rate))
+    for name in _names(kernels or ("all",), best, choice.runnable()):
+        for count in counts:
+            with busy(f"measuring {name}, {count} thread{'s' * (count > 1)}"):
+                rate = measure(name, count, seconds)
+            results.append((name, count, rate))
+            report["results"].append(_result(name, count, rate, loop))
+            if as_lines:
+                click.echo(json.dumps(report))
+    report["alone"] = _alone(settings, max(rate.median for _, _, rate in results))
+    if as_lines:
+        click.echo(json.dumps(report))
+    else:
+        click.echo(json.dumps(report, indent=2) if as_json else _text(report, results, loop))
 
 
-def _resolve(wanted: tuple[str, ...], best: str) -> list[str]:
+def _result(name: str, threads: int, rate: Rate, loop: Rate) -> dict[str, Any]:
+    return {
+        "kernel": name,
+        "threads": threads,
+        "hashes_per_second": dataclasses.asdict(rate),
+        "hashlib_ratio": rate.median / loop.median,
+    }
+
+
+def _check(kernels: tuple[str, ...]) -> None:
+    named = [name for name in kernels if name not in {"all", "best"}]
+    if not named:
+        return  # Numba can wait
     from hashing import choice
     from hashing.errors import HashingError
 
-    names: dict[str, None] = {}
-    for one in wanted:
-        if one == "all":
-            names.update(dict.fromkeys(choice.runnable()))
-            continue
+    for name in named:
         try:
-            names[best if one == "best" else choice.checked(one, "scan")] = None
+            choice.checked(name, "scan")
         except HashingError as error:
             raise ConfigError(f"--kernel: {error}") from None
-    return list(names)
+
+
+def _names(wanted: tuple[str, ...], best: str, runnable: tuple[str, ...]) -> list[str]:
+    """Return each kernel that is wanted, once."""
+    meant = {"all": runnable, "best": (best,)}
+    return list(dict.fromkeys(name for one in wanted for name in meant.get(one, (one,))))
 
 
 def _processor() -> str:
@@ -167,8 +194,15 @@ def _text(report: dict[str, Any], results: list[tuple[str, int, Rate]], loop: Ra
         lines.append(
             f"{name:<16}{count:>7}  {'  '.join(megahashes)}  {rate.median / loop.median:9.1f}"
         )
-    lines += ["", f"Fastest here: {report['best_kernel']}. " + _meaning(report["alone"])]
+    lines += ["", _fastest(report) + " " + _meaning(report["alone"])]
     return "\n".join(lines)
+
+
+def _fastest(report: dict[str, Any]) -> str:
+    if not report["untried_kernels"]:
+        return f"Fastest here: {report['best_kernel']}."
+    untried = ", ".join(report["untried_kernels"])
+    return f"Fastest here so far: {report['best_kernel']} (to be tried at the next use: {untried})."
 
 
 def _features(names: list[str]) -> str:
@@ -183,15 +217,3 @@ def _meaning(alone: dict[str, Any] | None) -> str:
         f"Alone, at difficulty {alone['difficulty']:.4g} (height {alone['height']}, "
         f"{alone['network']}), it would find a block every {years:,.3g} years on average."
     )
-
-
-@contextmanager
-def _saying(what: str) -> Iterator[None]:
-    """Show what is being done on stderr while it lasts, if somebody is there to see it."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(what):
-        yield

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import math
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
 
 from analyzers.differences import homogeneity
-from analyzers.mined import Chain, EntityOf, lens_from
-from analyzers.windows import CountTable, Window, latest, partition, tally
-from monitor.commands.options import settings_options
+from analyzers.mined import Chain, EntityOf, by_tag
+from analyzers.registry import Registry
+from analyzers.registry.values import names_nobody
+from analyzers.summary import Summary
+from analyzers.windows import CountTable, Window, between, latest, partition, tally
+from monitor.commands.dates import moment, moment_of
+from monitor.commands.leftout import registry_said
+from monitor.commands.options import Decorated, settings_options
+from monitor.commands.userfiles import entity_named, lens_named, parse_counts, slug_finder
 from monitor.config import Settings
 from monitor.errors import StoreError
 from monitor.store.base import BlockStore
 
 DAY: Final = 86_400
-MAX_LINES: Final = 1_000_000
-"""More lines than this are no table of entities."""
+MOST_UNATTRIBUTED: Final = 1_000_000
+"""Blocks of nobody known that can be counted as miners of their own, one by one."""
 
 
 def parsed_by(read: Callable[[str], Any]) -> Callable[..., Any]:
@@ -40,75 +42,6 @@ def parsed_by(read: Callable[[str], Any]) -> Callable[..., Any]:
             raise click.BadParameter(str(error), ctx, param) from None
 
     return callback
-
-
-def parse_counts(text: str) -> dict[str, int]:
-    """Read counts from ``3,2,1``, from a CSV file of entity,count, or from stdin (``-``).
-
-    Numbers alone are named by their place. A first line that holds no number is a heading;
-    an entity that comes twice is summed; lines that begin with # are passed over.
-
-    Raises
-    ------
-    ValueError
-        If a line is no entity with a whole, non-negative number.
-    OSError
-        If the file cannot be read.
-    """
-    parts = text.split(",")
-    if all(part.strip().isdecimal() for part in parts):
-        return {f"#{place}": int(part) for place, part in enumerate(parts, start=1)}
-    if text == "-":
-        return _read_counts(sys.stdin.read(), "stdin")
-    path = Path(text)
-    if not path.exists():
-        raise ValueError(f"{text[:80]!r} is neither numbers such as 3,2,1 nor a file")
-    try:
-        return _read_counts(path.read_text("utf-8-sig"), text)
-    except UnicodeDecodeError:
-        raise ValueError(f"{text} is not UTF-8 text") from None
-
-
-def _read_counts(text: str, where: str) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    lines = text.splitlines()
-    if len(lines) > MAX_LINES:
-        raise ValueError(f"{where} has more than {MAX_LINES} lines")
-    heading = True
-    for place, line in enumerate(lines, start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        row = next(csv.reader([line]))
-        is_number = len(row) >= 2 and row[1].strip().isdecimal()
-        if heading and not is_number and len(row) >= 2:
-            heading = False
-            continue
-        heading = False
-        if not is_number:
-            raise ValueError(f"{where}, line {place}: expected entity,count, got {line[:60]!r}")
-        counts[row[0].strip()] = counts.get(row[0].strip(), 0) + int(row[1])
-    return counts
-
-
-def read_lens(path: Path) -> EntityOf:
-    """Return a lens from a CSV file of pool,entity; other pools stay themselves.
-
-    Raises
-    ------
-    click.BadParameter
-        If the file cannot be read or a line has not two columns.
-    """
-    mapping: dict[str, str] = {}
-    try:
-        for place, row in enumerate(csv.reader(path.read_text("utf-8-sig").splitlines()), start=1):
-            if not row or row[0].startswith("#"):
-                continue
-            if len(row) != 2:
-                raise click.BadParameter(f"{path}, line {place}: expected pool,entity")
-            mapping[row[0].strip()] = row[1].strip()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise click.BadParameter(f"{path}: {error}") from None
-    return lens_from(mapping)
 
 
 class Last(NamedTuple):
@@ -133,9 +66,32 @@ class Counted(NamedTuple):
     facts: dict[str, str | int]
 
 
+def counts_option(what: str) -> Callable[[Decorated], Decorated]:
+    """Return the option for a table of counts; `what` is done with it."""
+    return click.option(
+        "--counts",
+        callback=parsed_by(parse_counts),
+        metavar="FILE|A,B,C",
+        help=f"{what}: numbers, or a CSV of entity,count (- for stdin).",
+    )
+
+
 def given(counts: Mapping[str, int]) -> Counted:
-    """Return a table that the user gave."""
-    return Counted(counts, 0, {"source": "counts given"})
+    """Return a table that the user gave; a row such as ``Unknown`` is of nobody known.
+
+    Raises
+    ------
+    click.UsageError
+        If there are more blocks of nobody known than can be counted one by one.
+    """
+    known = {name: blocks for name, blocks in counts.items() if not names_nobody(name)}
+    nobody = sum(counts.values()) - sum(known.values())
+    if nobody > MOST_UNATTRIBUTED:
+        raise click.UsageError(
+            f"{nobody} blocks of nobody known: each would be a miner of its own, and more than "
+            f"{MOST_UNATTRIBUTED} cannot be counted so; leave the row out, or give blocks"
+        )
+    return Counted(known, nobody, {"source": "counts given"})
 
 
 def counted(selection: Selection, last: Last) -> Counted:
@@ -170,15 +126,14 @@ class Selection:
         if self.history:
             return SOURCE
         with _store(self.settings) as store:
-            return f"{store.synthetic} chain, blocks of the store".removeprefix(" chain, ")
+            name = f"{store.synthetic} chain, blocks of the store".removeprefix(" chain, ")
+            registries = len(store.registries())
+        return name if registries < 2 else f"{name} under {registries} registries"
 
     @property
     def span(self) -> str:
         """The dates asked for, for people."""
-        ends = [
-            datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d") if time is not None else ""
-            for time in (self.start, self.end)
-        ]
+        ends = ["" if time is None else moment_of(time) for time in (self.start, self.end)]
         return f"{ends[0] or 'the beginning'} to {ends[1] or 'the end'}"
 
     def table(self, of_history: str = "7d", of_store: str = "1008") -> tuple[CountTable, Window]:
@@ -200,12 +155,28 @@ class Selection:
         if self.history:
             table = self._history(window)
         else:
-            table = partition(self._chain(), window, lens_named(self.lens))
+            chain = self._chain()
+            lens = self._lens(chain.pools)
+            table = partition(chain, window, lens, start=self.start, end=self.end)
         if not len(table):
-            raise click.UsageError(
-                f"no whole window of {window} from {self.span}; try a smaller --window"
-            )
+            raise self._nothing(f"no whole window of {window}")
         return table, window
+
+    def _nothing(self, what: str) -> click.UsageError:
+        """Return the error that `what` is not there, with what is."""
+        if self.history:
+            from analyzers.history import load_history
+
+            days = load_history()
+            low, high = int(days.start_time[0]), int(days.start_time[-1]) + DAY
+            held = f"the history goes from {moment_of(low)} to {moment_of(high)}"
+        else:
+            chain = self._chain()
+            held = "the store has no block"
+            if len(chain):
+                low, high = int(chain.time.min()), int(chain.time.max())
+                held = f"the store goes from {moment_of(low)} to {moment_of(high)}"
+        return click.UsageError(f"{what} from {self.span}: {held}; try a smaller --window")
 
     def rolling(self, step: Window) -> tuple[CountTable, Window]:
         """Return blocks per entity in windows that begin every `step`, and the window used.
@@ -226,9 +197,7 @@ class Selection:
             raise click.UsageError(f"a window of {window} is no multiple of a step of {step}")
         table = parts.rolling(whole // part)
         if not len(table):
-            raise click.UsageError(
-                f"no whole window of {window} from {self.span}; try a smaller --window"
-            )
+            raise self._nothing(f"no whole window of {window}")
         return table, window
 
     def last(self, of_history: str = "30d", of_store: str = "2016") -> Last:
@@ -250,10 +219,11 @@ class Selection:
                 window,
                 homogeneity(first, second),
             )
-        lens = lens_named(self.lens)
-        mined = latest(self._chain(), window)
+        chain = self._chain()
+        lens = self._lens(chain.pools)
+        mined = latest(between(chain, self.start, self.end), window)
         if not mined:
-            raise click.UsageError(f"the store has no block from {self.span}")
+            raise self._nothing("no block")
         found = tally(mined, lens)
         parts = [mined[part] for part in halves(len(mined))]
         first, second = (dict(tally(part, lens).counts) if part else {} for part in parts)
@@ -271,9 +241,7 @@ class Selection:
         days = self._history(Window(seconds=DAY))
         span = self._span(window)
         if len(days) < span:
-            raise click.UsageError(
-                f"no whole window of {window} from {self.span}; try a smaller --window"
-            )
+            raise self._nothing(f"no whole window of {window}")
         return days.part(slice(len(days) - span, None))
 
     @staticmethod
@@ -286,17 +254,59 @@ class Selection:
         from analyzers.history import load_history, with_own_names
 
         span = self._span(window)
-        days = load_history().between(self.start, self.end)
-        seen = days.under(with_own_names(lens_named(self.lens)))
+        # a day lies within the span if it ends there, too
+        last = None if self.end is None else self.end - DAY + 1
+        days = load_history()
+        pools = days.under(with_own_names(by_tag)).entities
+        seen = days.between(self.start, last).under(with_own_names(self._lens(pools)))
         return seen.merged(span)
 
     def _chain(self) -> Chain:
-        """Return the blocks of the store in the span asked for, by header time."""
+        """Return all blocks of the store; say where a span asked for reaches beyond them."""
         with _store(self.settings) as store:
             chain = store.chain()
-        first = -math.inf if self.start is None else self.start
-        end = math.inf if self.end is None else self.end
-        return chain[(first <= chain.time) & (chain.time < end)]
+        if len(chain):
+            low, high = int(chain.time.min()), int(chain.time.max())
+            if self.start is not None and self.start < low:
+                _note(f"the store begins at {moment_of(low)}, after --from {moment_of(self.start)}")
+            if self.end is not None and self.end > high + 1:
+                _note(f"the store ends at {moment_of(high)}, before --to {moment_of(self.end)}")
+        return chain
+
+    def _lens(self, pools: Collection[str]) -> EntityOf:
+        """Return the lens for a chain of `pools`; what of its file is nobody's is said."""
+        return lens_named(self.lens, pools, self.registry)
+
+    def entities(self, names: Iterable[str], summary: Summary, option: str) -> frozenset[str]:
+        """Return the entities of `summary` that `names` mean, by whatever name.
+
+        Raises
+        ------
+        click.BadParameter
+            If one of them found no block: a misspelt name would make a group too small.
+        """
+        entities = [share.entity for share in summary.shares]
+        found = {}
+        for name in names:
+            entity = entity_named(name.strip(), entities, slug_finder(entities, self.registry))
+            if entity is None:
+                raise click.BadParameter(f"{name.strip()!r} found no block here", param_hint=option)
+            found[entity] = name
+        return frozenset(found)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry that names the pools."""
+        return registry_said(None if self.history else self.settings.registry)
+
+
+def _note(text: str) -> None:
+    """Say `text` on stderr, once in a command."""
+    context = click.get_current_context(silent=True)
+    said: set[str] = set() if context is None else context.meta.setdefault("poolscope.notes", set())
+    if text not in said:
+        said.add(text)
+        click.echo(f"note: {text}", err=True)
 
 
 @contextmanager
@@ -316,21 +326,6 @@ def halves(length: int) -> tuple[slice, slice]:
     return slice(0, length // 2), slice(length // 2, length)
 
 
-def lens_named(name: str) -> EntityOf:
-    """Return the lens that ships under `name`, or one from a CSV file of pool,entity."""
-    from analyzers.registry.lenses import load_lenses
-
-    lenses = load_lenses()
-    if name in lenses:
-        return lenses[name]
-    path = Path(name)
-    if path.is_file():
-        return read_lens(path)
-    raise click.BadParameter(
-        f"{name!r} is no lens: give {', '.join(lenses)} or a CSV file of pool,entity"
-    )
-
-
 def selection_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the options that choose blocks, and pass it a `Selection`."""
 
@@ -348,8 +343,20 @@ def selection_options(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="Who counts as one: tag, template, owner, custody, country, or a CSV of pool,entity.",
     )
-    @click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC).")
-    @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="Day after the last.")
+    @click.option(
+        "--from",
+        "start",
+        callback=parsed_by(moment),
+        metavar="DAY|TIME",
+        help="First day (UTC), or time (2024-01-31T12:00+02:00).",
+    )
+    @click.option(
+        "--to",
+        "end",
+        callback=parsed_by(moment),
+        metavar="DAY|TIME",
+        help="Day after the last, or time: not included.",
+    )
     @settings_options
     @functools.wraps(command)
     def wrapper(
@@ -358,14 +365,15 @@ def selection_options(command: Callable[..., None]) -> Callable[..., None]:
         history: bool,
         window: Window | None,
         lens: str,
-        start: datetime | None,
-        end: datetime | None,
+        start: int | None,
+        end: int | None,
         **options: Any,
     ) -> None:
-        times = [
-            None if day is None else int(day.replace(tzinfo=UTC).timestamp())
-            for day in (start, end)
-        ]
-        command(selection=Selection(settings, history, window, lens, times[0], times[1]), **options)
+        if start is not None and end is not None and start >= end:
+            raise click.UsageError(
+                f"--from {moment_of(start)} is not before --to {moment_of(end)}, which is not "
+                "included"
+            )
+        command(selection=Selection(settings, history, window, lens, start, end), **options)
 
     return wrapper

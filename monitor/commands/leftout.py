@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from analyzers.leftout import LeftOut
+from analyzers.registry import Registry
+from monitor.relabel import registry_of
+
+_SAID: Final = "poolscope.left_out"
+"""Where the context of a command keeps what it has said."""
 
 
 def say(left_out: Iterable[LeftOut]) -> None:
-    """Say on stderr what was left out, a line for each reason."""
+    """Say on stderr what was left out, a line for each reason; nothing is said twice."""
+    said = _said()
     for left in left_out:
-        click.echo(str(left), err=True)
+        if left not in said:
+            said.append(left)
+            click.echo(str(left), err=True)
 
 
-def as_json(left_out: Iterable[LeftOut]) -> list[dict[str, Any]]:
-    """Return the value of a command's ``left_out`` in its JSON."""
-    return [left.as_json() for left in left_out]
+def _said() -> list[LeftOut]:
+    context = click.get_current_context(silent=True)
+    found: list[LeftOut] = [] if context is None else context.meta.setdefault(_SAID, [])
+    return found
+
+
+def as_json(left_out: Iterable[LeftOut] | None = None) -> list[dict[str, Any]]:
+    """Return the value of a command's ``left_out`` in its JSON: by default all that it said."""
+    return [left.as_json() for left in (_said() if left_out is None else left_out)]
+
+
+def registry_said(path: Path | None) -> Registry:
+    """Return the registry at `path`, or the one that ships; say what it left out.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be used.
+    """
+    registry = registry_of(path)
+    say(registry.left_out)
+    return registry

@@ -8,14 +8,17 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.commands import leftout as left_out
+from monitor.commands.dates import moment, moment_of
 from monitor.commands.figures import number
-from monitor.commands.inputs import lens_named, parsed_by
+from monitor.commands.inputs import parsed_by
+from monitor.commands.leftout import registry_said
 from monitor.commands.options import level_option, settings_options
+from monitor.commands.userfiles import entity_named, lens_named, slug_finder
 from monitor.errors import StoreError
 
 if TYPE_CHECKING:
@@ -30,7 +33,10 @@ _UNITS: Final = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """The blocks looked at, header times before them, and where the chain stands."""
+    """The blocks looked at, header times before them, and where the chain stands.
+
+    `registries` counts the blocks by the version of the registry that attributed them.
+    """
 
     blocks: Sequence[Seen]
     before: Sequence[int]
@@ -38,6 +44,7 @@ class _Stretch:
     forecast: Forecast | None
     difficulty: float
     synthetic: str
+    registries: dict[str, int]
 
 
 def _window(text: str) -> Window:
@@ -88,7 +95,13 @@ def _claims(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]
     callback=parsed_by(_window),
     help="Blocks (144) or time (12h, 7d, 2w), ending with the newest block.",
 )
-@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="End before this day (UTC).")
+@click.option(
+    "--to",
+    "end",
+    callback=parsed_by(moment),
+    metavar="DAY|TIME",
+    help="End before this day (UTC) or time.",
+)
 @click.option(
     "--lens",
     default="tag",
@@ -109,7 +122,7 @@ def _claims(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]
 def command(
     settings: Settings,
     window: Window,
-    end: datetime | None,
+    end: int | None,
     lens: str,
     claims: dict[str, Claim],
     *,
@@ -135,7 +148,7 @@ def command(
 
     stretch = _read(settings, window, end, lens, level)
     view = observe(stretch.blocks, stretch.before, stretch.stale, level)
-    judged = judge_claims(view, claims, level)
+    judged = judge_claims(view, _named(claims, view, settings), level)
     if as_json:
         asked = {"window": str(window), "lens": lens, "level": level}
         result = asked | _as_json(stretch, view, judged)
@@ -144,9 +157,14 @@ def command(
         _print(stretch, view, judged, lens, level)
 
 
-def _read(
-    settings: Settings, window: Window, end: datetime | None, lens: str, level: float
-) -> _Stretch:
+def _named(claims: dict[str, Claim], view: Observed, settings: Settings) -> dict[str, Claim]:
+    """Return `claims` by the entities that are meant; a name of none of them stays."""
+    entities = [found.entity for found in view.entities]
+    slug_of = slug_finder(entities, registry_said(settings.registry))
+    return {entity_named(name, entities, slug_of) or name: claim for name, claim in claims.items()}
+
+
+def _read(settings: Settings, window: Window, end: int | None, lens: str, level: float) -> _Stretch:
     """Return the blocks of the window, from the store.
 
     Raises
@@ -154,16 +172,14 @@ def _read(
     StoreError
         If there is no store, or no block of the window in it.
     """
-    from analyzers.mined import Mined
+    from analyzers.mined import Chain, Mined
     from analyzers.observed import Seen
-    from analyzers.windows import latest
+    from analyzers.windows import between, latest
     from hashing.header import BlockHeader
     from hashing.params import MEDIAN_TIME_SPAN
     from hashing.target import decode_nbits, difficulty, work_from_target
     from monitor.commands.reading import reading_store
 
-    entity_of = lens_named(lens)
-    limit = math.inf if end is None else end.replace(tzinfo=UTC).timestamp()
     with reading_store(settings) as store:
         tip, first = store.tip(), store.first_height()
         if tip is None or first is None:
@@ -172,11 +188,16 @@ def _read(
         if window.blocks and end is None:
             start = max(first, tip.height - window.blocks + 1)
         columns = store.columns(("height", "time", "pool", "tx_count", "first_seen"), start)
-        rows = [row for row in zip(*columns.values(), strict=True) if row[1] < limit]
-        part = latest([Mined(*row[:3]) for row in rows], window)
-        rows = rows[len(rows) - len(part) :]
+        rows = list(zip(*columns.values(), strict=True))
+        times: list[int] = [row[1] for row in rows]
+        held = f"{moment_of(min(times))} to {moment_of(max(times))}"
+        chain = between(Chain.of([Mined(*row[:3]) for row in rows]), end=end)
+        part = latest(chain, window)
+        rows = rows[len(chain) - len(part) : len(chain)]
+        entity_of = lens_named(lens, chain.pools, registry_said(settings.registry))
         if not rows:
-            raise StoreError(f"the store has no block before {end:%Y-%m-%d}")
+            limit = "" if end is None else f" before {moment_of(end)}"
+            raise StoreError(f"the store has no block{limit}; it goes from {held}")
         low, high = int(rows[0][0]), int(rows[-1][0])
         lead = min(MEDIAN_TIME_SPAN, low - first)
         headers = [
@@ -184,7 +205,7 @@ def _read(
         ]
         stale = sum(low <= block.ref.height <= high for block in store.stale_blocks())
         forecast = _forecast(store, high, headers[-1].time, level)
-        synthetic = store.synthetic
+        synthetic, registries = store.synthetic, store.by_registry(low, high + 1)
     blocks = [
         Seen(
             height,
@@ -198,7 +219,7 @@ def _read(
     ]
     before = [header.time for header in headers[:lead]]
     hard = difficulty(decode_nbits(headers[-1].nbits))
-    return _Stretch(blocks, before, stale, forecast, hard, synthetic)
+    return _Stretch(blocks, before, stale, forecast, hard, synthetic, registries)
 
 
 def _forecast(store: BlockStore, height: int, time: int, level: float) -> Forecast | None:
@@ -237,12 +258,14 @@ def _as_json(stretch: _Stretch, view: Observed, judged: dict[str, Luck]) -> dict
     found: dict[str, Any] = _plain(
         {
             "synthetic": stretch.synthetic,
+            "registries": stretch.registries,
             "first_height": stretch.blocks[0].height,
             "last_height": stretch.blocks[-1].height,
             "difficulty": stretch.difficulty,
             "retarget": stretch.forecast and dataclasses.asdict(stretch.forecast),
             "luck": {name: dataclasses.asdict(luck) for name, luck in judged.items()},
             **figures,
+            "left_out": left_out.as_json(),
         }
     )
     return found

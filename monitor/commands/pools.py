@@ -9,11 +9,11 @@ import click
 from analyzers.registry.lenses import load_lenses
 from analyzers.summary import Summary, summarize
 from analyzers.windows import tally
+from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
 from monitor.errors import ConfigError, StoreError
-from monitor.relabel import registry_of
 
 
 @click.command("pools")
@@ -48,13 +48,15 @@ def command(settings: Settings, window: int, lens: str, *, as_json: bool) -> Non
             raise StoreError("the store is empty yet; is 'poolscope run' catching up?")
         start = tip.height - window + 1
         chain = store.chain(start)
+        registries = store.by_registry(start, tip.height + 1)
         synthetic = store.synthetic
     found = tally(chain, lenses[lens])
     summary = summarize(found.counts, unattributed=found.unattributed)
-    registry = registry_of(settings.registry)
+    registry = registry_said(settings.registry)
     names = {entry.entity: lenses[lens].name_of(entry.entity, registry) for entry in summary.shares}
     if as_json:
-        click.echo(json.dumps(_json(summary, names, tip.height, lens, synthetic), indent=2))
+        found_json = _json(summary, names, tip.height, lens, synthetic)
+        click.echo(json.dumps(found_json | {"registries": registries}, indent=2))
     else:
         click.echo("\n".join(_lines(summary, names, tip.height, synthetic)))
 

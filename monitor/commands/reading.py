@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
+import click
+
 from monitor.config import Settings, store_url
 from monitor.errors import StoreError
 from monitor.store.sql import SqlStore, open_store
@@ -13,10 +15,13 @@ from monitor.store.sql import SqlStore, open_store
 _KINDS: Final = ("", "sample", "rehearsal")
 """The live chain first: what is not live is read only where nothing else is there."""
 
+_SAID: Final = "poolscope.registries"
+"""Where the context keeps that a mix of registries was said: some commands open the store twice."""
+
 
 @contextmanager
 def reading_store(settings: Settings) -> Iterator[SqlStore]:
-    """Open the store that the settings mean, read-only.
+    """Open the store that the settings mean, read-only, and say on stderr if its blocks are mixed.
 
     With source ``auto`` that is the first that exists of the live chain's, the sample's and
     the rehearsal's; its `synthetic` says which it is.
@@ -26,6 +31,14 @@ def reading_store(settings: Settings) -> Iterator[SqlStore]:
     StoreError
         If there is none, or it cannot be used.
     """
+    with found_store(settings) as store:
+        _say_mix(store)
+        yield store
+
+
+@contextmanager
+def found_store(settings: Settings) -> Iterator[SqlStore]:
+    """Open the store as `reading_store` does, for a command that asks for no figures."""
     if settings.source in _KINDS:
         kinds: tuple[str, ...] = (settings.source,)
     else:
@@ -33,6 +46,21 @@ def reading_store(settings: Settings) -> Iterator[SqlStore]:
     store = _first(settings, kinds)
     with closing(store):
         yield store
+
+
+def _say_mix(store: SqlStore) -> None:
+    """Say on stderr, once a command, if several registries attributed the blocks of `store`."""
+    context = click.get_current_context(silent=True)
+    meta = context.meta if context else {}
+    if len(store.registries()) > 1 and not meta.get(_SAID):
+        meta[_SAID] = True
+        parts = (f"{blocks} under {name[:16]}" for name, blocks in store.by_registry().items())
+        click.echo(
+            f"poolscope: the stored blocks are attributed by more than one registry "
+            f"({', '.join(parts)}), so the figures are a mix; 'poolscope relabel' or the next "
+            "start of the agent brings all under one",
+            err=True,
+        )
 
 
 def _first(settings: Settings, kinds: tuple[str, ...]) -> SqlStore:

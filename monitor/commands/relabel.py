@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from hashing.header import hash_to_hex
+from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
+from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
-from monitor.commands.stored import progress, writing_store
+from monitor.commands.stored import writing_store
+from monitor.commands.waiting import progress
 from monitor.relabel import registry_of, relabel
 
 if TYPE_CHECKING:
@@ -19,11 +22,17 @@ if TYPE_CHECKING:
     from monitor.store.base import Judged, Verdict
 
 
+_ADVICE: Final = (
+    "stop it first, or set 'registry' in its settings and start it again: it attributes all blocks "
+    "anew itself"
+)
+
+
 @click.command("relabel")
 @click.option(
     "--registry",
     "registry_path",
-    type=click.Path(path_type=Path),
+    type=HomePath(path_type=Path),
     help="Use this registry: our TOML, or a public pool list (.json).",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
@@ -35,18 +44,20 @@ def command(
     """Apply a registry to the store, from the stored coinbases and labels.
 
     Prints every block whose pool changes. The former attribution is kept in the store,
-    with the hash of its registry.
+    with the hash of its registry. Stop it when you like: the same command goes on where it
+    was. No agent may write to the store meanwhile: one that should use another registry is
+    told so by its setting, and attributes all blocks anew at its start.
 
     \b
     Examples:
       poolscope relabel --dry-run
       poolscope relabel --registry my-pools.toml
     """
-    registry = registry_of(registry_path or settings.registry)
+    registry = registry_said(registry_path or settings.registry)
     seen = changed = 0
-    open_it = reading_store if dry_run else writing_store
+    opened = reading_store(settings) if dry_run else writing_store(settings, _ADVICE)
     with (
-        open_it(settings) as store,
+        opened as store,
         progress("attributing anew", store.counts().blocks) as advance,
     ):
         for part in relabel(store, registry, dry_run=dry_run):
@@ -60,6 +71,12 @@ def command(
         f"{changed} of {seen} blocks {verb} their pool under registry {registry.version[:16]}",
         err=True,
     )
+    if registry_path and not dry_run and registry_of(settings.registry).version != registry.version:
+        click.echo(
+            "the setting 'registry' names another one, by which an agent will attribute all of "
+            "them anew at its next start",
+            err=True,
+        )
 
 
 def _change(block: Judged, fresh: Verdict, *, as_json: bool) -> str:

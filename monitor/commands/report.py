@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,13 +9,15 @@ import click
 
 from monitor.commands.inputs import Selection, selection_options
 from monitor.commands.options import level_option, seed_option
+from monitor.commands.paths import HomePath
+from monitor.commands.waiting import busy
 from monitor.errors import PoolscopeError
 
 
 @click.command("report")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    type=HomePath(path_type=Path, dir_okay=False, writable=True),
     required=True,
     help="File to write (HTML).",
 )
@@ -46,7 +45,7 @@ def command(selection: Selection, out: Path, level: float, draws: int, seed: int
       poolscope report --out week.html --window 144
     """
     table, window = selection.table()
-    with _busy(f"simulating and drawing {len(table)} windows"):
+    with busy(f"simulating and drawing {len(table)} windows"):
         from monitor.report.page import Subject, make_report
 
         subject = Subject(selection.source, str(window), selection.lens, selection.span)
@@ -58,15 +57,3 @@ def command(selection: Selection, out: Path, level: float, draws: int, seed: int
     except OSError as error:
         raise PoolscopeError(f"report {out}: {error.strerror}; choose another --out") from None
     click.echo(f"{out}: {len(table)} windows, {out.stat().st_size // 1024} kB", err=True)
-
-
-@contextlib.contextmanager
-def _busy(text: str) -> Iterator[None]:
-    """Show that work is going on, on a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(text):
-        yield

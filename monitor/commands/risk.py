@@ -16,8 +16,10 @@ from analyzers.security import (
     selfish_threshold,
 )
 from analyzers.summary import HALF, THIRD, summarize
+from monitor.commands import leftout as left_out
 from monitor.commands.figures import number, plain
-from monitor.commands.inputs import Selection, parse_counts, parsed_by, selection_options
+from monitor.commands.inputs import Selection, counts_option, given, selection_options
+from monitor.commands.options import NumberRange
 
 WAITS: Final = (1, 2, 3, 6, 12, 24, 48, 100)
 """Confirmations that the table shows."""
@@ -27,18 +29,13 @@ GAMMAS: Final = (0.0, 0.5, 1.0)
 
 
 @click.command("risk")
-@click.option("--share", type=click.FloatRange(0, 1), help="A share (0..1) instead of blocks.")
-@click.option(
-    "--counts",
-    callback=parsed_by(parse_counts),
-    metavar="FILE|A,B,C",
-    help="The table to take the largest of: numbers, or a CSV of entity,count.",
-)
+@click.option("--share", type=NumberRange(0, 1), help="A share (0..1) instead of blocks.")
+@counts_option("The table to take the largest of")
 @click.option("--entity", multiple=True, help="This one (or these together) for the largest.")
 @selection_options
 @click.option(
     "--risk",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=NumberRange(0, 1, min_open=True),
     default=0.001,
     show_default=True,
     help="Accepted probability of a successful double spend.",
@@ -71,6 +68,7 @@ def command(
     else:
         who, share, interval, facts = _attacker(selection, counts, entity)
     result = {"attacker": who, **facts, **_figures(share, interval, risk)}
+    result["left_out"] = left_out.as_json()
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     else:
@@ -81,18 +79,19 @@ def _attacker(
     selection: Selection, counts: Mapping[str, int] | None, names: tuple[str, ...]
 ) -> tuple[str, float, Interval, dict[str, Any]]:
     """Return the name, share and interval of whom to look at, and what is known of them."""
-    unattributed, facts = 0, {"source": "counts given"}
+    table: Mapping[str, int]
+    facts: dict[str, Any]
     if counts is None:
         last = selection.last("7d", "1008")
-        counts, unattributed = last.counts, last.unattributed
+        table, unattributed = last.counts, last.unattributed
         facts = {"source": selection.source, "window": str(last.window), "lens": selection.lens}
-    summary = summarize(counts, unattributed=unattributed)
+    else:
+        table, unattributed, facts = given(counts)
+    summary = summarize(table, unattributed=unattributed)
     if not summary.shares:
         raise click.UsageError("no block is attributed to anybody, so there is no largest miner")
-    absent = [name for name in names if summary.share_of(name) is None]
-    if absent:
-        raise click.BadParameter(f"{absent[0]!r} found no block here", param_hint="--entity")
-    found = summary.group(set(names)) if names else summary.shares[0]
+    chosen = selection.entities(names, summary, "--entity")
+    found = summary.group(chosen) if names else summary.shares[0]
     known: dict[str, Any] = {
         **facts,
         "blocks": found.blocks,

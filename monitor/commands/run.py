@@ -6,12 +6,13 @@ import asyncio
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import click
 
-from monitor.commands.options import setting_option, settings_options
-from monitor.config import Settings
+from monitor.commands.options import SourceNames, setting_option, settings_options
+from monitor.commands.paths import HomePath
+from monitor.config import Settings, SourceName
 from monitor.errors import ConfigError
 
 SHOW_AFTER: Final = 2.0
@@ -23,8 +24,9 @@ SHOW_AFTER: Final = 2.0
 @setting_option(
     "--source",
     setting="source",
-    type=click.Choice(["auto", "bitcoind", "blkfiles", "esplora", "sample", "rehearsal"]),
-    help="Where blocks come from (default auto: the first that answers).",
+    type=SourceNames(*get_args(SourceName)),
+    help="Where blocks come from, several in order: bitcoind,esplora (default auto: what is "
+    "named, else what is found).",
 )
 @setting_option("--offline", setting="offline", value=True, help="Never ask a public API.")
 @setting_option(
@@ -37,8 +39,8 @@ SHOW_AFTER: Final = 2.0
 @setting_option(
     "--blocks-dir",
     setting="blkfiles.dir",
-    type=click.Path(path_type=Path),
-    help="The blocks folder of a bitcoind: for --source blkfiles, or for the node's past.",
+    type=HomePath(path_type=Path),
+    help="The blocks folder of a bitcoind: a source, or the past of a node that is named too.",
 )
 @setting_option(
     "--esplora",
@@ -50,7 +52,7 @@ SHOW_AFTER: Final = 2.0
 @setting_option("--catch-up", setting="catch_up", type=int, help="Blocks to fetch at first start.")
 @setting_option("--port", setting="web.port", type=int, help="Port to serve on (default 9431).")
 @setting_option("--host", setting="web.host", help="Address to serve on (default 127.0.0.1).")
-@setting_option("--registry", setting="registry", type=click.Path(), help="Another pool registry.")
+@setting_option("--registry", setting="registry", type=HomePath(), help="Another pool registry.")
 @setting_option(
     "--no-hashrate",
     setting="hashrate.enabled",
@@ -60,15 +62,17 @@ SHOW_AFTER: Final = 2.0
 def command(settings: Settings) -> None:
     """Follow the chain, store it, and serve metrics, the API and the page.
 
-    Runs until Ctrl-C or SIGTERM. Without options it looks for a bitcoind node on this
-    machine, then asks public APIs, then replays the built-in sample, and says which.
+    Runs until Ctrl-C or SIGTERM. A node, blocks folder or API that is named is followed, or
+    waited for, and nothing else is asked. Where none is named it looks for a bitcoind node on
+    this machine, then asks public APIs, then replays the built-in sample, and says which.
 
     \b
     Examples:
       poolscope run
       poolscope run --offline
       poolscope run --bitcoind http://alice:secret@127.0.0.1:8332
-      poolscope run --source blkfiles --blocks-dir ~/.bitcoin/blocks
+      poolscope run --source bitcoind,esplora
+      poolscope run --blocks-dir ~/.bitcoin/blocks
       poolscope run --source sample --set sample.speed=2
       poolscope run --source rehearsal --port 9999
     """

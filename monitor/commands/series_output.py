@@ -14,6 +14,7 @@ import click
 from analyzers.concentration import centralisation_index
 from analyzers.series import Series, series
 from analyzers.windows import CountTable
+from monitor.commands import leftout as left_out
 from monitor.commands.figures import number, plain
 
 COLUMNS: Final = (
@@ -57,7 +58,8 @@ def show_series(
             for row, value in zip(rows, index, strict=True):
                 row[f"cr{top}_30d"] = plain(value)
     if form == "json":
-        click.echo(json.dumps({**facts, "level": level, "windows": rows}, indent=2))
+        result = {**facts, "level": level, "windows": rows, "left_out": left_out.as_json()}
+        click.echo(json.dumps(result, indent=2))
         return
     if form == "csv":
         out = csv.DictWriter(sys.stdout, rows[0], lineterminator="\n")

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from hashing.header import BlockHeader, hash_to_hex
+from monitor.bodies import FILL
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
@@ -70,7 +71,9 @@ def _store(settings: Settings) -> dict[str, Any]:
             "tip_age_seconds": int(time.time()) - header.time if header else None,
             "blocks": counts.blocks,
             "stale_blocks": counts.stale,
+            "header_only_blocks": counts.header_only,
             "reorgs": counts.reorgs,
+            "registries": store.by_registry(),
         }
 
 
@@ -84,6 +87,19 @@ def _lines(state: dict[str, Any]) -> list[str]:
         lines += [
             f"blocks    {store['blocks']} from height {store['first_height']}, "
             f"{store['stale_blocks']} stale, {store['reorgs']} reorgs",
+            *_header_only(store["header_only_blocks"]),
             f"tip       {store['tip_height']}  {store['tip_hash']}",
+            "registry  "
+            + ", ".join(
+                f"{version[:16]} ({blocks} blocks)" if len(store["registries"]) > 1 else version
+                for version, blocks in store["registries"].items()
+            ),
         ]
     return lines
+
+
+def _header_only(blocks: int) -> list[str]:
+    """Return what to say of blocks that no source had more of than the header."""
+    if not blocks:
+        return []
+    return [f"          {blocks} of them by the header alone; '{FILL}' gets the rest"]

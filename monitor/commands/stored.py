@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING
+
+from monitor.commands.waiting import progress
 
 if TYPE_CHECKING:
     from analyzers.audit import AttributedBlock
+    from analyzers.model import Attribution
+    from analyzers.registry import Registry
     from monitor.config import Settings
     from monitor.store.base import BlockStore, StoredBlock
 
-Item = TypeVar("Item")
-
-_PATIENCE: Final = 2.0
-"""Seconds of work before progress is shown."""
-_REFRESH: Final = 200
-"""Items between two looks of the progress bar."""
-
 
 @contextmanager
-def writing_store(settings: Settings) -> Iterator[BlockStore]:
-    """Open the store that `reading_store` finds, to change what is in it.
+def writing_store(settings: Settings, advice: str) -> Iterator[BlockStore]:
+    """Open the store that `reading_store` finds, to change what is in it, as the only one.
 
     Raises
     ------
     StoreError
-        If there is none, or it cannot be written.
+        If there is none, it cannot be written, or another program writes to it: who, and
+        `advice`.
     """
-    from monitor.commands.reading import reading_store
+    from monitor.commands.reading import found_store
     from monitor.config import store_url
     from monitor.store.sql import open_store
 
-    with reading_store(settings) as found:
+    with found_store(settings) as found:
         network, synthetic = found.network, found.synthetic
     store = open_store(store_url(settings, synthetic), network, synthetic=synthetic)
     with closing(store):
+        store.claim(advice)
         yield store
 
 
@@ -46,43 +43,22 @@ def active_blocks(store: BlockStore, what: str) -> Iterator[StoredBlock]:
     tip, first = store.tip(), store.first_height()
     if tip is None or first is None:
         return
-    yield from watched(store.blocks(first, tip.height + 1), tip.height - first + 1, what)
-
-
-def watched(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Yield `items` as `progress` shows them go by."""
-    with progress(what, total) as advance:
-        for item in items:
-            yield item
+    with progress(what, tip.height - first + 1) as advance:
+        for block in store.blocks(first, tip.height + 1):
+            yield block
             advance(1)
 
 
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how many more of `total` are done.
+def judged_by(registry: Registry, block: StoredBlock) -> Attribution:
+    """Return the attribution of a block by `registry`, as ``relabel`` would make it."""
+    from analyzers.attribution import attribute_parts
 
-    On a terminal that is shown on stderr, once the work takes over two seconds.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _more: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    patience = time.monotonic() + _PATIENCE
-    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
-        task = bar.add_task(what, total=total, visible=False)
-        unseen = 0
-
-        def advance(more: int) -> None:
-            nonlocal unseen
-            unseen += more
-            if unseen >= _REFRESH:
-                bar.update(task, advance=unseen, visible=time.monotonic() > patience)
-                bar.refresh()
-                unseen = 0
-
-        yield advance
+    if block.attribution.registry_version == registry.version:
+        return block.attribution
+    parts = parts_of(block)
+    return attribute_parts(
+        parts.script_sig, parts.outputs, registry, height=block.ref.height, label=block.label
+    )
 
 
 def parts_of(block: StoredBlock) -> AttributedBlock:

@@ -16,8 +16,11 @@ from analyzers.changepoints import ChangePoints, change_points
 from analyzers.series import Floats, series
 from analyzers.trend import Trend, by_era, trend
 from analyzers.windows import CountTable
+from monitor.commands import leftout as left_out
 from monitor.commands.figures import number, plain
 from monitor.commands.inputs import Selection, selection_options
+from monitor.commands.options import NumberRange
+from monitor.commands.userfiles import entity_named, slug_finder
 
 YEAR: Final = 365.2425 * 86_400
 
@@ -45,7 +48,7 @@ class _Part:
 )
 @click.option(
     "--alpha",
-    type=click.FloatRange(0.0001, 0.5),
+    type=NumberRange(0.0001, 0.5),
     default=0.05,
     show_default=True,
     help="False-positive rate.",
@@ -66,7 +69,7 @@ def command(selection: Selection, measure: str, alpha: float, form: str | None) 
       poolscope trend --history --measure foundryusa --json
     """
     table, window = selection.table()
-    title, unit, values = _measure(measure, table)
+    title, unit, values = _measure(measure, table, selection)
     eras = [("all", table), *((era.name, part) for era, part in by_era(table))]
     parts = [
         _Part(name, len(part), trend(values(part), part.start_time / YEAR, 1 - alpha))
@@ -83,6 +86,7 @@ def command(selection: Selection, measure: str, alpha: float, form: str | None) 
         result: dict[str, Any] = {**facts, "alpha": alpha}
         result["trends"] = [_row(part, unit, alpha) for part in parts]
         result["change_points"] = _changes(changes)
+        result["left_out"] = left_out.as_json()
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     elif form == "csv":
         rows = [_row(part, unit, alpha) for part in parts]
@@ -93,13 +97,16 @@ def command(selection: Selection, measure: str, alpha: float, form: str | None) 
         _print(facts, [_row(part, unit, alpha) for part in parts], changes, alpha)
 
 
-def _measure(name: str, table: CountTable) -> tuple[str, float, Callable[[CountTable], Floats]]:
-    if name in MEASURES:
-        return MEASURES[name]
-    if name not in table.entities:
+def _measure(
+    given: str, table: CountTable, selection: Selection
+) -> tuple[str, float, Callable[[CountTable], Floats]]:
+    if given in MEASURES:
+        return MEASURES[given]
+    name = entity_named(given, table.entities, slug_finder(table.entities, selection.registry))
+    if name is None:
         some = ", ".join(table.entities[:5])
         raise click.BadParameter(
-            f"{name!r} is neither {', '.join(MEASURES)} nor an entity such as {some}",
+            f"{given!r} is neither {', '.join(MEASURES)} nor an entity such as {some}",
             param_hint="--measure",
         )
     column = table.entities.index(name)

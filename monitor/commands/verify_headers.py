@@ -6,28 +6,23 @@ import dataclasses
 import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hashing.header import HEADER_SIZE, hash_to_hex
 from hashing.params import NETWORKS
-from monitor.commands.first_use import announce_first_use
+from monitor.commands.paths import HomePath
+from monitor.commands.waiting import progress
 from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
     from hashing.validate import ChainReport
 
-_PATIENCE: Final = 2.0
-"""Seconds of work before progress is shown."""
-
 
 @click.command("verify-headers")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=HomePath(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--network",
     type=click.Choice(list(NETWORKS)),
@@ -81,8 +76,7 @@ def command(
         headers = np.memmap(file, np.uint8, "r").reshape(-1, HEADER_SIZE)
     except OSError as error:
         raise PoolscopeError(f"cannot read {file}: {error.strerror}") from None
-    announce_first_use("headers")
-    with _progress(len(headers)) as advance:
+    with progress("checking headers", len(headers)) as advance:
         report = validate_headers(
             headers,
             NETWORKS[network],
@@ -118,22 +112,3 @@ def _text(report: ChainReport, network: str, start_height: int) -> str:
         f"{report.count} headers hold, {network} heights {start_height} to {report.height}\n"
         f"last: {tip}\nwork: {report.work:#x} expected hashes"
     )
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None] | None]:
-    """Give what counts checked headers; on a terminal it is shown once it takes a while."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    patience = time.monotonic() + _PATIENCE
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("checking headers", total=total, visible=False)
-
-        def advance(count: int) -> None:
-            bar.update(task, advance=count, visible=time.monotonic() > patience)
-
-        yield advance

@@ -8,15 +8,17 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
 
 from analyzers.concentration import POINTS
 from analyzers.differences import Change, Comparison, ShareMove, compare_windows
+from monitor.commands import leftout as left_out
+from monitor.commands.dates import moment
 from monitor.commands.figures import number, plain
-from monitor.commands.inputs import Counted, Selection, counted, given, parse_counts
+from monitor.commands.inputs import Counted, Selection, counted, given
+from monitor.commands.userfiles import parse_counts
 
 SHOWN: Final = 20
 """Entities that the table shows; JSON and CSV have all."""
@@ -44,8 +46,7 @@ def two_windows(
     later = counted(selection, last)
     if table is not None:
         return given(table), later
-    day = re.fullmatch(r"\d{4}-\d\d-\d\d", other)
-    end = _seconds(other) if day else last.start_time
+    end = last.start_time if other == "before" else _seconds(other)
     if end > last.start_time:
         raise click.UsageError(f"the window before {other} overlaps the later one")
     before = replace(selection, window=last.window, end=end)
@@ -54,7 +55,7 @@ def two_windows(
 
 def _table(text: str) -> dict[str, int] | None:
     """Return `text` as a table of counts, None if it names a window."""
-    if text == "before" or re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+    if text == "before" or re.match(r"\d{4}-\d\d-\d\d", text):
         return None
     try:
         return parse_counts(text)
@@ -66,9 +67,9 @@ def _table(text: str) -> dict[str, int] | None:
 
 def _seconds(day: str) -> int:
     try:
-        return int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
-    except ValueError:
-        raise click.BadParameter(f"{day} is no day", param_hint="--compare") from None
+        return moment(day)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--compare") from None
 
 
 def show_change(earlier: Counted, later: Counted, level: float, form: str | None) -> None:
@@ -92,6 +93,7 @@ def show_change(earlier: Counted, later: Counted, level: float, form: str | None
                 }
                 for move in found.shares
             ],
+            "left_out": left_out.as_json(),
         }
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     elif form == "csv":

@@ -59,7 +59,9 @@ class Capabilities:
 
     `batch` is how many blocks one call of `blocks` fetches well; `headers_batch` how many
     headers one call of `headers` may ask for; `first_height` is the lowest height to begin at
-    (the start of a difficulty period, where there are such); `synthetic` names why the blocks
+    (the start of a difficulty period, where there are such); `bodies_from` is the lowest height
+    whose block it keeps, as far as it knows: a pruned node has the headers below, but not the
+    blocks, and what it prunes later moves that up; `synthetic` names why the blocks
     are not the live chain (``sample``, ``rehearsal``) and is empty for a real source; `public`
     is true where asking tells a third party about us.
     """
@@ -67,6 +69,7 @@ class Capabilities:
     batch: int = 1
     headers_batch: int = 2000
     first_height: int = 0
+    bodies_from: int = 0
     stale_tips: bool = False
     push: bool = False
     synthetic: str = ""
@@ -115,7 +118,11 @@ class BlockSource(Protocol):
         """
 
     async def blocks(self, refs: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
-        """Return the blocks of `refs` in their order; `NotFound` if any is not there."""
+        """Return the blocks of `refs` in their order.
+
+        `NotFound` if any is not there; `NotKept` if it is in the active chain, but without
+        its body.
+        """
 
     async def wait_for_tip_change(self, timeout: float) -> None:
         """Return when the tip may have changed, or after `timeout` seconds: only a hint."""

@@ -8,53 +8,75 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
+import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal, TypeVar
 
-from analyzers.leftout import LeftOut
+from analyzers.leftout import LeftOut, Tally
 from hashing.header import hash_to_hex
-from hashing.params import CORE_CHAIN_NAMES, SIGNET
-from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
+from monitor.errors import (
+    BadReply,
+    NotFound,
+    NotKept,
+    SourceError,
+    SourceRefused,
+    SourceStarting,
+    SourceUnavailable,
+)
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
-from monitor.sources.bitcoind_blocks import BlockReader, RestLevel, probe_rest
+from monitor.sources.bitcoind_blocks import BlockReader
 from monitor.sources.bitcoind_client import NodeClient
+from monitor.sources.bitcoind_errors import MethodRefused, RpcError, is_unknown
 from monitor.sources.bitcoind_find import resolve
-from monitor.sources.bitcoind_rpc import RpcError
+from monitor.sources.bitcoind_identity import is_core, network_of
+from monitor.sources.bitcoind_optional import OptionalCalls
+from monitor.sources.bitcoind_paths import RestPaths
+from monitor.sources.bitcoind_tip import TipWatch
 from monitor.sources.gather import gather
 from monitor.sources.reply import Fields, as_hash, as_list, printable
 from monitor.sources.signets import signet_of
 from monitor.sources.zmq import (
     BlockHints,
     Publication,
-    is_loopback,
+    is_this_machine,
     local_publication,
-    offered_topic,
+    topic_at,
 )
+from monitor.urls import parse, shown
 
 log = logging.getLogger(__name__)
 
 _STALE_STATUS: Final = {"valid-fork", "valid-headers"}
 """States of a tip whose blocks the node has; ``headers-only`` and ``invalid`` are others."""
-_PUSH_CHECK: Final = 10.0
-"""Seconds of silence after which the tip itself is looked at."""
-_WAIT_KNOWS_TIP: Final = 300_000
-"""The version from which ``waitfornewblock`` takes the tip that the caller knows."""
-_KINDS: Final = (SourceUnavailable, SourceRefused, NotFound, BadReply)
+_LOOK_AGAIN: Final = 600.0
+"""Seconds after which what was not answered in time is asked again."""
+_KINDS: Final = (
+    SourceStarting,
+    SourceUnavailable,
+    SourceRefused,
+    NotKept,
+    NotFound,
+    BadReply,
+)
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What the node offers from one start to its next."""
+    """What the node offers from one start to its next, or until `ends` (`time.monotonic`)."""
 
-    version: int
+    client: NodeClient
     logins: int
     blocks: BlockReader
-    hints: BlockHints | None
+    watch: TipWatch
+    ends: float
 
 
 class BitcoindSource:
@@ -63,11 +85,17 @@ class BitcoindSource:
     Parameters
     ----------
     url:
-        RPC address such as ``http://127.0.0.1:8332``, with login or without; empty takes
-        the port of `network` on this machine.
+        RPC address such as ``http://127.0.0.1:8332``, with login or without, and with a path
+        where RPC is below one; empty takes the port of `network` on this machine.
     user, password, cookie, datadir:
         How to log in: a password, the node's cookie file, or the datadir to find it in.
-        With none of them the usual datadirs are searched.
+        With none of them the usual datadirs are searched, unless the address has a path.
+    log_in:
+        False asks without any login.
+    headers:
+        HTTP headers that go with each request, such as one with a key.
+    left_out:
+        What was left out of the configuration that these were read from.
     network:
         The network that the node must serve; None takes the node's.
     rest:
@@ -87,7 +115,6 @@ class BitcoindSource:
     """
 
     name = "bitcoind"
-    left_out: Sequence[LeftOut] = ()
 
     def __init__(
         self,
@@ -97,20 +124,30 @@ class BitcoindSource:
         password: str = "",
         cookie: Path | None = None,
         datadir: Path | None = None,
+        log_in: bool = True,
+        headers: Mapping[str, str] | None = None,
+        left_out: Sequence[LeftOut] = (),
         network: str | None = None,
         rest: Literal["auto", "off"] = "auto",
         zmq: str = "auto",
         timeout: float = 30.0,
         poll_interval: float = 1.0,
     ) -> None:
-        self.url, self._login = resolve(
+        tally = Tally()
+        tally.extend(left_out)
+        self._address, self._login = resolve(
             url,
             user=user,
             password=password,
             cookie=cookie,
             datadir=datadir,
             network=network or "mainnet",
+            log_in=log_in,
+            tally=tally,
         )
+        self.url = shown(self._address)
+        self.left_out: Sequence[LeftOut] = tally.found
+        self._headers = headers
         self.network = network or ""
         self.capabilities = Capabilities()
         self._wanted_network = network
@@ -122,14 +159,16 @@ class BitcoindSource:
         self._client: NodeClient | None = None
         self._run: _Run | None = None
         self._hints: BlockHints | None = None
-        self._can_long_poll = True
+        self._optional = OptionalCalls(f"bitcoind at {self.url}")
         self._seen: BlockRef | None = None
 
     async def open(self) -> None:
         """Connect and find out what the node offers; may be called again after a failure."""
         first_time = self._client is None
         if self._client is None:
-            self._client = NodeClient(self.url, self._login, timeout=self._timeout)
+            self._client = NodeClient(
+                self._address, self._login, timeout=self._timeout, headers=self._headers
+            )
         self._run = None
         try:
             async with self._asking():
@@ -148,24 +187,37 @@ class BitcoindSource:
 
     async def tip(self) -> BlockRef:
         """Return the node's tip."""
-        async with self._asking():
-            best = await self._best_hash()
-            if self._seen is None or best != self._seen.hash:
-                header = await self._call("getblockheader", hash_to_hex(best))
+        async with self._asking() as run:
+            before = self._seen
+            best = await self._best_hash(run)
+            if before is None or best != before.hash:
+                header = await run.client.call("getblockheader", hash_to_hex(best))
                 height = Fields(header, "getblockheader").integer("height")
                 self._seen = BlockRef(height, best)
+                if before is not None and height > before.height:
+                    run.watch.extended()
+            assert self._seen is not None
             return self._seen
 
     async def stale_tips(self) -> Sequence[BlockRef]:
-        """Return the stale tips of which the node has the blocks."""
-        async with self._asking():
-            tips = as_list(await self._call("getchaintips"), "getchaintips")
-        fields = [Fields(tip, "getchaintips") for tip in tips]
-        return [
-            BlockRef(tip.integer("height"), tip.hash("hash"))
-            for tip in fields
-            if tip.text("status") in _STALE_STATUS
-        ]
+        """Return the stale tips of which the node has the blocks.
+
+        Whatever is wrong with it, the chain goes on; a node that refuses it is not asked again
+        before its next start.
+        """
+        async with self._asking(needed=False) as run:
+            try:
+                reply = await run.client.aside("getchaintips")
+            except (MethodRefused, RpcError) as error:
+                if isinstance(error, MethodRefused) or is_unknown(error):
+                    self.capabilities = dataclasses.replace(self.capabilities, stale_tips=False)
+                raise
+            fields = [Fields(tip, "getchaintips") for tip in as_list(reply, "getchaintips")]
+            return [
+                BlockRef(tip.integer("height"), tip.hash("hash"))
+                for tip in fields
+                if tip.text("status") in _STALE_STATUS
+            ]
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return up to `count` headers of the active chain from height `start` on."""
@@ -183,108 +235,114 @@ class BitcoindSource:
         async with self._asking() as run:
             # The look before each sleep catches what moved since `tip`, and what a lost
             # message did not say.
-            while not await self._has_changed():
+            while not await self._has_changed(run):
                 left = deadline - time.monotonic()
-                if left <= 0 or await self._sleep_until_hint(run, left):
+                if left <= 0 or await run.watch.sleep(self._seen, left):
                     return
 
-    async def _sleep_until_hint(self, run: _Run, most: float) -> bool:
-        if run.hints is not None:
-            return await run.hints.wait(min(most, _PUSH_CHECK))
-        if not self._can_long_poll:
-            await asyncio.sleep(min(most, self._poll_interval))
-            return False
-        known = [hash_to_hex(self._seen.hash)] if self._seen is not None else []
-        if run.version < _WAIT_KNOWS_TIP:
-            known = []
-        assert self._client is not None
-        milliseconds = max(1, int(1000 * min(most, _PUSH_CHECK)))
-        try:
-            reply = await self._client.long_poll("waitfornewblock", milliseconds, *known)
-        except (RpcError, SourceRefused):  # not there, or not on the node's whitelist
-            self._can_long_poll = False
-            return False
-        tip = Fields(reply, "waitfornewblock").hash("hash")
-        return self._seen is not None and tip != self._seen.hash
-
-    async def _has_changed(self) -> bool:
-        best = await self._best_hash()
+    async def _has_changed(self, run: _Run) -> bool:
+        best = await self._best_hash(run)
         return self._seen is not None and best != self._seen.hash
 
-    async def _best_hash(self) -> bytes:
-        return as_hash(await self._call("getbestblockhash"), "getbestblockhash")
-
-    async def _call(self, method: str, *params: Any) -> Any:
-        assert self._client is not None
-        return await self._client.call(method, *params)
+    async def _best_hash(self, run: _Run) -> bytes:
+        began = time.monotonic()
+        best = as_hash(await run.client.call("getbestblockhash"), "getbestblockhash")
+        if self._seen is not None and best == self._seen.hash:
+            run.watch.still(began)
+        return best
 
     @contextlib.asynccontextmanager
-    async def _asking(self) -> AsyncIterator[_Run]:
-        """Give the node's abilities to a request; errors leave with the node's address."""
+    async def _asking(self, *, needed: bool = True) -> AsyncIterator[_Run]:
+        """Give the node's abilities to a request; errors leave with the node's address.
+
+        After a failure of one that is `needed` all is found out anew.
+        """
         try:
             if self._client is None:
                 raise SourceUnavailable("the source is closed")
             async with self._detecting:
-                if self._run is None or self._run.logins != self._client.logins:
+                if not self._is_current(self._run, self._client):
                     self._run = await self._detect(self._client)
                 run = self._run
+            assert run is not None
             yield run
         except SourceError as error:
             kind = next(k for k in _KINDS if isinstance(error, k))
-            if kind is SourceUnavailable:
+            if issubclass(kind, SourceUnavailable) and needed:
                 self._run = None
             raise kind(f"bitcoind at {self.url}: {error}") from None
 
+    @staticmethod
+    def _is_current(run: _Run | None, client: NodeClient) -> bool:
+        return run is not None and run.logins == client.logins and time.monotonic() < run.ends
+
     async def _detect(self, client: NodeClient) -> _Run:
-        """Find out what the node serves and offers."""
-        chain = Fields(await client.call("getblockchaininfo"), "getblockchaininfo")
-        self._check_network(chain)
-        node = Fields(await client.call("getnetworkinfo"), "getnetworkinfo")
-        version, agent = node.integer("version"), printable(node.text("subversion"), 60)
-        level = RestLevel.NONE
+        """Find out what the node serves and offers: what is needed first, then the rest."""
+        best = as_hash(await client.call("getbestblockhash"), "getbestblockhash")
+        genesis = as_hash(await client.call("getblockhash", 0), "getblockhash")
+        optional, rest = self._optional, RestPaths(client, self._optional)
+        optional.begin()
+        chain, node = await gather(
+            optional.fields(client, method) for method in ("getblockchaininfo", "getnetworkinfo")
+        )
+        agent = (_said(node.text, "subversion") if node else None) or ""
+        self.network = network_of(
+            _said(chain.text, "chain") if chain else None,
+            genesis,
+            agent,
+            self._wanted_network,
+            signet_of(chain, self._wanted_network) if chain else None,
+        ).name
         if self._rest_setting == "auto":
-            level = await probe_rest(client, chain.hash("bestblockhash"))
+            await rest.find(best)
         await self._listen_to(await self._find_publication(client))
-        self._can_long_poll = True
-        self.capabilities = Capabilities(batch=32, headers_batch=2000, stale_tips=True, push=True)
+        self.capabilities = Capabilities(
+            batch=32,
+            headers_batch=2000,
+            bodies_from=(_said(chain.integer, "pruneheight") if chain else None) or 0,
+            stale_tips=True,
+            push=True,
+        )
+        self._say_what_was_found(agent, rest)
+        if chain and _said(chain.flag, "initialblockdownload"):
+            log.warning("bitcoind at %s is still downloading the chain", self.url)
+        watch = TipWatch(
+            client,
+            optional,
+            self._hints,
+            where=f"bitcoind at {self.url}",
+            version=_said(node.integer, "version") if node else None,
+            poll_interval=self._poll_interval,
+        )
+        ends = time.monotonic() + _LOOK_AGAIN if optional.temporary else math.inf
+        return _Run(client, client.logins, BlockReader(client, rest), watch, ends)
+
+    def _say_what_was_found(self, agent: str, rest: RestPaths) -> None:
         log.info(
             "bitcoind at %s: %s on %s, REST: %s, ZMQ: %s",
             self.url,
-            agent,
+            printable(agent, 60) or "a node of unknown version",
             self.network,
-            level.value,
+            rest.text,
             self._hints.publication.address if self._hints else "off",
         )
-        if chain.flag("initialblockdownload"):
-            log.warning("bitcoind at %s is still downloading the chain", self.url)
-        return _Run(version, client.logins, BlockReader(client, level), self._hints)
-
-    def _check_network(self, chain: Fields) -> None:
-        name = chain.text("chain")
-        params = CORE_CHAIN_NAMES.get(name)
-        if params is SIGNET:
-            params = signet_of(chain, self._wanted_network)
-        if params is None:
-            raise SourceRefused(f"it serves a chain {printable(name, 40)!r} that is not Bitcoin's")
-        if self._wanted_network not in (None, params.name):
-            raise SourceRefused(
-                f"it serves {params.name}, not {self._wanted_network}: set network = "
-                f'"{params.name}", or give the address of another node'
+        if agent and not is_core(agent):
+            log.warning(
+                "bitcoind at %s: is this a Bitcoin Core node? It says %s; only Bitcoin Core and "
+                "what is built from it are tested",
+                self.url,
+                printable(agent, 60),
             )
-        self.network = params.name
 
     async def _find_publication(self, client: NodeClient) -> Publication | None:
         if self._zmq_setting == "off":
             return None
-        try:
-            reply = as_list(await client.call("getzmqnotifications"), "getzmqnotifications")
-        except (RpcError, SourceRefused):  # a node without ZMQ, or not on its whitelist
-            reply = []
-        fields = [Fields(offer, "getzmqnotifications") for offer in reply]
-        offers = [(offer.text("type"), offer.text("address")) for offer in fields]
+        offers = await self._optional.ask(client, "getzmqnotifications", read=_offers) or []
         if self._zmq_setting != "auto":
-            return Publication(self._zmq_setting, offered_topic(offers) or "hashblock")
-        return local_publication(offers, node_is_local=is_loopback(urlsplit(self.url).hostname))
+            return Publication(self._zmq_setting, topic_at(offers, self._zmq_setting))
+        if not await is_this_machine(parse(self._address).host):
+            return None
+        return local_publication(offers)
 
     async def _listen_to(self, publication: Publication | None) -> None:
         """Listen to `publication` only; one that is listened to already stays."""
@@ -296,3 +354,19 @@ class BitcoindSource:
         if publication is not None:
             self._hints = BlockHints(publication)
             self._hints.start()
+
+
+def _said(read: Callable[[str], T], field: str) -> T | None:
+    """Return an optional field, None where it is missing or makes no sense."""
+    try:
+        return read(field)
+    except BadReply:
+        return None
+
+
+def _offers(reply: Any) -> list[tuple[str, str]]:
+    """Return type and address of the lines of ``getzmqnotifications``."""
+    fields = [
+        Fields(offer, "getzmqnotifications") for offer in as_list(reply, "getzmqnotifications")
+    ]
+    return [(offer.text("type"), offer.text("address")) for offer in fields]

@@ -8,53 +8,60 @@ the connection under the proxy; the secret never becomes part of a URL.
 from __future__ import annotations
 
 import asyncio
-import base64
+import codecs
 import contextlib
 import http.client
 import socket
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn
-from urllib.parse import SplitResult
 
 from bitcoinrpc.authproxy import AuthServiceProxy, JSONRPCException
 
-from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
+from monitor.errors import BadReply, SourceError, SourceRefused, SourceUnavailable
+from monitor.secrets import remember
+from monitor.sources.bitcoind_errors import (
+    SPEAKING_STATUS,
+    HttpRefusal,
+    MethodRefused,
+    NoAnswer,
+    RpcError,
+    broken,
+    busy,
+    meaning,
+)
 from monitor.sources.reply import printable
+from monitor.urls import Url, basic_login
 
 MAX_REPLY: Final = 16 << 20
 """Bytes of the largest reply that is read: a full block in hex has half of it."""
 
-METHOD_NOT_FOUND: Final = -32601
-_WARMING_UP: Final = -28
-_NOT_FOUND: Final = {-5, -8}
-"""Unknown block, height out of range."""
-_NOT_AVAILABLE: Final = (-1, "Block not available")
-"""Pruned, or not downloaded yet: code and the start of the message."""
-
+_JSON: Final = "application/json"
+KEY_ADVICE: Final = "is the key in bitcoind.url or bitcoind.headers right, or is a login missing?"
 _COOKIE_LIMIT: Final = 4096
+_REFUSAL_LIMIT: Final = 1 << 14
 _CONNECT_TIMEOUT: Final = 5.0
 
 
-class RpcError(BadReply):
-    """The node's own error object, where it has no meaning that every call shares."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"error {code}: {message}")
-        self.code = code
-        self.message = message
-
-
 class Login(NamedTuple):
-    """How to log in: a password, or the cookie file that the node writes at each start."""
+    """How to log in: a password, or the cookie file that the node writes at each start.
+
+    With none of them nobody logs in.
+    """
 
     user: str = ""
     password: str = ""
     cookie: Path | None = None
 
+    def __repr__(self) -> str:
+        """Return how it logs in, without the secret."""
+        return f"Login(cookie={self.cookie!r})" if self.cookie else "Login(...)"
+
     def read(self) -> str:
-        """Return ``user:password``, from the cookie file as it is now.
+        """Return ``user:password``, from the cookie file as it is now; nothing without a login.
 
         Raises
         ------
@@ -64,7 +71,7 @@ class Login(NamedTuple):
             If the file cannot be read or is no cookie.
         """
         if self.cookie is None:
-            return f"{self.user}:{self.password}"
+            return f"{self.user}:{self.password}" if self.user or self.password else ""
         try:
             with self.cookie.open("rb") as file:
                 text = file.read(_COOKIE_LIMIT).decode().strip()
@@ -81,19 +88,26 @@ class Login(NamedTuple):
             ) from None
         if ":" not in text:
             raise SourceRefused(f"{self.cookie} is no cookie file of a node")
+        remember(text, text.partition(":")[2])
         return text
 
 
-class _HttpRefusal(Exception):
-    """An HTTP status that speaks for itself, whatever the body says."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
 class _Response(http.client.HTTPResponse):
-    """A response whose body has a limit."""
+    """A response whose body has a limit, and is JSON whatever it is labelled as."""
+
+    def getheader(self, name: str, default: Any = None) -> Any:
+        """Return a header, but the type that the library insists on.
+
+        It compares for equality, and servers before a node add a charset, write it in other
+        letters or leave it out. Whether the body is JSON, the body shows.
+        """
+        return _JSON if name.lower() == "content-type" else super().getheader(name, default)
+
+    @property
+    def label(self) -> str:
+        """Status and media type as they came, for messages."""
+        kind = (super().getheader("Content-Type") or "no type").partition(";")[0]
+        return f"HTTP {self.status}, {printable(kind, 40)}"
 
     def read(self, amt: int | None = None) -> bytes:
         """Return the body; one above the limit or cut off is an error."""
@@ -103,27 +117,37 @@ class _Response(http.client.HTTPResponse):
                 raise BadReply(f"the reply is larger than {MAX_REPLY >> 20} MiB")
             if self.length:
                 raise http.client.IncompleteRead(data, self.length)
+            data = data.removeprefix(codecs.BOM_UTF8)
         return data
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection that logs in by itself and notices refusals."""
+    """A connection that logs in by itself, asks at its own path, and notices refusals."""
 
     response_class = _Response
     credentials = ""
+    label = ""
+    """Status and media type of the last response."""
+    target = "/"
+    more_headers: Mapping[str, str] = MappingProxyType({})
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = (), **_: Any) -> None:
         """Send a request with the credentials of this connection."""
         own = dict(headers)
-        del own["Host"]  # the placeholder's
-        own["Authorization"] = "Basic " + base64.b64encode(self.credentials.encode()).decode()
-        super().request(method, url, body, own)
+        del own["Host"], own["Authorization"]  # the placeholder's
+        if self.credentials:
+            own["Authorization"] = _encoded(self.credentials)
+        super().request(method, self.target, body, {**own, **self.more_headers})
 
     def getresponse(self) -> http.client.HTTPResponse:
         """Return the response, unless its status is a refusal."""
         response = super().getresponse()
-        if response.status in {401, 403, 503}:
-            raise _HttpRefusal(response.status, response.read(200).decode("utf-8", "replace"))
+        assert isinstance(response, _Response)
+        self.label = response.label
+        if response.status in SPEAKING_STATUS:
+            raise HttpRefusal(
+                response.status, response.read(_REFUSAL_LIMIT).decode("utf-8", "replace")
+            )
         return response
 
     def abort(self) -> None:
@@ -168,45 +192,73 @@ class RpcClient:
     Parameters
     ----------
     url:
-        Scheme, host and port of the node; path and credentials are not used.
+        Address of the node, with path and query; its login is not used.
+    headers:
+        HTTP headers that go with each request.
     login:
         How to log in.
     timeout:
         Seconds that one call may take.
-    workers:
-        Threads, and so connections, at most.
+    workers, aside:
+        Threads, and so connections, at most: for the calls that are waited for, and for those
+        that may take long or are optional, which so never hold up the others.
     """
 
-    def __init__(self, url: SplitResult, login: Login, *, timeout: float, workers: int = 5) -> None:
+    def __init__(
+        self,
+        url: Url,
+        login: Login,
+        *,
+        timeout: float,
+        workers: int = 4,
+        aside: int = 3,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._url = url
         self._login = login
+        self._headers = headers or {}
         self._timeout = timeout
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="bitcoind-rpc")
+        self._aside = ThreadPoolExecutor(aside, thread_name_prefix="bitcoind-aside")
         self._local = threading.local()
         self._jobs: set[_Job] = set()
         self._connections: set[_Connection] = set()
         self._credentials = ""
         self.logins = 0
         """How often the credentials were new: a node writes another cookie at each start."""
+        self.served = False
+        """Whether the node has taken a call from these credentials."""
 
-    async def call(self, method: str, *params: Any, wait: float = 0.0) -> Any:
-        """Return the result of an RPC method; `wait` is the time it may sleep on purpose.
+    @property
+    def keyed(self) -> bool:
+        """Whether a key in the address or in a header may be what lets us in."""
+        return bool(self._headers) or self._url.target not in {"", "/"}
+
+    async def call(
+        self, method: str, *params: Any, timeout: float | None = None, aside: bool = False
+    ) -> Any:
+        """Return the result of an RPC method, on a thread of the ones for calls `aside` if so.
 
         Raises
         ------
         SourceError
             Any of its kinds; `RpcError` where only the caller knows what the code means.
         """
-        timeout = self._timeout + wait
+        timeout = timeout or self._timeout
         job = _Job()
         self._jobs.add(job)
         try:
             async with asyncio.timeout(timeout + 1):
                 return await asyncio.get_running_loop().run_in_executor(
-                    self._executor, self._call, job, method, params, timeout
+                    self._aside if aside else self._executor,
+                    self._call,
+                    job,
+                    method,
+                    params,
+                    timeout,
                 )
         except TimeoutError:
-            raise SourceUnavailable(f"no answer to {method} within {timeout:g} s") from None
+            raise NoAnswer(method, timeout) from None
         finally:
             job.give_up()
             self._jobs.discard(job)
@@ -215,7 +267,8 @@ class RpcClient:
         """Give up what is under way and end the threads."""
         for job in self._jobs:
             job.give_up()
-        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+        for executor in (self._executor, self._aside):
+            await asyncio.to_thread(executor.shutdown, wait=True, cancel_futures=True)
         for connection in self._connections:
             connection.close()
         self._connections.clear()
@@ -241,16 +294,16 @@ class RpcClient:
                 # An idle connection that the node has closed says nothing about the node.
                 stale = used_before and not isinstance(error, TimeoutError)
                 if not stale or job.given_up:
-                    raise SourceUnavailable(_transport_text(error, method, timeout)) from None
-            except _HttpRefusal as refusal:
+                    raise broken(error, method, timeout) from None
+            except HttpRefusal as refusal:
                 self._drop(connection)
-                if refusal.status == 503:
-                    raise SourceUnavailable(
-                        f"the node is too busy ({printable(refusal) or 'HTTP 503'})"
-                    ) from None
+                if refusal.status not in {401, 403}:
+                    raise busy(refusal, method) from None
                 changed = self._login.read() != connection.credentials
                 if logged_in_anew or not changed:
-                    self._refuse_login(refusal.status)
+                    if refusal.status == 403:
+                        raise MethodRefused(method, by_node=not refusal.text) from None
+                    self._refuse_login()
                 logged_in_anew = True
 
     def _ask(
@@ -258,26 +311,34 @@ class RpcClient:
     ) -> Any:
         proxy = AuthServiceProxy(_PLACEHOLDER_URL, method, timeout, connection)
         try:
-            return proxy(*params)
+            result = proxy(*params)
         except JSONRPCException as error:
-            raise _meaning(error, method) from None
-        except (OSError, http.client.HTTPException, _HttpRefusal, SourceError):
+            self.served = True
+            raise meaning(error, method) from None
+        except (OSError, http.client.HTTPException, HttpRefusal, SourceError):
             raise
         except _LIBRARY_STUMBLES as error:
             raise BadReply(
-                f"the reply to {method} is not JSON-RPC ({printable(error, 80)}): is this the "
-                "RPC port of a bitcoind?"
+                f"the reply to {method} is no JSON-RPC ({connection.label}: "
+                f"{printable(error, 80)}): is this the RPC port of a bitcoind, and no proxy or "
+                "login page before it?"
             ) from None
+        self.served = True
+        return result
 
     def _connection(self) -> _Connection:
         connection: _Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             kind = _SecureConnection if self._url.scheme == "https" else _Connection
-            connection = kind(self._url.hostname or "", self._url.port, timeout=_CONNECT_TIMEOUT)
+            connection = kind(self._url.host, self._url.port, timeout=_CONNECT_TIMEOUT)
+            connection.target = self._url.target if self._url.path else f"/{self._url.target}"
+            connection.more_headers = self._headers
             connection.credentials = self._login.read()
             if connection.credentials != self._credentials:
                 self._credentials = connection.credentials
+                remember(_encoded(connection.credentials))
                 self.logins += 1
+                self.served = False
             self._local.connection = connection
             self._connections.add(connection)
         return connection
@@ -287,14 +348,21 @@ class RpcClient:
         self._connections.discard(connection)
         connection.close()
 
-    def _refuse_login(self, status: int) -> NoReturn:
-        if status == 403:
-            advice = "allow this address on the node (rpcallowip)"
+    def _refuse_login(self) -> NoReturn:
+        if self.keyed:
+            advice = KEY_ADVICE
         elif self._login.cookie is not None:
             advice = f"is {self._login.cookie} the cookie of this node?"
+        elif not self._login.user:
+            advice = "it wants one: set bitcoind.user and bitcoind.password, or bitcoind.cookie"
         else:
             advice = "check user and password (rpcuser, rpcpassword or rpcauth on the node)"
-        raise SourceRefused(f"the node refuses the login (HTTP {status}): {advice}")
+        raise SourceRefused(f"the node refuses the login (HTTP 401): {advice}")
+
+
+def _encoded(credentials: str) -> str:
+    """Return ``user:password`` as a header has it, nothing without a login."""
+    return basic_login(*credentials.split(":", 1)) if credentials else ""
 
 
 _PLACEHOLDER_URL: Final = "http://-:-@-/"
@@ -310,27 +378,3 @@ _LIBRARY_STUMBLES: Final = (
     ArithmeticError,
     RecursionError,
 )
-
-
-def _meaning(error: JSONRPCException, method: str) -> SourceError:
-    code, message = error.code, printable(error.message)
-    if type(code) is not int:
-        return BadReply(f"the error reply to {method} makes no sense ({message})")
-    if code in {-342, -343}:  # the library's own: no JSON, no result
-        return BadReply(
-            f"the reply to {method} is no JSON-RPC ({message}): is this the RPC port of a "
-            "bitcoind, and no proxy or login page before it?"
-        )
-    if code == _WARMING_UP:
-        return SourceUnavailable(f"the node is warming up ({message}); waiting")
-    if code in _NOT_FOUND or (code == _NOT_AVAILABLE[0] and message.startswith(_NOT_AVAILABLE[1])):
-        return NotFound(message)
-    return RpcError(code, message)
-
-
-def _transport_text(error: Exception, method: str, timeout: float) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer to {method} within {timeout:g} s"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused: is the node running, and is this its RPC port?"
-    return f"the connection failed ({printable(error, 80) or type(error).__name__})"

@@ -7,9 +7,10 @@ fetched with its Merkle branch: three small requests a block, whose headers come
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -18,9 +19,10 @@ from hashing.header import BlockHeader, sha256d
 from hashing.params import NETWORKS
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
-from monitor.sources.esplora_api import Api, Summary
+from monitor.sources.esplora_api import OPTIONAL, Api, Summary
 from monitor.sources.esplora_http import IN_FLIGHT, PACE, ApiClient
 from monitor.sources.gather import gather
+from monitor.sources.missing import Missing
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,8 @@ class EsploraSource:
         Base address, with ``/api`` or without.
     network:
         The network that the API must serve; None takes what it serves.
+    headers:
+        HTTP headers that go with each request, such as one with a key.
     poll_interval:
         Seconds between looks at the tip.
     timeout:
@@ -68,17 +72,20 @@ class EsploraSource:
         url: str,
         network: str | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
         poll_interval: float = 30.0,
         timeout: float = 30.0,
         pace: float = PACE,
     ) -> None:
         self.network = network or ""
         self.capabilities = Capabilities(public=True)
-        self._client = ApiClient(url, timeout=timeout, pace=pace)
+        self._client = ApiClient(url, timeout=timeout, pace=pace, headers=headers)
         self._wanted_network = network
         self._poll_interval = poll_interval
         self._api: Api | None = None
         self._has_branches = True
+        self._has_extended = True
+        self._missing = Missing()
         self._tip: BlockRef | None = None
         self._looked = 0.0
         self._stale: tuple[BlockRef, ...] = ()
@@ -93,6 +100,7 @@ class EsploraSource:
             api = await self._find()
             self.network = await self._network_of(api)
             self._has_branches = await self._gives_branches(api)
+            self._has_extended = True
         except SourceError:
             await self._client.close()
             raise
@@ -124,8 +132,11 @@ class EsploraSource:
         api = self._opened()
         try:
             tips = await api.stale_tips() if self.capabilities.stale_tips else []
-        except NotFound as error:  # mempool's own backend may have no such path
-            log.debug("no stale tips: %s", error)
+        except (NotFound, SourceRefused) as error:
+            # It is not asked again before the next opening; an old mempool has no such path.
+            self.capabilities = dataclasses.replace(self.capabilities, stale_tips=False)
+            if not isinstance(error, NotFound):
+                raise
             tips = []
         best = self._tip or BlockRef(0, b"")
         self._stale = tuple(
@@ -199,8 +210,14 @@ class EsploraSource:
                 continue
             mempool = Api(self._client, root, "mempool")
             try:
-                await mempool.summaries(tip)
-            except (NotFound, BadReply):
+                await mempool.summaries(tip, optional=True)
+            except NotFound:
+                return api
+            except SourceError as error:
+                if self._is_of_all(error):
+                    raise
+                if not isinstance(error, BadReply):  # as another dialect may word it
+                    self._missed("/v1/blocks/*", error)
                 return api
             return mempool
         raise BadReply(f"{reason}; no Esplora or mempool API answers there: check esplora.urls")
@@ -228,7 +245,20 @@ class EsploraSource:
             await api.coinbase_txid(tip)
         except NotFound:
             return False
+        except SourceError as error:
+            if self._is_of_all(error):
+                raise
+            self._missed("/block/*/txid/0", error)
+            return False
         return True
+
+    def _missed(self, path: str, error: SourceError) -> None:
+        self._missing.missed(path, error, OPTIONAL[path])
+
+    @staticmethod
+    def _is_of_all(error: SourceError) -> bool:
+        """Tell whether an error at one path is about all: the API wants to be left alone."""
+        return isinstance(error, SourceUnavailable) and error.retry_after is not None
 
     async def _find_summaries(self, api: Api, refs: Sequence[BlockRef]) -> None:
         """Fetch the summaries of `refs` that are not kept: by the page, else one by one."""
@@ -246,8 +276,21 @@ class EsploraSource:
 
     async def _summary(self, api: Api, block_hash: bytes) -> Summary:
         if block_hash not in self._summaries:
-            self._keep([await api.summary(block_hash)])
+            self._keep([await self._fresh_summary(api, block_hash)])
         return self._summaries[block_hash]
+
+    async def _fresh_summary(self, api: Api, block_hash: bytes) -> Summary:
+        if self._has_extended and api.dialect == "mempool":
+            try:
+                return await api.summary(block_hash)
+            except NotFound:
+                raise
+            except SourceError as error:
+                if self._is_of_all(error):
+                    raise
+                self._has_extended = False
+                self._missed("/v1/block/*", error)
+        return await api.summary(block_hash, plain=True)
 
     def _keep(self, summaries: Iterable[Summary]) -> None:
         self._summaries.update((summary.ref.hash, summary) for summary in summaries)
@@ -283,11 +326,18 @@ class EsploraSource:
         """Return a coinbase with its Merkle branch, or with all txids."""
         block_hash = summary.ref.hash
         if self._has_branches and summary.tx_count > _FEW_TXIDS:
+            path = "/block/*/txid/0"
             try:
                 txid = await api.coinbase_txid(block_hash)
+                path = "/tx/*/merkle-proof"
                 branch = await api.merkle_branch(txid)
             except NotFound:
                 pass  # servers give branches of the active chain only
+            except SourceError as error:
+                if self._is_of_all(error):
+                    raise
+                self._has_branches = False
+                self._missed(path, error)
             else:
                 return await api.transaction(txid), branch, None
         txids = await api.txids(block_hash)

@@ -33,6 +33,16 @@ _STALE_STATUS: Final = {"valid-fork", "valid-headers"}
 _SLUG: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 
+OPTIONAL: Final = {
+    "/v1/blocks/*": "blocks come ten at a time, without mempool's labels and stale tips",
+    "/v1/block/*": "a block by its hash comes without mempool's label",
+    "/v1/chain-tips": "stale blocks are seen only if they were stored before they lost",
+    "/block/*/txid/0": "coinbases are proved by all txids of their blocks",
+    "/tx/*/merkle-proof": "coinbases are proved by all txids of their blocks",
+}
+"""The paths below the API's root that can be done without, and what is lost then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A block as a list shows it; the header hashes to the reference."""
@@ -73,24 +83,26 @@ class Api:
         """Return the hash at `height` of the active chain."""
         return await self._hash(f"{self.root}/block-height/{height}")
 
-    async def summary(self, block_hash: bytes) -> Summary:
-        """Return one block by its hash."""
-        path = f"{self._blocks_root}/block/{hash_to_hex(block_hash)}"
-        found = self._summary(await self._json(path, _PAGE_LIMIT), path)
+    async def summary(self, block_hash: bytes, *, plain: bool = False) -> Summary:
+        """Return one block by its hash; `plain` without what mempool adds to it."""
+        root = self.root if plain else self._blocks_root
+        path = f"{root}/block/{hash_to_hex(block_hash)}"
+        optional = root != self.root
+        found = self._summary(await self._json(path, _PAGE_LIMIT, optional=optional), path)
         if found.ref.hash != block_hash:
             raise BadReply(f"{self.client.host}: GET {path} gives another block")
         return found
 
-    async def summaries(self, top: int) -> list[Summary]:
+    async def summaries(self, top: int, *, optional: bool = False) -> list[Summary]:
         """Return the blocks of the active chain from height `top` down, one page of them."""
         path = f"{self._blocks_root}/blocks/{top}"
-        rows = as_list(await self._json(path, _PAGE_LIMIT), self._what(path))
+        rows = as_list(await self._json(path, _PAGE_LIMIT, optional=optional), self._what(path))
         return [self._summary(row, path) for row in rows]
 
     async def stale_tips(self) -> list[BlockRef]:
         """Return the ends of branches that lost, of which mempool's node has the blocks."""
         path = f"{self._blocks_root}/chain-tips"
-        rows = as_list(await self._json(path, _PAGE_LIMIT), self._what(path))
+        rows = as_list(await self._json(path, _PAGE_LIMIT, optional=True), self._what(path))
         tips = [Fields(row, self._what(path)) for row in rows]
         return [
             BlockRef(tip.integer("height"), tip.hash("hash"))
@@ -100,7 +112,8 @@ class Api:
 
     async def coinbase_txid(self, block_hash: bytes) -> bytes:
         """Return the txid of a block's first transaction."""
-        return await self._hash(f"{self.root}/block/{hash_to_hex(block_hash)}/txid/0")
+        path = f"{self.root}/block/{hash_to_hex(block_hash)}/txid/0"
+        return await self._hash(path, optional=True)
 
     async def txids(self, block_hash: bytes) -> tuple[bytes, ...]:
         """Return all txids of a block, in block order."""
@@ -118,7 +131,7 @@ class Api:
     async def merkle_branch(self, txid: bytes) -> tuple[bytes, ...]:
         """Return the Merkle branch of a coinbase, from the leaf up."""
         path = f"{self.root}/tx/{hash_to_hex(txid)}/merkle-proof"
-        fields = Fields(await self._json(path, 100 * _SHORT), self._what(path))
+        fields = Fields(await self._json(path, 100 * _SHORT, optional=True), self._what(path))
         if fields.integer("pos") != 0:
             raise BadReply(f"{self._what(path)}: the coinbase is not the first transaction")
         return tuple(as_hash(node, self._what(path)) for node in fields.list("merkle"))
@@ -131,14 +144,14 @@ class Api:
     def _what(self, path: str) -> str:
         return f"{self.client.host}: GET {path}"
 
-    async def _text(self, path: str, limit: int = _SHORT) -> str:
-        return (await self.client.get(path, limit)).decode("latin-1").strip()
+    async def _text(self, path: str, limit: int = _SHORT, *, optional: bool = False) -> str:
+        return (await self.client.get(path, limit, optional=optional)).decode("latin-1").strip()
 
-    async def _hash(self, path: str) -> bytes:
-        return as_hash(await self._text(path), self._what(path))
+    async def _hash(self, path: str, *, optional: bool = False) -> bytes:
+        return as_hash(await self._text(path, optional=optional), self._what(path))
 
-    async def _json(self, path: str, limit: int) -> Any:
-        return parse_json(await self.client.get(path, limit), self._what(path))
+    async def _json(self, path: str, limit: int, *, optional: bool = False) -> Any:
+        return parse_json(await self.client.get(path, limit, optional=optional), self._what(path))
 
     def _summary(self, row: Any, path: str) -> Summary:
         what = self._what(path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
@@ -14,13 +16,17 @@ from yarl import URL
 
 from monitor import __version__
 from monitor.errors import BadReply, ConfigError, NotFound, SourceRefused, SourceUnavailable
-from monitor.sources.reply import printable
+from monitor.secrets import remember
+from monitor.sources.reply import is_page, printable, start_of
+from monitor.urls import Url, UrlError, basic_login, parse
 
 IN_FLIGHT: Final = 4
 """Requests at a time."""
 PACE: Final = 0.1
 """Seconds between the starts of two requests, until the API finds it too fast."""
 SLOWEST_PACE: Final = 2.0
+OPTIONAL_TIMEOUT: Final = 10.0
+"""Seconds for an answer that can be done without."""
 CONNECT_WITHIN: Final = 5.0
 """Seconds for a connection: whoever is offline should not wait long to hear of it."""
 WAIT_WHEN_LIMITED: Final = 60.0
@@ -32,7 +38,13 @@ _MISSING: Final = ("failed to get block", "not found", "status code 404")
 
 
 class ApiClient:
-    """GET requests to one API below `url`.
+    """GET requests to one API below `url`, whose query and login go with each.
+
+    Parameters
+    ----------
+    headers:
+        What is sent beside each request, such as a key. No redirect is followed, so that
+        nobody else gets it.
 
     Attributes
     ----------
@@ -47,16 +59,23 @@ class ApiClient:
         If `url` is no HTTP address.
     """
 
-    def __init__(self, url: str, *, timeout: float, pace: float = PACE) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        pace: float = PACE,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         try:
-            parts = URL(url)
-        except ValueError:
-            parts = URL()
-        if parts.scheme not in {"http", "https"} or not parts.host:
-            raise ConfigError(f"{printable(url, 80)!r} is no API address: http(s)://HOST expected")
-        self.host = parts.host if parts.is_default_port() else f"{parts.host}:{parts.port}"
+            parts = parse(url)
+        except UrlError as error:
+            raise ConfigError(f"no API address: {error}") from None
+        self.host = parts.place
         self.pace = pace
-        self._url = str(parts).rstrip("/")
+        self._parts = parts
+        self._headers = _with_login(parts, headers or {})
+        remember(*parts.secrets(), *self._headers.values())
         self._timeout = timeout
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._next_start = 0.0
@@ -69,8 +88,11 @@ class ApiClient:
         if session is not None:
             await session.close()
 
-    async def get(self, path: str, limit: int) -> bytes:
+    async def get(self, path: str, limit: int, *, optional: bool = False) -> bytes:
         """Return the body of ``GET path``; one of more than `limit` bytes is dropped.
+
+        What is `optional` is not waited for as long, and its being unavailable says nothing
+        about the rest of the API.
 
         Raises
         ------
@@ -83,15 +105,20 @@ class ApiClient:
         BadReply
             If the reply is none of the API's.
         """
+        seconds = min(self._timeout, OPTIONAL_TIMEOUT) if optional else self._timeout
         async with self._slots:
             await self._take_turn()
             try:
-                async with self._opened().get(self._url + path, allow_redirects=False) as reply:
+                async with self._opened().get(
+                    self._at(path),
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(seconds, min(seconds, CONNECT_WITHIN)),
+                ) as reply:
                     body = await _read(reply, limit)
             except aiohttp.ConnectionTimeoutError:
                 raise self._unavailable(f"no connection within {CONNECT_WITHIN:g} s") from None
             except TimeoutError:
-                raise self._unavailable(f"no answer within {self._timeout:g} s") from None
+                raise self._unavailable(f"no answer within {seconds:g} s to GET {path}") from None
             except aiohttp.ClientConnectorCertificateError as error:
                 reason = printable(getattr(error.certificate_error, "verify_message", ""), 80)
                 raise SourceRefused(
@@ -106,12 +133,18 @@ class ApiClient:
         if body is None:
             raise BadReply(f"{self.host}: GET {path}: more than the {limit} bytes it may have")
         if reply.status != 200:
-            self._fail(path, reply, body)
-        if reply.content_type == "text/html":
+            self._fail(path, reply, body, optional=optional)
+        if is_page(reply.content_type, body):
             raise BadReply(
                 f"{self.host}: GET {path} gives a web page: is this the address of the API?"
             )
         return body
+
+    def _at(self, path: str) -> URL:
+        """Return the address of `path`; nothing means that of the API itself."""
+        parts = self._parts
+        there = parts.path.rstrip("/") + path if path else parts.path
+        return URL(replace(parts, path=there).address, encoded=True)
 
     async def _take_turn(self) -> None:
         """Wait for this request's turn; refuse while the API wants to be left alone."""
@@ -126,25 +159,25 @@ class ApiClient:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(
-                    total=self._timeout, connect=min(self._timeout, CONNECT_WITHIN)
-                ),
                 # What is compressed can be a thousand times as large as it looks.
                 auto_decompress=False,
                 headers={
                     "User-Agent": f"poolscope/{__version__}",
                     "Accept-Encoding": "identity",
+                    **self._headers,
                 },
                 trust_env=True,
             )
         return self._session
 
-    def _fail(self, path: str, reply: aiohttp.ClientResponse, body: bytes) -> NoReturn:
+    def _fail(
+        self, path: str, reply: aiohttp.ClientResponse, body: bytes, *, optional: bool
+    ) -> NoReturn:
         """Raise what the HTTP status means."""
-        status, text = reply.status, printable(body[:400].decode("latin-1"), 100)
+        status, text = reply.status, start_of(body, 100)
         if status == 404 or (status == 500 and any(word in text.lower() for word in _MISSING)):
             raise NotFound(f"{self.host} has no {path}")
-        if status in {429, 503}:
+        if status == 429 or (status == 503 and not optional):
             wait = retry_after(reply.headers.get("Retry-After", ""))
             if status == 429:
                 wait = WAIT_WHEN_LIMITED if wait is None else wait
@@ -155,16 +188,34 @@ class ApiClient:
             tail = "" if wait is None else f"; waiting {wait:.0f} s as it asks"
             raise self._unavailable(f"{why} (HTTP {status}){tail}", wait)
         if status in {401, 403, 451}:
-            raise SourceRefused(f"{self.host} refuses us (HTTP {status}): {text}")
+            raise SourceRefused(f"{self.host} refuses us (HTTP {status}): GET {path}: {text}")
         if 300 <= status < 400:
             target = printable(reply.headers.get("Location", ""), 80)
             raise BadReply(f"{self.host}: GET {path} leads to {target}: use that address")
         if status >= 500:
-            raise self._unavailable(f"it fails (HTTP {status}): {text}")
+            raise self._unavailable(f"it fails (HTTP {status}): GET {path}: {text}")
         raise BadReply(f"{self.host}: GET {path}: HTTP {status}: {text}")
 
     def _unavailable(self, why: str, retry_after: float | None = None) -> SourceUnavailable:
         return SourceUnavailable(f"{self.host}: {why}", retry_after)
+
+
+def _with_login(parts: Url, headers: Mapping[str, str]) -> dict[str, str]:
+    """Return `headers` and the login of an address.
+
+    Raises
+    ------
+    ConfigError
+        If both are logins.
+    """
+    if parts.user is None:
+        return dict(headers)
+    if any(name.lower() == "authorization" for name in headers):
+        raise ConfigError(
+            f"{parts.origin}: the address has a login, and a token or an Authorization header "
+            "is given, too; leave one away"
+        )
+    return {"Authorization": basic_login(parts.user, parts.password or ""), **headers}
 
 
 async def _read(reply: aiohttp.ClientResponse, limit: int) -> bytes | None:

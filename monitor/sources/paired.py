@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from analyzers.leftout import LeftOut
-from monitor.errors import NotFound, SourceError
+from monitor.errors import NotFound, NotKept, SourceError
 from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ NEAR: Final = 144
 class NodeWithFiles:
     """A `BlockSource` of one's own node, with the folder that it writes its blocks to.
 
-    What the files cannot give is asked of the node.
+    What the files cannot give is asked of the node, and what the node does not keep is looked
+    for in the files: they may be those of another node, or older.
 
     Parameters
     ----------
@@ -53,7 +55,8 @@ class NodeWithFiles:
     async def open(self) -> None:
         """Open the node; the files follow when they are wanted."""
         await self._node.open()
-        self.network, self.capabilities = self._node.network, self._node.capabilities
+        self.network = self._node.network
+        self.capabilities = replace(self._node.capabilities, bodies_from=0)
         self._usable = True
 
     async def close(self) -> None:
@@ -78,29 +81,42 @@ class NodeWithFiles:
     async def blocks(self, refs: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
         """Return blocks from the files if they lie far below the tip, else from the node."""
         depth = self._tip - max((ref.height for ref in refs), default=self._tip)
+        found = None
         if depth < NEAR:
             await self._close_files()
-        elif self._usable and (self._reading or depth >= self._long_way):
-            try:
-                return await self._read(refs, want)
-            except NotFound:
-                pass
-            except SourceError as error:
-                log.warning("asking the node instead of reading its files: %s", error)
-                self._usable = False
-                await self._close_files()
-        return await self._node.blocks(refs, want)
+        elif self._reading or depth >= self._long_way:
+            found = await self._from_files(refs, want)
+        if found is not None:
+            return found
+        try:
+            return await self._node.blocks(refs, want)
+        except NotKept:
+            found = await self._from_files(refs, want)
+            if found is None:
+                raise
+            return found
 
     async def wait_for_tip_change(self, timeout: float) -> None:
         """Wait for the node's hint."""
         await self._node.wait_for_tip_change(timeout)
 
-    async def _read(self, refs: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
-        if not self._reading:
-            log.info("indexing the block files; this may take a minute")
-            await self._files.open()
-            self._reading = True
-        return await self._files.blocks(refs, want)
+    async def _from_files(self, refs: Sequence[BlockRef], want: Want) -> list[SourceBlock] | None:
+        """Return blocks from the files, None if they do not have all of them."""
+        if not self._usable:
+            return None
+        try:
+            if not self._reading:
+                log.info("indexing the block files; this may take a minute")
+                await self._files.open()
+                self._reading = True
+            return await self._files.blocks(refs, want)
+        except NotFound:
+            return None
+        except SourceError as error:
+            log.warning("asking the node instead of reading its files: %s", error)
+            self._usable = False
+            await self._close_files()
+            return None
 
     async def _close_files(self) -> None:
         if self._reading:

@@ -8,15 +8,25 @@ from typing import Any, Final
 from hashing.errors import WireError
 from hashing.header import hash_from_hex
 from monitor.errors import BadReply
+from monitor.secrets import one_line as printable
+
+__all__ = ["Fields", "as_bytes", "as_hash", "as_list", "parse_json", "printable", "start_of"]
 
 _MAX_HEIGHT: Final = 1 << 31
+_LOOKED_AT: Final = 1 << 14
 
 
-def printable(text: object, limit: int = 160) -> str:
-    """Return foreign text as one harmless line of at most `limit` characters."""
-    line = " ".join(str(text)[: 4 * limit].split())
-    line = "".join(char if char.isprintable() else "?" for char in line)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+def is_page(kind: str, body: bytes) -> bool:
+    """Tell a web page from data that a server only labels as one."""
+    return kind == "text/html" and body.lstrip()[:1] in {b"<", b""}
+
+
+def start_of(body: bytes, limit: int = 40) -> str:
+    """Return the beginning of a body as one harmless line.
+
+    Far more of it is looked at: what is cut off first hides from the search for secrets.
+    """
+    return printable(body[:_LOOKED_AT].decode("utf-8", "replace"), limit)
 
 
 def parse_json(body: bytes, what: str) -> Any:
@@ -24,7 +34,7 @@ def parse_json(body: bytes, what: str) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise BadReply(f"{what}: the reply is not JSON ({printable(body[:40])})") from None
+        raise BadReply(f"{what}: the reply is not JSON ({start_of(body)})") from None
 
 
 def as_hash(value: Any, what: str) -> bytes:

@@ -42,6 +42,11 @@ class StoredBlock:
     size: int | None = None
     first_seen: int | None = None
 
+    @property
+    def header_only(self) -> bool:
+        """Whether no more than the header is known: nobody had the rest, and no label says more."""
+        return self.coinbase_tx is None and self.label is None
+
 
 class BlockRow(NamedTuple):
     """A proved block as the store keeps it, of plain values: cheap to make and to send about.
@@ -96,6 +101,18 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
+class HeaderOnly(NamedTuple):
+    """A block of the active chain of which no more than the header is stored, no label either.
+
+    Nobody had its coinbase when it was stored. Who mined it is not known, which is something
+    else than a coinbase that names nobody.
+    """
+
+    height: int
+    hash: bytes
+    header: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One atomic change of the store.
@@ -124,12 +141,13 @@ class Reorg(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Totals of a store."""
+    """Totals of a store; `header_only` counts blocks of the active chain."""
 
     blocks: int
     stale: int
     reorgs: int
     deepest_reorg: int
+    header_only: int
 
 
 class Arrays(NamedTuple):
@@ -161,8 +179,32 @@ class BlockStore(Protocol):
     def leads(self) -> bool:
         """Say whether this agent is still the one that writes; what is lost, `lead` takes."""
 
+    def claim(self, advice: str) -> None:
+        """Become the one that writes, for a command that changes what is stored.
+
+        A `StoreError` says who else does, and `advice`.
+        """
+
+    def renew(self) -> None:
+        """Open what is there now, after it was changed, moved or replaced, and look at it."""
+
+    def watch(self) -> None:
+        """Refuse from now on, with `StoreChanged`, to write to what another program has changed."""
+
+    def untouched(self) -> bool:
+        """Say whether no other program has changed what is stored since `watch`."""
+
     def revision(self) -> Hashable:
-        """Return a value that is another one after every change, cheaply."""
+        """Return a value that is another one after every change that shows, cheaply."""
+
+    def registries(self) -> frozenset[str]:
+        """Return the versions of the registries that attributed stored blocks, cheaply."""
+
+    def by_registry(self, start: int | None = None, stop: int | None = None) -> dict[str, int]:
+        """Return how many blocks each registry attributed, by its version, most first.
+
+        All blocks, active or stale; with `start` the active ones with start <= height < stop.
+        """
 
     def tip(self) -> BlockRef | None:
         """Return the end of the active chain, None while the store is empty."""
@@ -199,8 +241,23 @@ class BlockStore(Protocol):
         The way for many blocks: thousands at once cost the least each.
         """
 
-    def judged(self, after: int, limit: int) -> list[Judged]:
-        """Return the blocks numbered above `after`, active or stale, the first `limit` of them."""
+    def header_only(self, start: int, limit: int) -> list[HeaderOnly]:
+        """Return blocks of which no more than the header is stored, the first `limit`.
+
+        Those of the active chain from height `start` on, in height order.
+        """
+
+    def fill(self, blocks: Sequence[BlockRow]) -> int:
+        """Give header-only blocks the rest of them in one transaction; return how many.
+
+        The blocks are known by their hashes; one that is stored whole stays as it is.
+        """
+
+    def judged(self, after: int, limit: int, unless: str | None = None) -> list[Judged]:
+        """Return the blocks numbered above `after`, active or stale, the first `limit` of them.
+
+        Only those that a registry of another version than `unless` attributed, if given.
+        """
 
     def judge(self, blocks: Sequence[tuple[Judged, Verdict]]) -> None:
         """Give blocks new verdicts in one transaction; the former is kept where the pool is new."""

@@ -6,11 +6,14 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+
+from monitor.store.place import file_at
 
 WRITER: Final = 0x706F6F6C
 """The advisory lock of the agent that writes."""
@@ -45,6 +48,9 @@ class Lease(Protocol):
     def holds(self) -> bool:
         """Say whether it is held still; what is lost must be taken again."""
 
+    def holder(self) -> str:
+        """Say who holds it, for people, as far as that is known."""
+
     def drop(self) -> None:
         """Let go; safe to call twice."""
 
@@ -64,8 +70,9 @@ class FileLease:
 
     def take(self) -> bool:
         """Try to take the lease; say whether it is held now."""
-        if self._file is not None:
+        if self.holds():
             return True
+        self.drop()
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,8 +88,19 @@ class FileLease:
         return True
 
     def holds(self) -> bool:
-        """Say whether it is held still."""
-        return self._file is not None
+        """Say whether it is held still: a lock on a file that others do not see is none."""
+        if self._file is None:
+            return False
+        own = os.fstat(self._file)
+        return file_at(self._path) == (own.st_dev, own.st_ino)
+
+    def holder(self) -> str:
+        """Say who holds it, for people, as far as that is known."""
+        try:
+            number = Path(self._path).read_text("ascii", "replace").strip()
+        except OSError:
+            number = ""
+        return f"process {number}" if number.isdecimal() else "which did not leave its number"
 
     def drop(self) -> None:
         """Let go; safe to call twice."""
@@ -152,6 +170,24 @@ class SessionLease:
         except (DBAPIError, LeaseLost):
             self.drop()
         return self._session is not None
+
+    def holder(self) -> str:
+        """Say who holds it, for people, as far as that is known."""
+        purpose, schema = advisory(WRITER)
+        query = sa.text(
+            "SELECT pid, client_addr, application_name FROM pg_locks JOIN pg_stat_activity "
+            "USING (pid) WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
+            "AND classid::bigint = :purpose AND objid::bigint = :schema & 4294967295 "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        with self._engine.begin() as connection:
+            number = connection.execute(sa.select(schema)).scalar_one()
+            found = connection.execute(query, {"purpose": purpose, "schema": number}).first()
+        if found is None:
+            return "which has just let go of it"
+        where = f" from {found.client_addr}" if found.client_addr else ""
+        name = f", {found.application_name}" if found.application_name else ""
+        return f"session {found.pid} of its server{where}{name}"
 
     def drop(self) -> None:
         """Let go; safe to call twice."""

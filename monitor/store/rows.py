@@ -132,7 +132,14 @@ _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def from_row(row: Row[Any], names: Names) -> StoredBlock:
-    """Return the block of a row; `names` gives each table's names by number."""
+    """Return the block of a row; `names` gives each table's names by number.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError
+        If the row is damaged.
+    """
+    BlockHeader.parse(row.header)
     evidence, conflicts = (tuple(map(_evidence, part)) for part in json.loads(row.evidence))
     return StoredBlock(
         ref=BlockRef(row.height, row.hash),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,14 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from analyzers.mined import Chain
-from monitor.errors import StoreError
+from monitor.errors import StoreChanged, StoreError
 from monitor.sources.base import BlockRef
-from monitor.store import rows, tables, verdicts
+from monitor.store import header_only, revision, rows, tables, verdicts
 from monitor.store.base import (
     Arrays,
     BlockRow,
     ColumnName,
     Counts,
+    HeaderOnly,
     Judged,
     Reorg,
     Step,
@@ -72,12 +74,28 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._left: Hashable = None  # the revision as this agent left it, None: it does not care
         self.network = ""
         self.synthetic = ""
 
     def close(self) -> None:
         """Let go of the database; safe to call twice."""
         self._database.close()
+
+    def renew(self) -> None:
+        """Open what is there now, after it was changed, moved or replaced, and look at it.
+
+        Raises
+        ------
+        StoreError
+            If nothing is there, or not a store of the same chain.
+        """
+        self._left = None
+        self._database.renew()
+        if not self._database.read_only:
+            self._database.migrate(create=False)
+        self._database.check_schema()
+        self.check(self.network, self.synthetic, mark=False)
 
     def check(self, network: str, synthetic: str, *, mark: bool) -> None:
         """Hold the store against what it must contain; a new one is marked if `mark`.
@@ -126,16 +144,52 @@ class SqlStore:
         """Say whether this agent is still the one that writes."""
         return self._database.leads()
 
+    def claim(self, advice: str) -> None:
+        """Become the one that writes, or raise `StoreError`: who else does, and `advice`."""
+        self._database.claim(advice)
+
+    def watch(self) -> None:
+        """Refuse from now on to write to what another program has changed."""
+        self._left = self.revision()
+        self._database.written()
+
+    def untouched(self) -> bool:
+        """Say whether no other program has changed what is stored since `watch`."""
+        return self._left is None or self._left == self.revision()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Give a transaction that writes, if what is stored is as this agent left it."""
+        left = self._left
+        with self._database.writing() as connection:
+            if left is not None and revision.read(connection) != left:
+                raise StoreChanged("another program changed what is in the store; it is read anew")
+            yield connection
+            if left is not None:
+                left = revision.read(connection)
+        if left is not None:
+            self._left = left
+            self._database.written()
+
     # -- reading
 
     def revision(self) -> Hashable:
-        """Return a value that is another one after every change, cheaply."""
-        newest = [
-            sa.select(sa.func.max(table.c.id)).scalar_subquery()
-            for table in (tables.block, tables.reorg, tables.former)
-        ]
+        """Return a value that is another one after every change that shows, cheaply."""
         with self._database.reading() as connection:
-            return tuple(connection.execute(sa.select(*newest)).one())
+            return revision.read(connection)
+
+    def registries(self) -> frozenset[str]:
+        """Return the versions of the registries that attributed stored blocks, cheaply."""
+        with self._database.reading() as connection:
+            return frozenset(revision.registries(connection).values())
+
+    def by_registry(self, start: int | None = None, stop: int | None = None) -> dict[str, int]:
+        """Return how many blocks each registry attributed, by its version, most first.
+
+        All blocks, active or stale; with `start` the active ones with start <= height < stop.
+        """
+        with self._database.reading() as connection:
+            return revision.by_registry(connection, start, stop)
 
     def tip(self) -> BlockRef | None:
         """Return the end of the active chain, None while the store is empty."""
@@ -206,10 +260,18 @@ class SqlStore:
         with self._database.reading() as connection:
             return list(self._blocks(connection, query))[::-1]
 
-    def judged(self, after: int, limit: int) -> list[Judged]:
-        """Return the blocks numbered above `after`, active or stale, the first `limit` of them."""
+    def judged(self, after: int, limit: int, unless: str | None = None) -> list[Judged]:
+        """Return the blocks numbered above `after`, active or stale, the first `limit` of them.
+
+        Only those that a registry of another version than `unless` attributed, if given.
+        """
         with self._database.reading() as connection:
-            return verdicts.judged(connection, after, limit)
+            return verdicts.judged(connection, after, limit, unless)
+
+    def header_only(self, start: int, limit: int) -> list[HeaderOnly]:
+        """Return blocks of which no more than the header is stored, the first `limit`."""
+        with self._database.reading() as connection:
+            return header_only.find(connection, start, limit)
 
     def knows(self, block_hash: bytes) -> bool:
         """Say whether a block is stored, active or stale."""
@@ -280,6 +342,7 @@ class SqlStore:
                 connection.execute(stale).scalar_one(),
                 seen,
                 deepest,
+                header_only.count(connection),
             )
 
     # -- writing
@@ -287,7 +350,7 @@ class SqlStore:
     def apply(self, step: Step) -> None:
         """Apply `step` in one transaction; what it holds is on disk when this returns."""
         append = [rows.to_row(block) for block in step.append]
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             if step.rollback_to is not None:
                 self._roll_back(connection, step.rollback_to, {row.hash for row in append})
             self._check_link(connection, append)
@@ -299,7 +362,7 @@ class SqlStore:
 
         The way for many blocks: thousands at once cost the least each.
         """
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             self._check_link(connection, chain)
             self._put(connection, chain)
 
@@ -355,7 +418,10 @@ class SqlStore:
         return connection.execute(query).first() is not None
 
     def _put(self, connection: Connection, blocks: Sequence[BlockRow]) -> None:
-        """Insert blocks; one that is there already is only made active if it is to be."""
+        """Insert blocks; one that is there already is made active if it is to be.
+
+        If no more than its header is stored, it gets the rest.
+        """
         known = self._known(connection, blocks)
         number = numbering(connection)
         fresh = [rows.numbered(row, number) for row in blocks if row.hash not in known]
@@ -369,6 +435,7 @@ class SqlStore:
         for start in range(0, len(revived), _BATCH):
             chosen = tables.block.c.hash.in_(revived[start : start + _BATCH])
             connection.execute(sa.update(tables.block).where(chosen).values(stale=False))
+        header_only.fill(connection, [row for row in blocks if row.hash in known])
 
     @staticmethod
     def _known(connection: Connection, blocks: Sequence[BlockRow]) -> Set[bytes]:
@@ -382,15 +449,26 @@ class SqlStore:
         query = sa.select(block.hash).where(block.stale.in_([False, True]), span)
         return set(connection.execute(query).scalars())
 
+    def fill(self, blocks: Sequence[BlockRow]) -> int:
+        """Give header-only blocks the rest of them in one transaction; return how many."""
+        with self._database.writing() as connection:
+            return header_only.fill(connection, blocks)
+
     def judge(self, blocks: Sequence[tuple[Judged, Verdict]]) -> None:
         """Give blocks new verdicts in one transaction; the former is kept where the pool is new."""
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             verdicts.judge(connection, blocks)
 
     def _blocks(self, connection: Connection, query: sa.Select[Any]) -> Iterator[StoredBlock]:
         found = connection.execute(query).all()
         known = all_names(connection)
-        return (rows.from_row(row, known) for row in found)
+        try:
+            return iter([rows.from_row(row, known) for row in found])
+        except (LookupError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"store {self._database.where}: a block in it is damaged ({error}); move it away "
+                "and run again, or restore a backup"
+            ) from None
 
 
 def _describe(marks: dict[str, str]) -> str:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA: Final = "0002"
+SCHEMA: Final = "0003"
 """The newest migration; `alembic_version` of a store that this program can use."""
 
 metadata: Final = MetaData(
@@ -93,6 +93,15 @@ Index(
     *(block.c.stale, block.c.height, block.c.time, block.c.pool_id, block.c.proof),
     *(block.c.tx_count, block.c.size, block.c.first_seen, block.c.conflicts),
 )
+# A block of which no more than the header could be had waits for the rest of it.
+Index(
+    "ix_block_header_only",
+    *(block.c.stale, block.c.height),
+    sqlite_where=text("coinbase IS NULL AND label IS NULL"),
+    postgresql_where=text("coinbase IS NULL AND label IS NULL"),
+)
+# It tells which registries attributed the blocks, without a look at each.
+Index("ix_block_registry_id", block.c.registry_id)
 
 former: Final = Table(
     "former_attribution",

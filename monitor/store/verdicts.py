@@ -17,11 +17,19 @@ _BATCH: Final = 500
 """Blocks named in one statement."""
 
 
-def judged(connection: Connection, after: int, limit: int) -> list[Judged]:
-    """Return the blocks numbered above `after`, active or stale, the first `limit` of them."""
+def judged(
+    connection: Connection, after: int, limit: int, unless: str | None = None
+) -> list[Judged]:
+    """Return the blocks numbered above `after`, active or stale, the first `limit` of them.
+
+    Only those that a registry of another version than `unless` attributed, if given.
+    """
     block = tables.block.c
     query = sa.select(*(block[name] for name in rows.JUDGED)).where(block.id > after)
     known = all_names(connection)
+    numbers = {name: number for number, name in known["registry"].items()}
+    if unless in numbers:
+        query = query.where(block.registry_id != numbers[unless])
     found = connection.execute(query.order_by(block.id).limit(limit)).all()
     return [rows.to_judged(row, known) for row in found]
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from analyzers import model
 from analyzers.coinbase import read_coinbase_text
 from analyzers.escape import escape_text
+from analyzers.registry.address import address_of
 from hashing.errors import WireError
 from hashing.header import BlockHeader, hash_to_hex
+from hashing.params import NetworkParams
 from hashing.target import decode_nbits, difficulty
 from hashing.wire import CoinbaseTx, parse_coinbase
 from monitor.store.base import StoredBlock
@@ -18,8 +20,8 @@ NameOf = Callable[[str], str]
 """From a pool's slug to its name."""
 
 
-def brief(block: StoredBlock, name_of: NameOf) -> answers.Block:
-    """Return what a list of blocks shows of `block`, its evidence included."""
+def brief(block: StoredBlock, name_of: NameOf, network: NetworkParams) -> answers.Block:
+    """Return what a list of blocks of `network` shows of `block`, its evidence included."""
     decided = block.attribution
     coinbase = _coinbase(block)
     return answers.Block(
@@ -36,21 +38,21 @@ def brief(block: StoredBlock, name_of: NameOf) -> answers.Block:
         size=block.size,
         first_seen=block.first_seen,
         script_sig=None if coinbase is None else coinbase.script_sig.hex(),
-        evidence=_evidence(decided.evidence, name_of),
-        conflicts=_evidence(decided.conflicts, name_of),
+        evidence=_evidence(decided.evidence, name_of, network),
+        conflicts=_evidence(decided.conflicts, name_of, network),
     )
 
 
-def detail(block: StoredBlock, name_of: NameOf) -> answers.BlockDetail:
-    """Return everything that is known of `block`."""
+def detail(block: StoredBlock, name_of: NameOf, network: NetworkParams) -> answers.BlockDetail:
+    """Return everything that is known of `block`, one of `network`."""
     coinbase = _coinbase(block)
     return answers.BlockDetail(
-        block=brief(block, name_of),
+        block=brief(block, name_of, network),
         label=escape_text(block.label.pool) if block.label else None,
         label_source=block.label.source if block.label else None,
         registry_version=block.attribution.registry_version,
         header=_header(block.header),
-        coinbase=None if coinbase is None else _reading(coinbase),
+        coinbase=None if coinbase is None else _reading(coinbase, block.ref.height, network),
     )
 
 
@@ -64,7 +66,9 @@ def _coinbase(block: StoredBlock) -> CoinbaseTx | None:
         return None
 
 
-def _evidence(found: Iterable[model.Evidence], name_of: NameOf) -> list[answers.Evidence]:
+def _evidence(
+    found: Iterable[model.Evidence], name_of: NameOf, network: NetworkParams
+) -> list[answers.Evidence]:
     return [
         answers.Evidence(
             kind=item.kind,
@@ -76,6 +80,7 @@ def _evidence(found: Iterable[model.Evidence], name_of: NameOf) -> list[answers.
             length=item.where.length,
             hex=item.matched.hex(),
             text=escape_text(item.matched),
+            address=address_of(item.matched, network) if item.kind == "payout" else None,
             share=item.share,
             source=item.source,
         )
@@ -97,8 +102,8 @@ def _header(raw: bytes) -> answers.Header:
     )
 
 
-def _reading(coinbase: CoinbaseTx) -> answers.Coinbase:
-    seen = read_coinbase_text(coinbase)
+def _reading(coinbase: CoinbaseTx, height: int, network: NetworkParams) -> answers.Coinbase:
+    seen = read_coinbase_text(coinbase, height)
     return answers.Coinbase(
         hex=coinbase.raw.hex(),
         txid=hash_to_hex(coinbase.txid),
@@ -109,7 +114,11 @@ def _reading(coinbase: CoinbaseTx) -> answers.Coinbase:
             for run in seen.runs
         ],
         outputs=[
-            answers.Output(value=output.value, script=output.script.hex())
+            answers.Output(
+                value=output.value,
+                script=output.script.hex(),
+                address=address_of(output.script, network),
+            )
             for output in coinbase.outputs
         ],
         commitments=[

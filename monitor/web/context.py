@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,9 +10,11 @@ from aiohttp import web
 
 from analyzers.registry import Registry
 from analyzers.registry.lenses import TAG_LENS, Lens
+from hashing.params import NETWORKS, NetworkParams
 from monitor.exporter import AgentMetrics, Exporter
 from monitor.snapshot import Board
 from monitor.store.base import BlockStore
+from monitor.turns import SourceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class WebContext:
 
     `store` is a read connection of its own, used by one thread at a time; without it the
     answers that need more than the snapshot say so. `metrics` tells about sources and the
-    local hash rate, `registry` the names of pools.
+    local hash rate, `registry` the names of pools, `sources` how the sources are.
     """
 
     board: Board
@@ -30,7 +32,13 @@ class WebContext:
     store: BlockStore | None = None
     metrics: AgentMetrics | None = None
     registry: Registry | None = None
+    sources: Callable[[], Sequence[SourceState]] = tuple
     lenses: Mapping[str, Lens] = field(default_factory=lambda: {TAG_LENS.name: TAG_LENS})
+
+    @property
+    def params(self) -> NetworkParams:
+        """The parameters of the network that is shown."""
+        return NETWORKS[self.board.snapshot.network]
 
     def name_of(self, slug: str) -> str:
         """Return the name of a pool."""

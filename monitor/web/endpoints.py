@@ -68,7 +68,7 @@ async def _status(ask: Ask, _query: Query) -> answers.Status:
 
 
 async def _sources(ask: Ask, _query: Query) -> answers.Sources:
-    return answers.Sources(sources=status.sources(ask.context.metrics))
+    return answers.Sources(sources=status.sources(ask.context))
 
 
 async def _overview(ask: Ask, _query: Query) -> answers.Overview:
@@ -141,7 +141,7 @@ async def _blocks(ask: Ask, query: BlocksQuery) -> answers.BlockList:
         query, lambda store: _newest(store, query.before, query.limit, query.pool)
     )
     return answers.BlockList(
-        blocks=[brief(block, ask.context.name_of) for block in found],
+        blocks=[brief(block, ask.context.name_of, ask.context.params) for block in found],
         next=_next("/blocks", query, found[-1].ref.height) if older else None,
     )
 
@@ -176,7 +176,7 @@ async def _block(ask: Ask, _query: Query) -> answers.BlockDetail:
     found = await ask.reader.read(place, lambda store: store.block(key))
     if found is None:
         raise ApiError(404, f"no block {place} in the store of this agent")
-    return detail(found, ask.context.name_of)
+    return detail(found, ask.context.name_of, ask.context.params)
 
 
 async def _stale(ask: Ask, query: StaleQuery) -> answers.StaleList:
@@ -187,7 +187,9 @@ async def _stale(ask: Ask, query: StaleQuery) -> answers.StaleList:
         return store.stale_blocks(query.limit + 1, before)
 
     found = (await ask.reader.read(query, stale))[::-1]
-    shown = [brief(block, ask.context.name_of) for block in found[: query.limit]]
+    shown = [
+        brief(block, ask.context.name_of, ask.context.params) for block in found[: query.limit]
+    ]
     return answers.StaleList(
         total=ask.context.board.snapshot.stale_blocks,
         blocks=shown,

@@ -41,11 +41,12 @@ def overview(context: WebContext) -> answers.Overview:
         reorgs=snapshot.reorgs,
         deepest_reorg=snapshot.deepest_reorg,
         stale_blocks=snapshot.stale_blocks,
+        header_only_blocks=snapshot.header_only,
         conflicts=snapshot.conflicts,
         empty_blocks=snapshot.empty_blocks,
         proved=dict(snapshot.proved),
-        blocks=[brief(block, name_of) for block in active],
-        stale=[brief(block, name_of) for block in stale],
+        blocks=[brief(block, name_of, context.params) for block in active],
+        stale=[brief(block, name_of, context.params) for block in stale],
     )
 
 

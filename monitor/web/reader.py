@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from monitor.errors import StoreChanged
 from monitor.store.base import BlockStore
 from monitor.web.errors import ApiError
 
@@ -79,4 +80,13 @@ class Reader:
         """
         if self._store is None:
             raise ApiError(503, "this agent gives the web no access to its store")
-        return await self._worker.run(key, partial(call, self._store))
+        return await self._worker.run(key, partial(_read, self._store, call))
+
+
+def _read(store: BlockStore, call: Callable[[BlockStore], Result]) -> Result:
+    """Return ``call(store)``; of a store that was replaced, what takes its place is asked."""
+    try:
+        return call(store)
+    except StoreChanged:
+        store.renew()
+        return call(store)

@@ -22,28 +22,47 @@ def status(context: WebContext) -> answers.Status:
         ready=not missing,
         missing=missing,
         now=time.time(),
-        sources=sources(context.metrics),
+        sources=sources(context),
         local_rate=_local_rate(context.metrics),
         registry_version=snapshot.registry_version,
         registry_pools=snapshot.registry_pools,
+        other_registry_blocks=snapshot.other_registry,
     )
 
 
-def sources(metrics: AgentMetrics | None) -> list[answers.Source]:
-    """Return the sources that were asked so far, by name."""
+def sources(context: WebContext) -> list[answers.Source]:
+    """Return how the sources are, the preferred one first."""
+    metrics = context.metrics
     if metrics is None:
         return []
     requests, failures = _by_source(metrics.requests), _by_source(metrics.failures)
     up, last = _by_source(metrics.source_up), _by_source(metrics.last_success)
+    states = {state.name: state for state in context.sources()}
+    # An agent that does not write any more has asked sources that it has none of now.
+    names = [*states, *sorted(requests.keys() - states.keys())]
     return [
         answers.Source(
             name=name,
             up=bool(up[name]) if name in up else None,
-            requests=int(asked),
+            requests=int(requests.get(name, 0)),
             failures=int(failures.get(name, 0)),
             last_success=last.get(name),
+            leads=state is not None and state.leads,
+            tip_height=state.tip.height if state and state.tip else None,
+            lag_blocks=state.lag if state else None,
+            trouble=state.trouble if state else "",
+            left_out=[
+                answers.LeftOut(
+                    kind=left.kind.value,
+                    count=left.count,
+                    why=left.why,
+                    examples=list(left.examples),
+                )
+                for left in (state.left_out if state else ())
+            ],
         )
-        for name, asked in sorted(requests.items())
+        for name in names
+        for state in (states.get(name),)
     ]
 
 
@@ -58,10 +77,10 @@ def _by_source(metric: Counter | Gauge) -> dict[str, float]:
 
 
 def _local_rate(metrics: AgentMetrics | None) -> answers.LocalRate | None:
-    if metrics is None:
+    if metrics is None or metrics.local_rate.value is None:
         return None
-    rate, spread = (
-        next(iter(gauge.collect())).samples[0].value
-        for gauge in (metrics.local_rate, metrics.local_rate_spread)
+    return answers.LocalRate(
+        hashes_per_second=metrics.local_rate.value,
+        spread=metrics.local_rate_spread.value,
+        kernel=metrics.local_rate_kernel,
     )
-    return answers.LocalRate(hashes_per_second=rate, spread=spread) if rate else None

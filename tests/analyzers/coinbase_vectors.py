@@ -30,7 +30,8 @@ class RealCoinbase:
         return str(self.height), self.hash
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def csv_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a vector file, whose lines that begin with # say where it is from."""
     lines = (VECTORS / name).read_text("utf-8").splitlines()
     return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
@@ -54,14 +55,14 @@ def real_coinbases() -> tuple[RealCoinbase, ...]:
             pool=row["pool"] or None,
             rule=row["rule"],
         )
-        for row in _rows("coinbases.csv")
+        for row in csv_rows("coinbases.csv")
     )
 
 
 @cache
 def disagreements() -> dict[tuple[str, str], dict[str, str]]:
     """Return the explained disagreements by (height, end of hash)."""
-    return {(row["height"], row["hash"]): row for row in _rows("coinbase_disagreements.csv")}
+    return {(row["height"], row["hash"]): row for row in csv_rows("coinbase_disagreements.csv")}
 
 
 @cache

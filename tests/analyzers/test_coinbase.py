@@ -28,6 +28,61 @@ def test_heights(height: int) -> None:
     assert read_parts(push_height(height) + b"/pool/").height == height
 
 
+BITS = (15, 16, 23, 24, 31, 32, 39)
+
+
+@pytest.mark.parametrize(
+    "height",
+    [
+        0,
+        1,
+        7,
+        16,
+        17,
+        75,
+        127,
+        128,
+        255,
+        256,
+        20_000,
+        *(n + (1 << b) for b in BITS for n in (-1, 0)),
+    ],
+)
+@pytest.mark.parametrize("text", [b"/ckpool/", b"Mined on signet", b"\x51\x02/x-pool/"])
+def test_a_known_height_is_read_in_every_form_of_its_push(height: int, text: bytes) -> None:
+    """1 to 16 are opcodes; the miner's text does not hold any of the push."""
+    push = push_height(height)
+    seen = read_parts(push + text, height=height)
+    assert seen.height == height
+    parts = sorted(seen.runs + seen.rest, key=lambda run: run.offset)
+    assert parts[0].offset == len(push)
+    assert b"".join(part.data for part in parts) == text
+
+
+def test_old_coinbases_that_are_no_heights_stay_so() -> None:
+    """What begins by chance like a small height is one only where the block has that height."""
+    for real in real_coinbases():
+        known = read_parts(real.script_sig, height=real.height)
+        assert known == read_parts(real.script_sig)
+    for text in (b"QUICK pool", b"\x02ab/pool/", b"\x01a/pool/", b"`pool`"):
+        assert read_parts(text).height is None
+        assert read_parts(text, height=150_000).height is None
+        assert read_parts(text).runs[0].offset <= 1
+
+
+@given(st.integers(0, 1 << 32), st.binary(max_size=40))
+def test_any_bytes_at_any_height(height: int, data: bytes) -> None:
+    seen = read_parts(data, height=height)
+    assert (seen.height == height) >= data.startswith(push_height(height))
+
+
+@pytest.mark.parametrize("height", [7, 100, 20_000, 900_000])
+def test_a_miner_of_a_datum_gateway_at_any_height(height: int) -> None:
+    script_sig = push_height(height) + b"\x15DATUM Gateway\x0fwho made it\x00"
+    (miner,) = read_parts(script_sig, height=height).miners
+    assert (miner.pool, miner.name) == ("datum", b"who made it")
+
+
 @pytest.mark.parametrize("script", ["", "03", "0300", "04ffff001d0104", "046d0b1a038e5701"])
 def test_what_is_no_height(script: str) -> None:
     assert read_parts(bytes.fromhex(script)).height is None

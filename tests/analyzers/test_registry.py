@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from analyzers.attribution import pool_of
 from analyzers.registry import Payout, RegistryError, Tag, load_registry, parse_registry
-from analyzers.registry.address import AddressError, address_of, script_of
+from analyzers.registry.address import AddressError, OtherChain, address_of, script_of
 from analyzers.registry.values import Heights
+from hashing.params import NETWORKS
 
 REGISTRY = load_registry()
 
@@ -268,15 +269,73 @@ def test_round_trip(short: bytes, long: bytes) -> None:
         b"\x00\x20" + long,
         b"\x51\x20" + long,
     ):
-        address = address_of(script)
-        assert address is not None
-        assert script_of(address) == script
+        for network in NETWORKS.values():
+            address = address_of(script, network)
+            assert address is not None
+            assert script_of(address) == script
+            assert address[0] in FIRST[network.name]
+            assert address[0] != "b" or address.startswith(f"{network.bech32_hrp}1")
 
 
 @given(st.binary(max_size=80))
 def test_scripts_without_an_address_have_none(script: bytes) -> None:
-    address = address_of(script)
-    assert address is None or script_of(address) == script
+    for network in NETWORKS.values():
+        address = address_of(script, network)
+        assert address is None or script_of(address) == script
+
+
+FIRST = {
+    "mainnet": "13b",
+    "testnet3": "mn2t",
+    "testnet4": "mn2t",
+    "signet": "mn2t",
+    "regtest": "mn2b",
+}
+"""What addresses of each network begin with."""
+
+
+@pytest.mark.parametrize(
+    ("script", "network", "address"),
+    [
+        # the examples of BIP173, on mainnet and testnet
+        (VECTORS[3][1], "mainnet", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),
+        (VECTORS[3][1], "testnet3", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"),
+        (VECTORS[3][1], "testnet4", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"),
+        (VECTORS[3][1], "signet", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"),
+        (VECTORS[3][1], "regtest", "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"),
+        (
+            "00201863143c14c5166804bd19203356da136c985678cd4d27a1b8c6329604903262",
+            "signet",
+            "tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q0sl5k7",
+        ),
+        # the example of the Bitcoin wiki's page on addresses, on testnet
+        (
+            "76a914751e76e8199196d454941c45d1b3a323f1433bd688ac",
+            "regtest",
+            "mrCDrCybB6J1vRfbwM5hemdJz73FwDBC8r",
+        ),
+        # the key of the first block is paid bare
+        ("4104678a" + "00" * 62 + "ac", "regtest", None),
+    ],
+)
+def test_one_script_has_an_address_of_each_network(
+    script: str, network: str, address: str | None
+) -> None:
+    assert address_of(bytes.fromhex(script), NETWORKS[network]) == address
+    assert address is None or script_of(address).hex() == script
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9",
+        "LVuDpNCSSj6pQ7t9Pv6d6sUkLKoqDEVUnJ",
+        "DFpN6QqFfUm3gKNaxN6tNcab1FArL9cZLE",
+    ],
+)
+def test_addresses_of_other_coins_are_told_apart(address: str) -> None:
+    with pytest.raises(OtherChain):
+        script_of(address)
 
 
 def test_keys_are_not_taken_for_addresses() -> None:

@@ -197,3 +197,58 @@ def test_shipped_lenses_know_which_pools_are_steady() -> None:
     owner = load_lenses()["template"]
     assert owner.steady("viabtc")
     assert not owner.steady("luxor")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-7200, 90_000), st.sampled_from("abc")), min_size=1, max_size=60
+    ),
+    st.integers(0, 3 * 86_400),
+    st.sampled_from(["1", "2", "5", "144", "1h", "7h", "1d", "7d", "1w"]),
+    st.tuples(*[st.none() | st.integers(-86_400, 20 * 86_400)] * 2),
+    st.booleans(),
+)
+def test_from_and_to_choose_windows_of_the_whole_chain(
+    steps: list[tuple[int, str]],
+    begin: int,
+    text: str,
+    span: tuple[int | None, int | None],
+    from_genesis: bool,
+) -> None:
+    """Whatever the span, its windows are those of the whole chain that lie in it, and no others."""
+    (start, end), time, chain = span, begin, []
+    for height, (step, pool) in enumerate(steps, start=0 if from_genesis else 77):
+        time = max(0, time + step)
+        chain.append(m.Mined(height, time, pool))
+    window = w.Window.parse(text)
+    whole = w.partition(chain, window)
+    found = w.partition(chain, window, start=start, end=end)
+    latest = [max(block.time for block in chain[: place + 1]) for place in range(len(chain))]
+    inside = []
+    for row in range(len(whole)):
+        first = next(i for i, b in enumerate(chain) if b.height == whole.first_height[row])
+        low, last = latest[first], latest[first + int(whole.blocks[row]) - 1]
+        if window.seconds:
+            low = int(whole.start_time[row])
+            last = low + window.seconds - 1
+        if (start is None or start <= low) and (end is None or last < end):
+            inside.append(row)
+    assert found.first_height.tolist() == [int(whole.first_height[row]) for row in inside]
+    assert found.start_time.tolist() == [int(whole.start_time[row]) for row in inside]
+    assert list(found.rows()) == [whole.row(row) for row in inside]
+
+
+@given(
+    st.lists(st.integers(0, 40), max_size=30),
+    st.none() | st.integers(-5, 45),
+    st.none() | st.integers(-5, 45),
+)
+def test_blocks_between_two_times_have_no_gaps(
+    times: list[int], start: int | None, end: int | None
+) -> None:
+    chain = m.Chain.of([m.Mined(height, time, None) for height, time in enumerate(times)])
+    heights = [block.height for block in w.between(chain, start, end)]
+    assert heights == list(range(heights[0], heights[-1] + 1)) if heights else True
+    if times == sorted(times):
+        low, high = (-1 if start is None else start), (99 if end is None else end)
+        assert heights == [h for h, time in enumerate(times) if low <= time < high]

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import psutil
 from pytest_benchmark.fixture import BenchmarkFixture
 
-LIBRARIES = "aiohttp, alembic, numpy, prometheus_client, pydantic_settings, scipy.special, zmq"
+LIBRARIES = "aiohttp, alembic, numpy, prometheus_client, pydantic, scipy.special, zmq"
 BLOCKS_A_SECOND = 2
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import random
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hashing import bulk, validate
 from hashing.chain import (
     HeaderChain,
     anchor_height,
@@ -35,9 +40,12 @@ def rows(headers: list[BlockHeader]) -> Bytes:
 
 
 def in_bulk(headers: list[BlockHeader], params: NetworkParams, start: int = 0) -> ChainReport:
-    alone = validate_headers(rows(headers), params, start)
-    assert validate_headers(rows(headers), params, start, threads=3) == alone
-    return alone
+    """Return what kernels find on one thread and on three, and plain Python finds, too."""
+    found = validate_headers(rows(headers), params, start, kernel="portable")
+    threads = validate_headers(rows(headers), params, start, kernel="portable", threads=3)
+    assert threads == found
+    assert validate_headers(rows(headers), params, start) == found
+    return found
 
 
 def refusal(params: NetworkParams, headers: list[BlockHeader], start: int = 0) -> tuple[str, str]:
@@ -223,8 +231,49 @@ def test_unaligned_and_strided_arrays_are_understood() -> None:
     wide = np.zeros((50, 160), np.uint8)
     wide[:, :80] = rows(headers)
     expected = validate_headers(rows(headers), params)
-    assert validate_headers(shifted[1:].reshape(50, 80), params) == expected
-    assert validate_headers(wide[:, :80], params) == expected
+    for kernel in (None, "portable"):
+        assert validate_headers(shifted[1:].reshape(50, 80), params, kernel=kernel) == expected
+        assert validate_headers(wide[:, :80], params, kernel=kernel) == expected
+
+
+def test_few_headers_need_no_kernels_and_many_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[int] = []
+    real = bulk.first_failure
+
+    def first_failure(words: bulk.Words, *rest: Any, **named: Any) -> tuple[int, Counter[int]]:
+        used.append(len(words))
+        return real(words, *rest, **named)
+
+    monkeypatch.setattr(bulk, "first_failure", first_failure)
+    monkeypatch.setattr(validate, "_PLAINLY", validate._Allowance(70))
+    params, headers = EASY["regtest"], rows(list(easy_chain("regtest", 50)))
+    assert not validate.needs_kernels(50)
+    seen: list[int] = []
+    reports = [
+        validate_headers(headers, params, kernel=kernel, on_progress=seen.append)
+        for kernel in (None, None, None, "portable")
+    ]
+    assert used == [50, 50, 50]
+    assert sum(seen) == 200
+    assert validate.needs_kernels(50)
+    assert reports == [reports[0]] * 4
+    assert validate_headers(headers[:20], params).count == 20
+    assert used == [50, 50, 50]
+
+
+def test_checking_few_headers_loads_no_numba() -> None:
+    code = """
+import sys
+import numpy as np
+from hashing.params import MAINNET
+from hashing.validate import validate_headers
+
+genesis = np.frombuffer(MAINNET.genesis_header, np.uint8).reshape(1, -1)
+assert validate_headers(genesis, MAINNET).count == 1
+print("numba" in sys.modules)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
 
 
 def test_a_known_header_and_a_fork_at_any_depth() -> None:

@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hashing.header import BlockHeader
 from hashing.params import REGTEST, Milestone, NetworkParams
 from monitor.errors import ProofError, SourceUnavailable
-from monitor.follower import Apply, GetBlocks, Offer
 from monitor.sources.base import BlockRef, Capabilities
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore, open_store
+from monitor.wanted import Apply, GetBlocks, Offer
 from tests.support.blocks import Mined, extend, genesis, refs
 from tests.support.scripted import OFFER, Scripted, active, drive, drive_plan, make
 
@@ -195,7 +195,6 @@ def test_a_poisoned_stale_block_is_taken_from_another_source(
     liar.tamper = lambda block: dataclasses.replace(block, txids=None)
     with pytest.raises(ProofError):
         drive(follower, liar, store)
-    drive(follower, liar, store)
     assert store.stale_blocks() == []
     drive(follower, honest, store, offer=dataclasses.replace(OFFER, name="honest"))
     assert [block.ref for block in store.stale_blocks()] == refs(side)
@@ -227,8 +226,14 @@ def test_headers_that_end_before_the_tip_are_asked_again(
 def test_a_source_far_behind_is_no_liar(store: SqlStore, chain: list[Mined]) -> None:
     grown = chain + extend(chain[-1], 60)
     drive(make(store), Scripted(grown), store)
-    with pytest.raises(SourceUnavailable, match="far behind"):
-        drive(make(store), Scripted(chain[:20]), store)
+    behind = Scripted(chain[:20])
+    for follower in (make(store), following := make(store)):
+        drive(follower, behind, store)
+        assert follower.lag(behind.tip) == 200
+        assert not follower.is_news(behind.tip)
+    drive(following, Scripted(grown), store)
+    assert following.lag(grown[-1].ref) == 0
+    assert store.tip() == grown[-1].ref
 
 
 @pytest.mark.parametrize("found", [0, 2])
@@ -262,7 +267,7 @@ def test_a_source_that_fails_midway_loses_nothing(store: SqlStore, chain: list[M
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Tips, forks, reorgs, gaps, repeats, crashes and restarts, in any order."""
+    """Tips, forks, reorgs, gaps, pruning, repeats, crashes and restarts, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -285,6 +290,10 @@ class AnyHistory(RuleBasedStateMachine):
         branch = extend(fork, depth + more, tag=b"/branch %d/" % self.branches)
         self.source.switch(fork.height, branch)
         self.source.stale = (*self.source.stale, loser)
+
+    @rule(kept=st.integers(1, 20))
+    def the_source_prunes(self, kept: int) -> None:
+        self.source.gone |= set(range(self.source.chain[-1].height - kept))
 
     @rule()
     def a_hint_comes(self) -> None:
@@ -316,7 +325,12 @@ class AnyHistory(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         drive(self.follower, self.source, self.store)
-        assert active(self.store) == refs(self.source.chain)
+        # below what the source kept when it was first asked, there may be nothing
+        stored = active(self.store)
+        assert stored == refs(self.source.chain)[-len(stored) :]
+        assert self.source.gone or len(stored) == len(self.source.chain)
+        bare = {block.height for block in self.store.header_only(1, 100_000)}  # 0 has no more
+        assert bare <= self.source.gone
         here = {ref.hash for ref in active(self.store)}
         assert all(block.ref.hash not in here for block in self.store.stale_blocks())
         self.store.close()

@@ -3,129 +3,19 @@
 import asyncio
 import dataclasses
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from analyzers.leftout import LeftOut
-from analyzers.model import Attribution, Label
-from hashing.params import REGTEST
-from hashing.wire import CoinbaseTx
 from monitor import ingest, trouble
-from monitor.errors import SourceError, SourceUnavailable
-from monitor.exporter import AgentMetrics
-from monitor.follower import Follower
-from monitor.ingest import Ingest
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
+from monitor.errors import SourceError, SourceRefused, SourceUnavailable
+from monitor.sources.base import Want
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis, refs
-
-PATIENCE = 20.0
-
-
-class ScriptedSource:
-    """A source as its test tells it to be: a chain, a lie or a failure."""
-
-    network = "regtest"
-    left_out: Sequence[LeftOut] = ()
-
-    def __init__(self, name: str, chain: Sequence[Mined], *, public: bool = True) -> None:
-        self.name = name
-        self.capabilities = Capabilities(batch=5, public=public)
-        self.chain = [genesis(), *chain]
-        self.failure: SourceError | None = None
-        self.tamper: Callable[[SourceBlock], SourceBlock] = lambda block: block
-        self.asked: list[tuple[int, Want]] = []
-        self.looks = 0
-        self.changed = asyncio.Event()
-
-    def grow(self, blocks: Sequence[Mined]) -> None:
-        self.chain += blocks
-        self.changed.set()
-
-    def fail(self, failure: SourceError | None) -> None:
-        self.failure = failure
-        self.changed.set()
-
-    def _answer(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-
-    async def open(self) -> None:
-        self._answer()
-
-    async def close(self) -> None:
-        pass
-
-    async def tip(self) -> BlockRef:
-        self.looks += 1
-        self._answer()
-        return self.chain[-1].ref
-
-    async def stale_tips(self) -> Sequence[BlockRef]:
-        raise AssertionError("asked for what it does not promise")
-
-    async def headers(self, start: int, count: int) -> list[bytes]:
-        self._answer()
-        return [block.raw[:80] for block in self.chain[start : start + count]]
-
-    async def blocks(self, wanted: Sequence[BlockRef], want: Want) -> list[SourceBlock]:
-        self._answer()
-        self.asked += [(ref.height, want) for ref in wanted]
-        return [self.tamper(self.chain[ref.height].offered()) for ref in wanted]
-
-    async def wait_for_tip_change(self, timeout: float) -> None:
-        try:
-            async with asyncio.timeout(timeout):
-                await self.changed.wait()
-        except TimeoutError:
-            return
-        self.changed.clear()
-        self._answer()
-
-
-class Agent:
-    def __init__(self, sources: Sequence[ScriptedSource], store: SqlStore) -> None:
-        self.store = store
-        self.steps: list[tuple[int, int]] = []
-        self.executor = ThreadPoolExecutor(1)
-        self.metrics = AgentMetrics()
-        self.ingest = Ingest(
-            sources,
-            store=store,
-            follower=Follower(REGTEST, attribute, 1000, None, lambda: 1000.0),
-            metrics=self.metrics,
-            executor=self.executor,
-            on_step=self._stored,
-        )
-
-    def _stored(self, step: Step, left: int) -> None:
-        self.steps.append((len(step.append), left))
-
-    def metric(self, name: str, **labels: str) -> float:
-        return self.metrics.registry.get_sample_value(f"poolscope_{name}", labels) or 0
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110 - a test may poll
-                await asyncio.sleep(0.005)
-
-    async def until_at(self, chain: Sequence[Mined]) -> None:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(PATIENCE):
-            while (  # noqa: ASYNC110 - a test may poll
-                self.ingest.behind is not None
-                or await loop.run_in_executor(self.executor, self.store.tip) != chain[-1].ref
-            ):
-                await asyncio.sleep(0.005)
-
-
-def attribute(_coinbase: CoinbaseTx | None, _height: int, _label: Label | None) -> Attribution:
-    return Attribution("antpool", "tag", (), (), "registry")
+from tests.support.ingesting import ScriptedSource, running
 
 
 @pytest.fixture(autouse=True)
@@ -146,19 +36,6 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
         yield store
 
 
-@asynccontextmanager
-async def running(store: SqlStore, *sources: ScriptedSource) -> AsyncIterator[Agent]:
-    agent = Agent(sources, store)
-    task = asyncio.create_task(agent.ingest.run())
-    try:
-        yield agent
-    finally:
-        task.cancel()
-        await asyncio.wait({task}, timeout=PATIENCE)
-        agent.executor.shutdown()
-    assert task.cancelled()
-
-
 async def test_it_tells_of_each_step_and_counts(store: SqlStore, chain: list[Mined]) -> None:
     async with running(store, ScriptedSource("a", chain)) as agent:
         await agent.until_at(chain)
@@ -173,7 +50,7 @@ async def test_it_tells_of_each_step_and_counts(store: SqlStore, chain: list[Min
 async def test_another_source_takes_over_without_a_gap_and_hands_back(
     store: SqlStore, chain: list[Mined], caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "monitor.ingest")
+    caplog.set_level(logging.INFO, "monitor")
     first, second = ScriptedSource("first", chain[:6]), ScriptedSource("second", chain)
     async with running(store, first, second) as agent:
         await agent.until_at(chain[:6])
@@ -190,7 +67,13 @@ async def test_another_source_takes_over_without_a_gap_and_hands_back(
     assert [block.ref for block in store.blocks(1, 99)] == refs([*chain, *more])
     assert store.counts().reorgs == 0
     said = [record.getMessage() for record in caplog.records]
-    assert said == ["first: connection refused", "first answers again"]
+    assert said == [
+        "following first",
+        "first: connection refused",
+        "following second, no more first",
+        "first answers again",
+        "following first, no more second",
+    ]
 
 
 async def test_a_lasting_failure_is_said_once_and_retried_ever_later(
@@ -202,7 +85,7 @@ async def test_a_lasting_failure_is_said_once_and_retried_ever_later(
         await asyncio.sleep(0.5)
         failures = agent.metric("source_failures_total", source="a")
         assert 3 <= failures <= 9  # after 10, 20, 40, 80, 100, 100 ... milliseconds
-        assert agent.ingest.behind == "a: connection refused"
+        assert agent.ingest.behind == "waiting for a: connection refused"
     assert [record.getMessage() for record in caplog.records] == ["a: connection refused"]
 
 
@@ -212,7 +95,7 @@ async def test_a_source_that_asks_to_wait_is_left_alone(
     source = ScriptedSource("a", chain)
     source.fail(SourceUnavailable("a: rate limit", retry_after=0.4))
     async with running(store, source) as agent:
-        await agent.until(lambda: agent.ingest.behind == "a: rate limit")
+        await agent.until(lambda: agent.ingest.behind == "waiting for a: rate limit")
         asked = agent.metric("source_requests_total", source="a")
         await asyncio.sleep(0.2)
         assert agent.metric("source_requests_total", source="a") == asked
@@ -257,7 +140,7 @@ async def test_a_source_that_is_stuck_does_not_hold_it_back(
 async def test_a_full_disk_is_said_and_heals(
     store: SqlStore, chain: list[Mined], caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "monitor.ingest")
+    caplog.set_level(logging.INFO, "monitor")
     long = [*chain, *extend(chain[-1], 300)]
     with store._database.writing() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -273,7 +156,7 @@ async def test_a_full_disk_is_said_and_heals(
         await asyncio.get_running_loop().run_in_executor(agent.executor, make_room)
         await agent.until_at(long)
     assert [block.ref for block in store.blocks(1, 999)] == refs(long)
-    first, last = (record.getMessage() for record in caplog.records)
+    first, last, _ = (record.getMessage() for record in caplog.records)
     assert "make room" in first
     assert last == "the store can be written again"
 
@@ -290,3 +173,82 @@ async def test_strangers_must_prove_and_ones_own_node_only_at_the_tip(
     assert {want for _, want in stranger.asked} == {Want.PROVED}
     assert own.asked[0] == (0, Want.COINBASE)
     assert own.asked[-1] == (12, Want.PROVED)
+
+
+@pytest.fixture
+def left(store: SqlStore, chain: list[Mined]) -> SqlStore:
+    """The store of an agent that was away after block 2."""
+    store.apply(Step([genesis().stored(), *(block.stored() for block in chain[:2])]))
+    return store
+
+
+def pruned(chain: Sequence[Mined]) -> ScriptedSource:
+    """A node of one's own that keeps the last blocks of `chain`."""
+    source = ScriptedSource("node", chain, public=False)
+    source.gone = range(10)
+    return source
+
+
+async def test_a_pruned_gap_comes_from_the_next_source(left: SqlStore, chain: list[Mined]) -> None:
+    node, other = pruned(chain), ScriptedSource("other", chain)
+    async with running(left, node, other) as agent:
+        await agent.until_at(chain)
+        assert agent.metric("source_failures_total", source="node") == 0
+    assert left.counts().header_only == 0
+    by = [block.source for block in left.blocks(3, 99)]
+    assert by == ["other"] * 7 + ["node"] * 3
+    assert {want for _, want in other.asked} == {Want.PROVED}
+
+
+async def test_another_source_that_is_away_for_a_while_is_waited_for(
+    left: SqlStore, chain: list[Mined], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "monitor")
+    node, other = pruned(chain), ScriptedSource("other", chain)
+    other.fail(SourceUnavailable("other: rate limit", retry_after=0.05))
+    async with running(left, node, other) as agent:
+        await agent.until(lambda: agent.metric("source_failures_total", source="other") >= 3)
+        assert agent.metric("source_up", source="node") == 1
+        other.fail(None)
+        await agent.until_at(chain)
+    assert left.counts().header_only == 0
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["other: rate limit", "other answers again", "following node"]
+
+
+@pytest.mark.parametrize(
+    "failure", [SourceUnavailable("other: down"), SourceRefused("other: wrong password")]
+)
+async def test_a_gap_that_nobody_fills_is_named_once(
+    left: SqlStore,
+    chain: list[Mined],
+    failure: SourceError,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(ingest, "PATIENCE", 0.1)
+    node, other = pruned(chain), ScriptedSource("other", chain)
+    other.fail(failure)
+    async with running(left, node, other) as agent:
+        await agent.until_at(chain)
+        more = extend(chain[-1], 1)
+        node.grow(more)
+        await agent.until_at(more)
+    assert [block.height for block in left.header_only(0, 99)] == list(range(3, 10))
+    warned = [record.getMessage() for record in caplog.records]
+    assert warned[0] == str(failure)
+    (gap,) = [text for text in warned if "--missing" in text]
+    assert "7 blocks (3 to 9)" in gap
+
+
+async def test_a_poisoned_block_in_the_gap_is_refused_and_left(
+    left: SqlStore, chain: list[Mined], caplog: pytest.LogCaptureFixture
+) -> None:
+    node, liar = pruned(chain), ScriptedSource("liar", chain)
+    liar.tamper = lambda block: dataclasses.replace(block, txids=None)
+    async with running(left, node, liar) as agent:
+        await agent.until_at(chain)
+        assert agent.metric("blocks_refused_total", reason="unproved") == 1
+        assert agent.metric("source_up", source="node") == 1
+    assert left.counts().header_only == 7
+    assert caplog.records[0].getMessage().startswith("liar: block 3 ")

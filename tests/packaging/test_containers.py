@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from monitor.config import load_settings
+from monitor.config import load_settings, store_url
+from monitor.urls import parse_store
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
@@ -88,23 +89,27 @@ def test_the_version_is_that_of_the_project(services: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "store"),
-    [
-        ({}, ""),
-        ({"POSTGRES_PASSWORD": "s3"}, "postgresql://poolscope:s3@postgres/poolscope"),
-    ],
+    "password", ["", "s3", "pa:ss@w/rd%41?#[é ", "***", "0123"], ids=["none", *"abcd"]
 )
 def test_the_agent_understands_what_compose_tells_it(
     services: dict[str, Any],
-    environ: dict[str, str],
-    store: str,
+    password: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    environ = {"POSTGRES_PASSWORD": password} if password else {}
     for name, value in services["agent"]["environment"].items():
         monkeypatch.setenv(name, interpolated(value, environ))
     settings = load_settings()
     assert settings.source == "auto"
-    assert settings.store == store
+    store = store_url(settings, "")
+    if password:
+        url = parse_store(str(store))
+        assert (url.user, url.password, url.host, url.path) == (
+            *("poolscope", password, "postgres"),
+            "/poolscope",
+        )
+    else:
+        assert store == settings.data_dir / "mainnet.sqlite"
     (node,) = settings.bitcoind
     assert (node.url, node.zmq) == ("http://bitcoind:8332", "tcp://bitcoind:28332")
     mounts = [volume.split(":") for volume in services["agent"]["volumes"]]

@@ -17,6 +17,7 @@ import monitor.backfill.crew
 import monitor.backfill.plan
 import monitor.backfill.targets
 import monitor.commands.backfill
+import monitor.commands.backfill_missing
 import monitor.store.sql  # noqa: F401
 from hashing.params import REGTEST
 from hashing.validate import validate_headers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyzers.model import Attribution, Evidence, Where
 from hashing.build import build_block, build_coinbase
@@ -61,6 +61,11 @@ class Mined:
             tx_count=1,
             size=len(self.raw),
         )
+
+    def header_only(self) -> StoredBlock:
+        """The block as the store keeps it when nobody has more than its header."""
+        known = self.stored(pool=None)
+        return replace(known, coinbase_tx=None, proof="header", tx_count=None, size=None)
 
 
 def genesis() -> Mined:

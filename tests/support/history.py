@@ -105,7 +105,7 @@ class Past:
                 self._count(step)
             self._ask(time)
             counts = self._store.counts()
-            totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
+            totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale, counts.header_only)
             board.publish(analysis.snapshot(totals, time))
             began = perf_counter()
             page, _ = exporter.render(OPEN_METRICS)

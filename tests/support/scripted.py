@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from analyzers.model import Attribution, Label
 from hashing.params import REGTEST, NetworkParams
 from hashing.wire import CoinbaseTx
-from monitor.errors import NotFound
-from monitor.follower import Apply, Follower, GetBlocks, GetHeaders, GetStored, Offer, Plan
+from monitor.errors import NotFound, NotKept, ProofError
+from monitor.follower import Follower
 from monitor.sources.base import BlockRef, Capabilities, SourceBlock
 from monitor.store.sql import SqlStore
+from monitor.wanted import (
+    Apply,
+    GetBlocks,
+    GetElsewhere,
+    GetHeaders,
+    GetStored,
+    Offer,
+    Plan,
+    Refuse,
+    Say,
+)
 from tests.support.blocks import Mined, genesis
 
 OFFER = Offer("test", Capabilities(batch=7, headers_batch=50, public=True))
@@ -32,9 +43,17 @@ class Scripted:
         self.chain = [genesis(), *chain]
         self.known = {block.ref.hash: block for block in self.chain}
         self.stale: tuple[BlockRef, ...] = ()
+        self.given_up: set[BlockRef] = set()
+        """Stale tips whose blocks could not be had."""
         self.tamper: Callable[[SourceBlock], SourceBlock] = lambda block: block
         self.tamper_header: Callable[[bytes], bytes] = lambda header: header
         self.answer_headers: Callable[[int], list[bytes]] | None = None
+        self.gone: set[int] = set()
+        """Heights of which no more than the header is kept."""
+        self.elsewhere: list[tuple[Offer, Scripted]] = []
+        """Other sources, the preferred one first."""
+        self.said: list[Say] = []
+        self.refused: list[ProofError] = []
         self.asked_headers = 0
         self.asked_blocks = 0
 
@@ -55,15 +74,35 @@ class Scripted:
                 part = self.chain[start : start + count]
                 return [self.tamper_header(block.header.serialize()) for block in part]
             case GetBlocks(wanted_refs):
-                self.asked_blocks += len(wanted_refs)
-                if any(ref.hash not in self.known for ref in wanted_refs):
-                    raise NotFound("no such block")
-                return [self.tamper(self.known[ref.hash].offered()) for ref in wanted_refs]
+                return self.blocks(wanted_refs)
+            case GetElsewhere(wanted_refs, asked):
+                others = (other for other in self.elsewhere if other[0].name not in asked)
+                offer, other = next(others, (None, None))
+                return None if other is None else (offer, other.blocks(wanted_refs))
+            case Say():
+                self.said.append(wanted)
+            case Refuse(error):
+                self.refused.append(error)
             case GetStored(start):
                 return store.headers(start, 100_000)
             case Apply(step, _left):
-                return store.apply(step)
-        raise AssertionError(wanted)
+                store.apply(step)
+            case _:
+                raise AssertionError(wanted)
+        return None
+
+    def blocks(self, wanted: Sequence[BlockRef]) -> list[SourceBlock | NotFound]:
+        """What the source says to each block that is asked for."""
+        self.asked_blocks += len(wanted)
+        return [self._block(ref) for ref in wanted]
+
+    def _block(self, ref: BlockRef) -> SourceBlock | NotFound:
+        if ref.hash not in self.known:
+            return NotFound("no such block")
+        active = self.chain[ref.height : ref.height + 1]
+        if ref.height in self.gone and [block.ref for block in active] == [ref]:
+            return NotKept("pruned")
+        return self.tamper(self.known[ref.hash].offered())
 
 
 def make(store: SqlStore, catch_up: int = 10_000, params: NetworkParams = REGTEST) -> Follower:
@@ -82,7 +121,12 @@ def drive(
     """Answer what the follower wants; stop as a crash would after `stop_after` answers."""
     left = drive_plan(follower.follow(offer, source.tip), source, store, stop_after)
     for ref in source.stale:
-        left = drive_plan(follower.branch(offer, ref), source, store, left)
+        if follower.holds(ref) or ref in source.given_up:
+            continue
+        try:
+            left = drive_plan(follower.branch(offer, ref), source, store, left)
+        except NotFound:
+            source.given_up.add(ref)
 
 
 def drive_plan(plan: Plan, source: Scripted, store: SqlStore, stop_after: int = 1 << 30) -> int:

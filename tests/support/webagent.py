@@ -113,5 +113,5 @@ class WebAgent:
         self.store.apply(step)
         self.analysis.apply(step)
         counts = self.store.counts()
-        totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale)
+        totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale, counts.header_only)
         self.board.publish(self.analysis.snapshot(totals, time.time()))

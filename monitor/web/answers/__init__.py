@@ -6,7 +6,7 @@ hex. Bytes from the chain are hex; beside it may stand `text`, escaped so that i
 show anywhere.
 """
 
-from monitor.web.answers.agent import LocalRate, Source, Sources, Status
+from monitor.web.answers.agent import LeftOut, LocalRate, Source, Sources, Status
 from monitor.web.answers.base import Answer, ErrorAnswer, Estimate, Problem, WhenEstimate
 from monitor.web.answers.blocks import (
     Block,
@@ -73,6 +73,7 @@ __all__ = [
     "Hashrate",
     "Header",
     "History",
+    "LeftOut",
     "Lens",
     "Lenses",
     "LocalRate",

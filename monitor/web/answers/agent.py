@@ -5,6 +5,19 @@ from __future__ import annotations
 from monitor.web.answers.base import Answer, Exact, Figure
 
 
+class LeftOut(Answer):
+    """Things that a source holds and poolscope does not use, for one reason."""
+
+    kind: str
+    """What they are, such as tip or blk_record."""
+    count: int
+    """How many."""
+    why: str
+    """Why they are not used."""
+    examples: list[str]
+    """At most five of them: heights, hashes, files."""
+
+
 class Source(Answer):
     """One place that blocks come from."""
 
@@ -18,6 +31,16 @@ class Source(Answer):
     """Requests that failed since the agent started."""
     last_success: Exact
     """Unix time of its last answer; null before the first."""
+    leads: bool
+    """Whether it is the one that is followed now."""
+    tip_height: int | None
+    """Height of the tip that it told last; null before that."""
+    lag_blocks: int | None
+    """Stored blocks that its own chain lacks; null while that is not known."""
+    trouble: str
+    """Why it failed, empty while it answers."""
+    left_out: list[LeftOut]
+    """What it holds and poolscope does not use."""
 
 
 class LocalRate(Answer):
@@ -27,6 +50,8 @@ class LocalRate(Answer):
     """Hashes per second (H/s), the median of the repetitions of the measurement."""
     spread: Figure
     """Highest minus lowest repetition of the measurement, in H/s."""
+    kernel: str | None
+    """What hashed: the fastest kernel of this machine, or hashlib while none is compiled."""
 
 
 class Status(Answer):
@@ -45,17 +70,19 @@ class Status(Answer):
     now: float
     """Unix time by the agent's clock."""
     sources: list[Source]
-    """The sources that were asked so far, by name."""
+    """How the sources are, the preferred one first."""
     local_rate: LocalRate | None
     """Null where it has not been measured."""
     registry_version: str
     """Short hash of the registry that attributes blocks."""
     registry_pools: int
     """Pools that the registry knows."""
+    other_registry_blocks: int
+    """Stored blocks that a registry of another version attributed, as in the midst of a change."""
 
 
 class Sources(Answer):
     """Sources and their health."""
 
     sources: list[Source]
-    """The sources that were asked so far, by name."""
+    """How the sources are, the preferred one first."""

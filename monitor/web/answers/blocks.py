@@ -26,6 +26,8 @@ class Evidence(Answer):
     """The bytes that matched, as hex."""
     text: str
     """The same bytes as escaped text."""
+    address: str | None
+    """For a payout: the network's address of the script, null where it has none; else null."""
     share: Figure
     """For a payout: the part of the coinbase's value that it is paid, a ratio 0..1; else 0."""
     source: str
@@ -106,6 +108,8 @@ class Output(Answer):
     """What it pays, in satoshi."""
     script: str
     """Its payout script, as hex."""
+    address: str | None
+    """The network's address of that script, null where it has none."""
 
 
 class Commitment(Answer):

@@ -44,6 +44,8 @@ class Overview(Answer):
     """Most blocks that one made stale."""
     stale_blocks: int
     """Stale blocks in the store."""
+    header_only_blocks: int
+    """Blocks in the store of which no source had more than the header: who mined is unknown."""
     conflicts: int
     """Blocks of the largest window whose evidence also names another pool."""
     empty_blocks: int

@@ -40,10 +40,10 @@ function coinbaseParts(coinbase) {
   if (coinbase.software.length) parts.push(el("p", {}, `Software (a hint): ${coinbase.software.join(", ")}`));
   parts.push(el("h3", {}, "Outputs"), el("div", { class: "scroll" }, el("table", { class: "outputs" },
     el("thead", {}, el("tr", {}, el("th", { scope: "col", class: "num" }, "No."),
-      el("th", { scope: "col", class: "num" }, "Value"), el("th", { scope: "col" }, "Script"))),
+      el("th", { scope: "col", class: "num" }, "Value"), el("th", { scope: "col" }, "Paid to"))),
     el("tbody", {}, coinbase.outputs.slice(0, 50).map((output, i) => el("tr", {},
       el("th", { scope: "row", class: "num" }, String(i)), el("td", { class: "num" }, bitcoin(output.value)),
-      el("td", { class: "long" }, code(output.script))))))));
+      el("td", { class: "long" }, code(output.address ?? output.script))))))));
   if (coinbase.outputs.length > 50) parts.push(el("p", { class: "muted" }, `and ${coinbase.outputs.length - 50} more`));
   parts.push(el("details", { class: "why" }, el("summary", {}, "The whole transaction as bytes"),
     el("p", { class: "caption" }, "Transaction id ", code(coinbase.txid)),

@@ -56,6 +56,7 @@ export function staleCard(box, overview) {
     ["Deepest reorg", overview.deepest_reorg ? plural(overview.deepest_reorg, "block") : "–"],
     ["Latest stale", overview.stale.length ? el("span", {}, overview.stale.map((block, i) => [
       i ? ", " : "", el("a", { href: `/block/${block.hash}`, title: block.name ?? "unknown pool" }, count(block.height))])) : "none near the tip"],
+    ...(overview.header_only_blocks ? [["Blocks known by the header alone", count(overview.header_only_blocks)]] : []),
   ]);
   note(box, "Two miners may find a block at the same height; one of them loses and becomes stale. A node only sees those that reached it.");
 }
@@ -74,8 +75,11 @@ export function agentCard(box, status) {
     ...rows,
     ["Up to date", status.ready ? "yes" : "not yet"],
     ["This machine's hash rate", status.local_rate
-      ? `${hashrate(status.local_rate.hashes_per_second)} on one thread` : "not measured"],
-    ["Registry", `${plural(status.registry_pools, "pool")}, ${status.registry_version.slice(0, 8)}`],
+      ? `${hashrate(status.local_rate.hashes_per_second)} on one thread${
+        status.local_rate.kernel === "hashlib" ? ", in Python; faster once it is compiled" : ""}`
+      : "not measured yet"],
+    ["Registry", `${plural(status.registry_pools, "pool")}, ${status.registry_version.slice(0, 8)}${status.other_registry_blocks
+      ? `; ${plural(status.other_registry_blocks, "block")} under another one` : ""}`],
   ]);
   note(box, "Sources hand over bytes; the agent believes only what the bytes prove.");
 }

@@ -33,7 +33,7 @@ function sentence(item) {
   }
   const end = STRENGTHS[item.strength] ?? "";
   const what = item.kind === "payout"
-    ? `a payout script of ${item.name}, which gets ${percent(item.share)} of the reward`
+    ? `a payout script of ${item.name}${item.address ? ` (${item.address})` : ""}, which gets ${percent(item.share)} of the reward`
     : `a tag of ${item.name}`;
   return `${count(item.length)} bytes at byte ${count(item.offset)} of ${place(item.field)}: ${what}.${end}`;
 }

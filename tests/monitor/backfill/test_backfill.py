@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -18,10 +19,12 @@ from analyzers.frames import read_export
 from hashing.params import REGTEST
 from monitor.backfill.core import in_order
 from monitor.cli import cli
+from monitor.relabel import registry_of
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import extend, genesis
 from tests.support.node import CORE_28, CORE_31, RegtestNode, blocks_folder
 from tests.support.node.flavours import Flavour
+from tests.support.registries import without_slug
 from tests.support.sparse import GENESIS_COINBASE
 
 HEIGHT = 130
@@ -95,6 +98,33 @@ def test_the_store_grows_at_both_ends(cores: Path, tmp_path: Path) -> None:
     store = stored(tmp_path)
     assert [block.ref.height for block in store.blocks(0, 1000)] == list(range(HEIGHT + 1))
     store.close()
+
+
+def test_a_backfill_leaves_one_registry(cores: Path, tmp_path: Path) -> None:
+    """Of what was there before under another one, too, and though it was interrupted."""
+    mine = without_slug("foundryusa", tmp_path)
+    common = ("--blocks-dir", cores, "--data-dir", tmp_path, "--range", "10")
+    backfill(*common, "--from", "57", "--to", "83")
+    backfill(*common, "--registry", mine)
+    store = stored(tmp_path)
+    assert store.by_registry() == {registry_of(mine).version: HEIGHT + 1}
+    assert "foundryusa" not in store.columns(("pool",))["pool"]
+    store.close()
+    again = backfill(*common, "--json")
+    assert json.loads(again.stdout)["fetched"] == 0
+    store = stored(tmp_path)
+    assert store.by_registry() == {registry_of(None).version: HEIGHT + 1}
+    store.close()
+
+
+def test_a_backfill_waits_for_nobody_who_writes(cores: Path, tmp_path: Path) -> None:
+    common = ("--blocks-dir", cores, "--data-dir", tmp_path)
+    with closing(open_store(tmp_path / "regtest.sqlite", "regtest")) as agent:
+        assert agent.lead()
+        said = str(backfill(*common, status=1).exception)
+        assert f"another agent writes to it (process {os.getpid()}); it must stop" in said
+        assert agent.tip() is None
+    backfill(*common)
 
 
 def test_files_follow_a_chain_that_grew_and_one_that_changed(folder: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from monitor.store.sql import open_store
+from tests.support.gaps import store_with_gaps
+from tests.support.node import RegtestNode
 from tests.support.sparse import write_sparse
 
 BLOCKS = 1500
@@ -36,12 +40,16 @@ class Backfiller:
 
     def __init__(self, process: subprocess.Popen[str], blocks: Path) -> None:
         self._process = process
-        self._common = ["--network", "regtest", "--blocks-dir", str(blocks), "--range", "40"]
-        self._common += ["--workers", "1"]
+        self._usual = ["--blocks-dir", str(blocks), "--range", "40", "--workers", "1"]
 
     def start(self, *arguments: str) -> int:
+        return self.start_anew(*self._usual, *arguments)
+
+    def start_anew(self, *arguments: str) -> int:
+        """Start a backfill of other blocks than the usual ones."""
         assert self._process.stdin
-        print(json.dumps([*self._common, *arguments]), file=self._process.stdin, flush=True)
+        words = ["--network", "regtest", *arguments]
+        print(json.dumps(words), file=self._process.stdin, flush=True)
         return int(self._hear())
 
     def end(self) -> tuple[int, float]:
@@ -110,6 +118,45 @@ def test_killed_twenty_five_times(kind: str, backfiller: Backfiller, tmp_path: P
     assert backfiller.end()[0] == 0
     assert content(killed / name) == content(calm / name)
     assert not list(killed.glob(".*"))
+
+
+@pytest.mark.slow
+def test_killed_twenty_five_times_while_it_fills_what_is_missing(
+    backfiller: Backfiller, tmp_path: Path
+) -> None:
+    calm, killed = tmp_path / "calm.sqlite", tmp_path / "killed.sqlite"
+    with RegtestNode(datadir=tmp_path / "node", blocks=200) as node:
+        store_with_gaps(calm, node, range(10, 190))
+        shutil.copyfile(calm, killed)
+        folder = node.chain.directory / "blocks"
+
+    def start(store: Path) -> int:
+        words = ("--missing", "--range", "2", "--blocks-dir", str(folder))
+        return backfiller.start_anew(*words, "--store", f"sqlite:///{store}")
+
+    start(calm)
+    code, used = backfiller.end()
+    assert code == 0
+    chance = random.Random(11)
+    began = killed.read_bytes()
+    kills = amid = 0
+    while kills < KILLS:
+        child = start(killed)
+        kill_after(child, chance.uniform(0, used), chance.uniform(0, 0.01))
+        code, _ = backfiller.end()
+        kills += code == -signal.SIGKILL
+        with closing(open_store(killed, "regtest", read_only=True)) as store:
+            left = [block.height for block in store.header_only(0, 1000)]
+        assert left == list(range(190 - len(left), 190))
+        amid += 0 < len(left) < 180
+        if not left:
+            for suffix in ("-wal", "-shm"):
+                killed.with_name(killed.name + suffix).unlink(missing_ok=True)
+            killed.write_bytes(began)
+    assert amid
+    start(killed)
+    assert backfiller.end()[0] == 0
+    assert rows(killed) == rows(calm)
 
 
 def kill_after(child: int, cpu: float, more: float) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from click.testing import CliRunner, Result
 from hashing import choice
 from hashing.header import hash_to_hex, sha256d
 from monitor.cli import cli
+from monitor.commands import first_use as first_use_of_kernels
 from monitor.errors import PoolscopeError
 from monitor.store.base import Step
 from monitor.store.sql import open_store
@@ -86,15 +90,66 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> 
     assert "no whole number of 80-byte headers" in str(result.exception)
 
 
-def test_the_wait_for_the_compiler_is_announced_once(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def first_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     choice.best.cache_clear()
-    first, second = (run("verify-headers", str(file), "--json") for _ in range(2))
-    assert "the first time only" in first.stderr
-    assert json.loads(first.stdout) == json.loads(second.stdout)
-    assert second.stderr == ""
+    yield
+    choice.best.cache_clear()
+
+
+@pytest.mark.usefixtures("first_use")
+def test_in_a_pipe_nothing_is_said_of_the_first_use(file: Path) -> None:
+    result = run("verify-headers", str(file), "--json")
+    assert json.loads(result.stdout)["failure"] is None
+    assert result.stderr == ""
+    result = run("hashrate", "--seconds", "0.05", "--threads", "1", "--kernel", "best", "--json")
+    assert json.loads(result.stdout)["results"]
+    assert result.stderr == ""
+
+
+@pytest.mark.usefixtures("first_use")
+def test_on_a_terminal_the_choice_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    @contextmanager
+    def busy(what: str) -> Iterator[None]:
+        shown.append(what)
+        yield
+
+    monkeypatch.setattr(first_use_of_kernels, "busy", busy)
+    for _ in range(2):
+        run("hashrate", "--seconds", "0.05", "--threads", "1", "--kernel", "portable")
+    assert shown[:1] == ["first use: choosing the fastest kernel, a few seconds, once"]
+    assert len(shown) == 1 or choice.untried("scan")
+
+
+def test_each_line_tells_more(tmp_path: Path) -> None:
+    kernels = ("--kernel", "portable", "--kernel", "best")
+    result = run(
+        *("hashrate", "--json-lines", "--seconds", "0.05", "--threads", "1", *kernels),
+        *("--data-dir", str(tmp_path)),
+    )
+    first, *others, last = [json.loads(line) for line in result.stdout.splitlines()]
+    assert first["hashlib"]["median"] > 0
+    assert first["results"] == []
+    done = last["results"]
+    assert [report["results"] for report in others] == [done[: i + 1] for i in range(len(done))]
+    for one, more in pairwise([first, *others, last]):
+        assert one.keys() <= more.keys()
+    assert last["alone"] is None
+
+
+def test_what_is_left_to_try_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "best", lambda _shape: "portable")
+    monkeypatch.setattr(choice, "untried", lambda _shape: ("quick", "quicker"))
+    options = ("--seconds", "0.05", "--threads", "1", "--kernel", "best")
+    result = run("hashrate", *options, "--data-dir", str(tmp_path))
+    assert "Fastest here so far: portable (to be tried at the next use: quick, quicker)." in (
+        result.stdout
+    )
+    report = json.loads(run("hashrate", *options, "--json", "--data-dir", str(tmp_path)).stdout)
+    assert report["untried_kernels"] == ["quick", "quicker"]
 
 
 def test_the_hash_rate_as_json(tmp_path: Path) -> None:

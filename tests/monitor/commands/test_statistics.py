@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from analyzers.claims import CLAIMS
 from analyzers.summary import summarize
 from monitor.cli import cli
-from monitor.commands.inputs import parse_counts
+from monitor.commands.userfiles import parse_counts
 from monitor.store.base import Step
 from monitor.store.sql import open_store
 from tests.support.blocks import extend, genesis

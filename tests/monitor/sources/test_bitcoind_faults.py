@@ -14,6 +14,7 @@ from hashing.wire import parse_coinbase
 from monitor.errors import (
     BadReply,
     NotFound,
+    NotKept,
     SourceError,
     SourceRefused,
     SourceUnavailable,
@@ -81,7 +82,7 @@ async def test_node_stops_while_we_wait_and_comes_back(
 async def test_hints_come_again_after_a_restart(
     node: RegtestNode, source: BitcoindSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.sources.bitcoind._PUSH_CHECK", 1.0)
+    monkeypatch.setattr("monitor.sources.bitcoind_tip.PUSH_CHECK", 1.0)
     node.restart()
     await source.tip()
     took = 60.0
@@ -111,12 +112,22 @@ async def test_upgrade_is_noticed(node: RegtestNode) -> None:
     await source.close()
 
 
-async def test_rest_switched_off_is_noticed(node: RegtestNode, source: BitcoindSource) -> None:
+async def test_rest_switched_off_is_noticed_and_rpc_takes_its_place(
+    node: RegtestNode, source: BitcoindSource, caplog: pytest.LogCaptureFixture
+) -> None:
     node.rest = False
-    with pytest.raises(SourceUnavailable):
-        await source.blocks([node.tip], Want.PROVED)
-    (block,) = await source.blocks([node.tip], Want.PROVED)
-    assert sha256d(block.header) == node.tip.hash
+    for _ in range(3):
+        (block,) = await source.blocks([node.tip], Want.PROVED)
+        assert sha256d(block.header) == node.tip.hash
+        assert len(await source.headers(0, 21)) == 21
+    said = [record.message for record in caplog.records if "going on" in record.message]
+    assert len(said) == 3  # parts, blocks, headers: once each
+    node.rest = True
+    node.restart()
+    node.requests.clear()
+    await source.tip()
+    await source.blocks([node.tip], Want.COINBASE)
+    assert any(request.startswith("GET /rest/blockpart") for request in node.requests)
 
 
 async def test_warming_up(node: RegtestNode) -> None:
@@ -164,18 +175,52 @@ async def test_we_never_fill_the_work_queue(node: RegtestNode, source: BitcoindS
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("rest", [True, False])
-async def test_pruned_block(flavour: object, rest: bool) -> None:
+@pytest.mark.parametrize("why", ["pruned", "download", "disk"])
+async def test_a_block_of_which_only_the_header_is_kept(
+    flavour: object, rest: bool, why: str
+) -> None:
     with RegtestNode(flavour, rest=rest, blocks=20) as node:  # type: ignore[arg-type]
-        node.faults.pruned_below = 10
+        if why == "pruned":
+            node.faults.pruned_below = 10
+        elif why == "download":
+            node.faults.awaited_below = 10
+        else:
+            node.faults.bad_blocks = {node.chain.at(height).ref.hash for height in range(10)}
         source = BitcoindSource(node.url, cookie=node.cookie)
         await source.open()
+        assert source.capabilities.bodies_from == (10 if why == "pruned" else 0)
         for want in Want:
-            with pytest.raises(NotFound) as caught:
-                await source.blocks([node.chain.at(5).ref], want)
-            assert_clear(caught.value, node, "pruned", "height 5", "catch_up")
+            with pytest.raises(NotKept) as caught:
+                await source.blocks([node.chain.at(15).ref, node.chain.at(5).ref], want)
+            assert_clear(caught.value, node, "height 5", "--source esplora")
         assert await source.blocks([node.chain.at(15).ref], Want.PROVED)
         assert len(await source.headers(0, 21)) == 21
         await source.close()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("rest", [True, False])
+async def test_a_block_beside_the_chain_is_not_there(flavour: object, rest: bool) -> None:
+    with RegtestNode(flavour, rest=rest, blocks=20) as node:  # type: ignore[arg-type]
+        source = BitcoindSource(node.url, cookie=node.cookie)
+        await source.open()
+        (raw,) = node.build(1, on=node.chain.at(18).ref)
+        bare = node.chain.submit_header(raw[:80])
+        for ref in (bare, BlockRef(5, bytes(32))):
+            with pytest.raises(NotFound) as caught:
+                await source.blocks([ref], Want.COINBASE)
+            assert type(caught.value) is NotFound
+        await source.close()
+
+
+@pytest.mark.parametrize("told", [-1, "10", 10.5, None, [10], 1 << 40])
+async def test_a_pruned_height_without_sense_is_none(node: RegtestNode, told: object) -> None:
+    node.faults.calls["getblockchaininfo"] = CallFault(reply={"pruned": True, "pruneheight": told})
+    source = BitcoindSource(node.url, cookie=node.cookie)
+    await source.open()
+    assert source.capabilities.bodies_from == 0
+    assert await source.blocks([node.chain.at(5).ref], Want.COINBASE)
+    await source.close()
 
 
 async def test_html_instead_of_json(node: RegtestNode, source: BitcoindSource) -> None:
@@ -313,7 +358,7 @@ async def test_closed_source_says_so(node: RegtestNode) -> None:
 async def test_lost_zmq_message_is_made_good(
     node: RegtestNode, source: BitcoindSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.sources.bitcoind._PUSH_CHECK", 0.2)
+    monkeypatch.setattr("monitor.sources.bitcoind_tip.PUSH_CHECK", 0.2)
     await source.tip()
     node.faults.drop_zmq = 5  # all messages of one block
     waiter = asyncio.create_task(source.wait_for_tip_change(30))

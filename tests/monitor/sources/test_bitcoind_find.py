@@ -50,11 +50,11 @@ def test_environment_comes_first_and_nothing_twice(tmp_path: Path) -> None:
 
 
 def test_password_in_the_configuration(tmp_path: Path) -> None:
-    conf = "rpcuser = ann\nrpcpassword=p#w=1\n# rpcport=1\nrpcport=9999 # mainnet's\n"
+    conf = "rpcuser = ann\nrpcpassword=p%w=1\n# rpcport=1\nrpcport=9999 # mainnet's\n"
     (found,) = find_local_node(environ={}, datadirs=[str(datadir(tmp_path, conf))])
-    assert (found.url, found.user, found.password) == ("http://127.0.0.1:9999", "ann", "p#w=1")
+    assert (found.url, found.user, found.password) == ("http://127.0.0.1:9999", "ann", "p%w=1")
     assert found.cookie is None
-    assert "p#w" not in repr(found)
+    assert "p%w" not in repr(found)
 
 
 def test_sections_hold_for_their_network_only(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class Canned(ApiClient):
         super().__init__("http://api.example", timeout=1)
         self._body = body
 
-    async def get(self, path: str, limit: int) -> bytes:
+    async def get(self, path: str, limit: int, *, optional: bool = False) -> bytes:
         return self._body
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from hashing.header import sha256d
 from monitor.config import load_settings
+from monitor.errors import NotKept
 from monitor.sources.base import BlockRef, Want
 from monitor.sources.bitcoind import BitcoindSource
 from monitor.sources.blkfiles import BlkFilesSource
@@ -104,6 +105,37 @@ async def test_what_the_files_lack_the_node_gives(node: RegtestNode, tmp_path: P
         await source.tip()
         wanted = await refs(source, FAR)
         assert [block.ref for block in await source.blocks(wanted, Want.PROVED)] == wanted
+        await source.close()
+
+
+async def test_what_the_node_has_pruned_the_files_give(node: RegtestNode) -> None:
+    source = paired(node, long_way=HEIGHT + 1)
+    node.faults.pruned_below = 30
+    try:
+        await source.open()
+        await source.tip()
+        assert source.capabilities.bodies_from == 0
+        wanted = await refs(source, FAR)
+        assert [block.ref for block in await source.blocks(wanted, Want.PROVED)] == wanted
+    finally:
+        node.faults.pruned_below = 0
+        await source.close()
+
+
+async def test_what_neither_has_is_not_kept(
+    node: RegtestNode, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = paired(node, tmp_path / "nowhere", long_way=HEIGHT + 1)
+    node.faults.pruned_below = 30
+    try:
+        await source.open()
+        await source.tip()
+        for _ in range(2):
+            with pytest.raises(NotKept):
+                await source.blocks(await refs(source, FAR), Want.PROVED)
+        assert caplog.text.count("asking the node instead") == 1
+    finally:
+        node.faults.pruned_below = 0
         await source.close()
 
 

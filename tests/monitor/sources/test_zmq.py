@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
 
@@ -14,11 +16,14 @@ from hypothesis import strategies as st
 from monitor.errors import ConfigError
 from monitor.sources.zmq import (
     BlockHints,
+    Hearing,
     Publication,
-    is_loopback,
+    Topic,
+    is_this_machine,
     local_publication,
-    offered_topic,
+    topic_at,
 )
+from monitor.urls import is_loopback
 
 HASH = bytes(range(32))
 
@@ -117,54 +122,57 @@ async def test_an_address_that_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offers", "local", "expected"),
+    ("offers", "expected"),
     [
-        ([], True, None),
+        ([], None),
         (
             [("pubsequence", "tcp://127.0.0.1:1"), ("pubhashblock", "tcp://127.0.0.1:2")],
-            True,
             Publication("tcp://127.0.0.1:2", "hashblock"),
         ),
-        ([("pubsequence", "tcp://[::1]:1")], False, Publication("tcp://[::1]:1", "sequence")),
-        ([("pubrawblock", "tcp://127.0.0.1:1")], True, None),
-        (
-            [("pubhashblock", "tcp://0.0.0.0:3")],
-            True,
-            Publication("tcp://127.0.0.1:3", "hashblock"),
-        ),
-        ([("pubhashblock", "tcp://*:3")], True, Publication("tcp://127.0.0.1:3", "hashblock")),
-        ([("pubhashblock", "tcp://0.0.0.0:3")], False, None),
-        ([("pubhashblock", "tcp://10.1.2.3:3")], True, None),
-        ([("pubhashblock", "tcp://127.0.0.1.evil.example:3")], True, None),
-        (
-            [("pubhashblock", "ipc:///run/b.sock")],
-            True,
-            Publication("ipc:///run/b.sock", "hashblock"),
-        ),
-        ([("pubhashblock", "ipc:///run/b.sock")], False, None),
+        ([("pubsequence", "tcp://[::1]:1")], Publication("tcp://[::1]:1", "sequence")),
+        ([("pubrawblock", "tcp://127.0.0.1:1")], Publication("tcp://127.0.0.1:1", "rawblock")),
+        ([("pubhashtx", "tcp://127.0.0.1:1"), ("pubrawtx", "tcp://127.0.0.1:1")], None),
+        ([("pubhashblock", "tcp://0.0.0.0:3")], Publication("tcp://127.0.0.1:3", "hashblock")),
+        ([("pubhashblock", "tcp://*:3")], Publication("tcp://127.0.0.1:3", "hashblock")),
+        ([("pubhashblock", "tcp://[::]:3")], Publication("tcp://[::1]:3", "hashblock")),
+        ([("pubhashblock", "tcp://10.1.2.3:3")], None),
+        ([("pubhashblock", "tcp://127.0.0.1.evil.example:3")], None),
+        ([("pubhashblock", "ipc:///run/b.sock")], Publication("ipc:///run/b.sock", "hashblock")),
         (
             [("pubhashblock", "tcp://10.1.2.3:3"), ("pubsequence", "tcp://localhost:4")],
-            True,
             Publication("tcp://localhost:4", "sequence"),
         ),
     ],
 )
-def test_only_offers_of_this_machine_are_taken(
-    offers: list[tuple[str, str]], local: bool, expected: Publication | None
+def test_only_offers_that_stay_on_this_machine_are_taken(
+    offers: list[tuple[str, str]], expected: Publication | None
 ) -> None:
-    assert local_publication(offers, node_is_local=local) == expected
+    assert local_publication(offers) == expected
 
 
 @given(st.lists(st.tuples(st.sampled_from(["pubhashblock", "pubsequence"]), st.text())))
 def test_whatever_the_node_offers_is_looked_at_safely(offers: list[tuple[str, str]]) -> None:
-    found = local_publication(offers, node_is_local=False)
-    assert found is None or is_loopback(found.address.split("//")[1].rpartition(":")[0].strip("[]"))
+    found = local_publication(offers)
+    assert (
+        found is None
+        or found.address.startswith("ipc:")
+        or is_loopback(found.address.split("//")[1].rpartition(":")[0].strip("[]"))
+    )
 
 
-def test_offered_topic() -> None:
-    assert offered_topic([("pubsequence", ""), ("pubhashblock", "")]) == "hashblock"
-    assert offered_topic([("pubsequence", "")]) == "sequence"
-    assert offered_topic([("pubrawtx", "")]) is None
+@pytest.mark.parametrize(
+    ("offers", "topic"),
+    [
+        ([("pubsequence", "tcp://0.0.0.0:7"), ("pubhashblock", "tcp://0.0.0.0:7")], "hashblock"),
+        ([("pubsequence", "tcp://0.0.0.0:7"), ("pubhashblock", "tcp://0.0.0.0:8")], "sequence"),
+        ([("pubrawblock", "tcp://*:7"), ("pubhashblock", "tcp://*:77")], "rawblock"),
+        ([("pubrawtx", "tcp://0.0.0.0:7")], "any"),
+        ([("pubhashblock", "tcp://0.0.0.0:9")], "any"),  # another port inside a container
+        ([], "any"),
+    ],
+)
+def test_the_topic_is_that_of_the_named_port(offers: list[tuple[str, str]], topic: Topic) -> None:
+    assert topic_at(offers, "tcp://node.example:7") == topic
 
 
 @pytest.mark.parametrize(
@@ -177,8 +185,88 @@ def test_offered_topic() -> None:
         ("10.0.0.1", False),
         ("example.org", False),
         ("", False),
-        (None, False),
     ],
 )
-def test_is_loopback(host: str | None, expected: bool) -> None:
+def test_is_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        (socket.gethostname(), True),
+        ("192.0.2.1", False),  # RFC 5737: nobody's
+        ("host.invalid", False),
+        ("", False),
+        (None, False),
+        ("a" * 300, False),
+    ],
+)
+async def test_is_this_machine(host: str | None, expected: bool) -> None:
+    assert await is_this_machine(host) is expected
+
+
+class TestHearing:
+    """Seconds of one clock; listening begins at 0."""
+
+    def test_relied_on_from_the_first_hint(self) -> None:
+        hearing = Hearing(0.0)
+        assert not hearing.is_reliable(-math.inf)
+        assert not hearing.is_reliable(-3.0)  # from the run before
+        assert hearing.is_reliable(5.0)
+
+    @pytest.mark.parametrize("hint", [20.5, 30.0, 33.0])
+    def test_a_hint_before_the_look_or_shortly_after_will_do(self, hint: float) -> None:
+        hearing = Hearing(0.0)
+        hearing.still(20.0)
+        hearing.moved(30.0)
+        assert hearing.due_in(30.0) == 5.0
+        assert not hearing.missed(hint if hint < 31 else 5.0, 31.0)
+        assert not hearing.missed(hint, 36.0)
+        assert hearing.due_in(36.0) == math.inf
+        assert hearing.is_reliable(hint)
+
+    def test_a_block_without_a_hint_is_missed_once(self) -> None:
+        hearing = Hearing(0.0)
+        hearing.still(20.0)
+        hearing.moved(30.0)
+        assert not hearing.missed(10.0, 34.0)
+        assert hearing.missed(10.0, 35.0)
+        assert not hearing.missed(10.0, 36.0)
+        assert not hearing.is_reliable(10.0)
+        assert hearing.is_reliable(40.0)
+
+    def test_what_comes_before_the_subscription_has_arrived_is_no_sign(self) -> None:
+        hearing = Hearing(0.0)
+        hearing.moved(1.0)
+        hearing.still(1.0)
+        hearing.moved(1.5)
+        assert not hearing.missed(-math.inf, 100.0)
+
+
+@pytest.mark.parametrize("topic", ["hashblock", "sequence", "rawblock"])
+async def test_any_topic_will_do_where_none_is_known(publisher: FakePublisher, topic: str) -> None:
+    hints = BlockHints(Publication(publisher.address, "any"))
+    hints.start()
+    for _ in range(3):
+        await publisher.subscribed()
+    body = bytes(2_000_000) if topic == "rawblock" else HASH + b"C"
+    publisher.send(topic.encode(), body, 0)
+    assert await hints.wait(10)
+    await hints.close()
+
+
+async def test_an_address_of_ip_version_6() -> None:
+    with zmq.Context() as context, context.socket(zmq.XPUB) as socket_6:
+        socket_6.setsockopt(zmq.LINGER, 0)
+        socket_6.setsockopt(zmq.IPV6, 1)
+        port = socket_6.bind_to_random_port("tcp://[::1]")
+        hints = BlockHints(Publication(f"tcp://[::1]:{port}", "hashblock"))
+        hints.start()
+        await asyncio.to_thread(socket_6.recv)
+        socket_6.send_multipart([b"hashblock", HASH, bytes(4)])
+        assert await hints.wait(10)
+        await hints.close()

@@ -13,7 +13,7 @@ from analyzers.model import Attribution, Label
 from monitor.errors import StoreError
 from monitor.sources.base import BlockRef
 from monitor.store import tables
-from monitor.store.base import Judged, Reorg, Step, Verdict
+from monitor.store.base import HeaderOnly, Judged, Reorg, Step, Verdict
 from monitor.store.rows import to_row, verdict_of
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis, refs
@@ -49,7 +49,7 @@ def test_an_empty_store_has_nothing(url: str) -> None:
         assert active(store) == []
         assert store.stale_blocks() == []
         assert store.reorgs() == []
-        assert store.counts() == (0, 0, 0, 0)
+        assert store.counts() == (0, 0, 0, 0, 0)
         store.apply(Step())
         assert store.tip() is None
 
@@ -91,7 +91,7 @@ def test_appending_in_bulk_stores_what_a_step_does(url: str, chain: list[Mined])
         store.append(batch)
         store.append([])
         assert list(store.blocks(0, 99)) == [*blocks, labelled]
-        assert store.counts() == (13, 0, 0, 0)
+        assert store.counts() == (13, 0, 0, 0, 0)
 
 
 def test_appending_in_bulk_makes_a_stale_block_active(
@@ -125,7 +125,7 @@ def test_a_reorg_keeps_the_stale_blocks(
     assert reorg == Reorg(reorg.number, reorg.at, 8, 4, chain[-1].ref.hash)
     assert store.reorgs(before=reorg.number) == []
     assert store.reorgs(before=reorg.number + 1) == [reorg]
-    assert store.counts() == (18, 4, 1, 4)
+    assert store.counts() == (18, 4, 1, 4, 0)
 
 
 def test_the_same_step_twice_changes_nothing_more(
@@ -265,6 +265,46 @@ def test_another_network_is_refused(store: SqlStore, url: str) -> None:
         open_store(url, "regtest", synthetic="rehearsal")
 
 
+def test_a_header_only_block_is_found_counted_and_filled(
+    store: SqlStore, chain: list[Mined]
+) -> None:
+    gap = extend(chain[-1], 4)
+    bare = [block.header_only() for block in gap]
+    rest = extend(gap[-1], 2)
+    labelled = dataclasses.replace(rest[0].stored(), coinbase_tx=None, label=Label("x", "a list"))
+    store.apply(Step([*bare, labelled, rest[1].stored()]))
+    assert store.counts().header_only == 4
+    found = store.header_only(0, 99)
+    assert found == [HeaderOnly(block.height, block.ref.hash, block.raw[:80]) for block in gap]
+    assert store.header_only(14, 2) == found[1:3]
+
+    before = store.revision()
+    whole = [to_row(block.stored()) for block in gap]
+    assert store.fill([whole[0], whole[3], to_row(chain[3].stored(pool="f2pool"))]) == 2
+    assert store.revision() != before
+    assert [block.height for block in store.header_only(0, 99)] == [14, 15]
+    assert store.block(13) == gap[0].stored()
+    assert store.block(4) == chain[3].stored()
+    assert store.fill([to_row(bare[1])]) == store.fill(whole[:1]) == store.fill([]) == 0
+    assert store.fill([*whole, to_row(rest[0].stored())]) == 2
+    assert store.fill(whole) == 0
+    assert store.counts().header_only == 0
+    filled = [block.stored() for block in gap]
+    assert list(store.blocks(13, 99)) == [*filled, labelled, rest[1].stored()]
+
+
+def test_a_header_only_block_that_comes_again_gets_the_rest(
+    store: SqlStore, chain: list[Mined], branch: list[Mined]
+) -> None:
+    (tip,) = extend(chain[-1], 1)
+    store.apply(Step([tip.header_only()]))
+    store.apply(Step([block.stored() for block in branch], rollback_to=8))
+    assert store.counts().header_only == 0  # it is stale now
+    store.apply(Step([*(block.stored() for block in chain[8:]), tip.stored()], rollback_to=8))
+    assert store.counts().header_only == 0
+    assert store.block(13) == tip.stored()
+
+
 def test_a_newer_schema_is_refused(store: SqlStore, url: str) -> None:
     with store._database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
@@ -281,19 +321,21 @@ def test_a_hole_in_the_chain_is_found_at_once(store: SqlStore, url: str) -> None
         open_store(url, "regtest")
 
 
+@pytest.mark.parametrize("schema", ["0001", "0002"])
 def test_an_older_store_is_upgraded(
-    url: str, chain: list[Mined], monkeypatch: pytest.MonkeyPatch
+    url: str, chain: list[Mined], monkeypatch: pytest.MonkeyPatch, schema: str
 ) -> None:
     with monkeypatch.context() as older:
-        older.setattr(tables, "SCHEMA", "0001")
+        older.setattr(tables, "SCHEMA", schema)
         with closing(open_store(url, "regtest")) as store:
             store.append([to_row(block.stored()) for block in chain])
-    with pytest.raises(StoreError, match="has schema 0001, this poolscope needs"):
+    with pytest.raises(StoreError, match=f"has schema {schema}, this poolscope needs"):
         open_store(url, "regtest", read_only=True)
     with closing(open_store(url, "regtest")) as store:
         assert active(store) == refs(chain)
         indexes = sa.inspect(store._database._engine).get_indexes("block")
-        assert "ix_block_columns" in {index["name"] for index in indexes}
+        made = {index["name"] for index in indexes}
+        assert {"ix_block_columns", "ix_block_header_only", "ix_block_registry_id"} <= made
 
 
 def test_a_migrated_store_is_what_the_program_expects(store: SqlStore) -> None:

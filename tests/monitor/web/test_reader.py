@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from monitor.errors import StoreError
+from monitor.store.base import Step
+from monitor.store.sql import open_store
 from monitor.web.claims import judged
 from monitor.web.errors import ApiError
 from monitor.web.reader import Reader, Worker
 from tests.monitor.web.conftest import Client
+from tests.support.webagent import WebAgent
 
 
 @pytest.fixture
@@ -78,3 +84,22 @@ async def test_blocks_do_not_wait_for_claims(
     answered.set()
     async with await claims as response:
         assert response.status == 200
+
+
+async def test_what_takes_the_place_of_a_store_is_read(agent: WebAgent, tmp_path: Path) -> None:
+    place = tmp_path / "place.sqlite"
+    with closing(open_store(place, "regtest", synthetic="rehearsal")) as first:
+        first.apply(Step([block.stored() for block in agent.chain[1:4]]))
+    with closing(open_store(tmp_path / "other", "regtest", synthetic="rehearsal")) as second:
+        second.apply(Step([block.stored() for block in agent.chain[1:3]]))
+    store = open_store(place, "regtest", synthetic="rehearsal", read_only=True)
+    reader = Reader(store)
+    assert await reader.read("key", lambda store: store.tip()) == agent.chain[3].ref
+    (tmp_path / "other").replace(place)
+    assert await reader.read("key", lambda store: store.tip()) == agent.chain[2].ref
+    place.unlink()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="its file is gone"):
+            await reader.read("key", lambda store: store.tip())
+    reader.close()
+    store.close()

@@ -6,8 +6,10 @@ mempool/mempool.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,8 +19,10 @@ from hashing.errors import WireError
 from hashing.header import BlockHeader, hash_from_hex, hash_to_hex, sha256d
 from hashing.target import decode_nbits, difficulty
 from hashing.wire import parse_coinbase
+from tests.support.callfault import CallFault, fault_of
 from tests.support.esplora.chain import ServedBlock, ServedChain
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 
 
@@ -42,12 +46,31 @@ class EsploraServer:
         Paths asked for, in order.
     fault:
         Asked first; a response that it returns goes out instead.
+    calls:
+        What is wrong with single paths, such as ``*/chain-tips``; see
+        `tests.support.callfault.fault_of`.
+    prefix:
+        The path below which everything is served, and nothing beside it.
+    content_type:
+        The Content-Type of every reply, whatever is in it; None leaves them as they are.
     forgets_stale:
         Whether the indexer has no transactions of blocks that are not on the active chain.
     """
 
-    def __init__(self, chain: ServedChain, flavour: Flavour = Flavour.ESPLORA) -> None:
+    def __init__(
+        self,
+        chain: ServedChain,
+        flavour: Flavour = Flavour.ESPLORA,
+        *,
+        calls: Mapping[str, CallFault] | None = None,
+        content_type: str | None = None,
+        prefix: str = "",
+    ) -> None:
         self.chain = chain
+        self.calls = dict(calls or {})
+        self.content_type = content_type
+        self.prefix = prefix
+        self._stopping = asyncio.Event()
         self.flavour = flavour
         self.requests: list[str] = []
         self.fault: Fault | None = None
@@ -57,7 +80,10 @@ class EsploraServer:
 
     async def __aenter__(self) -> Self:
         application = web.Application(middlewares=[self._faults])
-        get = application.router.add_get
+
+        def get(path: str, handler: Handler) -> None:
+            application.router.add_get(self.prefix + path, handler)
+
         get("/api/blocks/tip/hash", self._tip_hash)
         get("/api/blocks/tip/height", self._tip_height)
         get("/api/block-height/{height}", self._block_hash)
@@ -78,7 +104,7 @@ class EsploraServer:
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
+        self.url = f"http://{host}:{port}{self.prefix}"
         return self
 
     async def __aexit__(
@@ -87,6 +113,7 @@ class EsploraServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stopping.set()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -94,15 +121,26 @@ class EsploraServer:
     async def _faults(
         self,
         request: web.Request,
-        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+        handler: Handler,
     ) -> web.StreamResponse:
         self.requests.append(request.path)
         if self.fault is not None and (instead := await self.fault(request)) is not None:
             return instead
+        fault = fault_of(self.calls, request.path.removeprefix(self.prefix))
+        if fault.delay:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), fault.delay)
+        if fault.status:
+            return web.Response(status=fault.status, text=fault.text)
         try:
-            return await handler(request)
+            response = await handler(request)
         except web.HTTPNotFound:
-            return self._missing(f"endpoint does not exist {request.path!r}")
+            response = self._missing(f"endpoint does not exist {request.path!r}")
+        if isinstance(fault.reply, bytes):
+            response = web.Response(body=fault.reply)
+        if self.content_type is not None:
+            response.headers["Content-Type"] = self.content_type
+        return response
 
     def _missing(self, text: str) -> web.Response:
         if self.flavour is Flavour.MEMPOOL_CORE and text.startswith("endpoint"):

@@ -30,6 +30,9 @@ class Faults:
         Change bytes so that the proof must fail: a ``coinbase`` text, or a ``header`` nonce.
     pruned_below:
         Refuse blocks below this height as pruned.
+    awaited_from, awaited_below:
+        Have not downloaded the blocks from the first height to below the second, as a node
+        that began with an assumeutxo snapshot; nothing else tells of that.
     chain_name:
         Claim this network in ``getblockchaininfo``.
     drop_zmq:
@@ -62,6 +65,8 @@ class Faults:
     truncate_blocks: bool = False
     forge: Literal["", "coinbase", "header"] = ""
     pruned_below: int = 0
+    awaited_from: int = 0
+    awaited_below: int = 0
     chain_name: str = ""
     drop_zmq: int = 0
     delay: float = 0.0
@@ -98,6 +103,10 @@ class Faults:
             position = raw.index(b"\xff\xff\xff\xff", 81 + 4 + 2 + 1 + 36) - 1
             return raw[:position] + bytes([raw[position] ^ 1]) + raw[position + 1 :]
         return self.on_header(raw[:80]) + raw[80:]
+
+    def awaits(self, height: int) -> bool:
+        """Say whether the block at `height` is not downloaded yet."""
+        return self.awaited_from <= height < self.awaited_below
 
     def on_header(self, raw: bytes) -> bytes:
         """Return a header's bytes as the faulty node hands them out."""

@@ -92,6 +92,8 @@ class RegtestNode:
         self.rpc_port = rpc_port
         self.requests: list[str] = []
         """Method and path of each HTTP request since the node was made."""
+        self.calls: list[str] = []
+        """The RPC methods that were called since the node was made."""
         self.connections = 0
         """TCP connections since the node was made."""
         self._temporary = None if datadir else tempfile.TemporaryDirectory(prefix="regtest-")
@@ -265,6 +267,12 @@ class RegtestNode:
                 while self.tip.hash == known and not self._stopping.is_set():
                     assert self._tip_changed is not None
                     await self._tip_changed.wait()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep, until the stop at most."""
+        assert self._stopping is not None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def is_authorized(self, header: str) -> bool:
         """Tell whether an ``Authorization`` header carries the node's secret."""

@@ -93,10 +93,12 @@ class Rest:
             raise RestRefusal(404, f"{text} not found")
         if entry.ref.height < self._node.faults.pruned_below:
             raise RestRefusal(404, f"{text} not available (pruned data)")
-        if not entry.has_block:
+        if not entry.has_block or self._node.faults.awaits(entry.ref.height):
             raise RestRefusal(404, f"{text} not available (not fully downloaded)")
         if entry.ref.hash in self._node.faults.bad_blocks:
-            raise RestRefusal(500, f"I/O error reading {text}")
+            if self._node.flavour.blockpart:
+                raise RestRefusal(500, f"I/O error reading {text}")
+            raise RestRefusal(404, f"{text} not found")
         return entry
 
     def _block(self, argument: str, kind: str) -> RestReply:

@@ -141,7 +141,7 @@ class Rpc:
         entry = self._entry(params, "blockhash")
         if entry.ref.height < self._node.faults.pruned_below:
             raise RpcError(-1, PRUNED)
-        if not entry.has_block:
+        if not entry.has_block or self._node.faults.awaits(entry.ref.height):
             raise RpcError(-1, "Block not available (not fully downloaded)")
         if entry.ref.hash in self._node.faults.bad_blocks:
             raise RpcError(-1, "Block not found on disk")

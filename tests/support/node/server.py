@@ -60,7 +60,7 @@ class Server:
         self._in_flight += 1
         try:
             if node.faults.delay:
-                await asyncio.sleep(node.faults.delay)
+                await node.pause(node.faults.delay)
             if path == "/":
                 response = await self._handle_rpc(request)
             else:
@@ -83,8 +83,11 @@ class Server:
             response.headers["WWW-Authenticate"] = 'Basic realm="jsonrpc"'
             return response
         body = await request.read()
-        wrong = [faults.of_method(method) for method in methods_in(body)]
-        await asyncio.sleep(max((fault.delay for fault in wrong), default=0))
+        methods = methods_in(body)
+        self._node.calls += methods
+        wrong = [faults.of_method(method) for method in methods]
+        if delay := max((fault.delay for fault in wrong), default=0):
+            await self._node.pause(delay)
         for fault in wrong:
             if fault.status:
                 return self._response(fault.status, fault.text.encode(), _PLAIN)
@@ -99,7 +102,7 @@ class Server:
     async def _handle_rest(self, request: web.Request, path: str) -> web.StreamResponse:
         fault = self._node.faults.of_rest(path)
         if fault.delay:
-            await asyncio.sleep(fault.delay)
+            await self._node.pause(fault.delay)
         if fault.status:
             return self._refuse(fault.status, fault.text.encode())
         reply = None

@@ -213,9 +213,9 @@ def test_commands_break_and_mend(node: RegtestNode) -> None:
     obey(node, "mend")
     assert node.faults.calls == {}
     obey(node, "whitelist getblock,getblockhash")
-    assert node.faults.whitelist == ["getblock", "getblockhash"]
+    assert node.faults.of_method("uptime") == FORBIDDEN
     obey(node, "whitelist all")
-    assert node.faults.whitelist is None
+    assert node.faults.of_method("uptime") == NO_FAULT
     assert obey(node, "show 5").startswith("5 ")
     obey(node, "show all")
     obey(node, "bad 4")
