@@ -340,8 +340,10 @@ def best_copy(folder: BlkFolder, copies: Iterable[Record]) -> Record:
 def proved_height(folder: BlkFolder, record: Record) -> int | None:
     """Return the height that a block's coinbase begins with, if the header proves it.
 
-    None, too, where no rule makes that the block's height (BIP34).
+    None, too, where no rule makes that the block's height (BIP34), as in one without a parent.
     """
+    if not any(record.header[4:36]):
+        return None
     try:
         with folder.opened(record.file) as file:
             prefix, txids = file.body(record)

@@ -24,10 +24,12 @@ from monitor.exporter import AgentMetrics
 from monitor.follower import Follower
 from monitor.ingest import Ingest
 from monitor.sources.base import BlockRef, BlockSource
+from monitor.sources.blkfiles import BlkFilesSource
 from monitor.sources.esplora import EsploraSource
 from monitor.sources.rehearsal import RehearsalSource
 from monitor.sources.sample import FIRST_PERIOD, SampleSource
 from monitor.store.sql import SqlStore, open_store
+from tests.support import blkfiles
 from tests.support.esplora import EsploraServer, Flavour, ServedChain, mine_on
 from tests.support.esplora.chain import regtest_genesis
 
@@ -211,3 +213,25 @@ def without_work(header: bytes) -> bytes:
     while weak.hash[-1] < 0x80:
         weak = dataclasses.replace(weak, nonce=weak.nonce + 1)
     return weak.serialize()
+
+
+async def test_a_snapshots_chain_is_followed_while_the_node_fills_the_gap(tmp_path: Path) -> None:
+    """The one below it becomes part of the same chain, and the store stays as it is."""
+    records = blkfiles.records(120)
+    blkfiles.write(tmp_path, 0, b"".join(records[:20]))
+    blkfiles.write(tmp_path, 2, b"".join(records[60:80]))
+    blkfiles.write(tmp_path, 3, b"".join(records[80:90]))
+    source = BlkFilesSource(tmp_path, "regtest")
+    async with following(source, tmp_path / "s", "regtest") as agent:
+        store = agent.store
+        await agent.until(partial(reached, store, 89))
+        assert store.first_height() == 60
+        assert [left.count for left in source.left_out] == [20]
+        for known in range(20, 60, 8):  # in a file after the newest one, as the node does
+            blkfiles.write(tmp_path, 4, b"".join(records[20 : known + 8]))
+            blkfiles.write(tmp_path, 3, b"".join(records[80 : 91 + known // 2]))
+            await agent.until(partial(reached, store, 90 + known // 2))
+        await agent.until(lambda: source.left_out == ())
+        assert source.capabilities.first_height == 0
+        assert store.counts().reorgs == 0
+        assert [ref.height for ref in active(store)] == list(range(60, store.counts().blocks + 60))
