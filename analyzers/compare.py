@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from analyzers import concentration
 from analyzers.intervals import Interval
 from analyzers.tables import REST, Period, Row
 from analyzers.trend import MINIMUM, trend
@@ -133,17 +132,20 @@ def measure(shares: Shares) -> Measures:
     >>> [round(end * 10_000) for end in found.hhi], round(found.top3.low, 2)
     ([1410, 1892], 0.62)
     """
-    listed = [round(share * GRAIN) for _, share in shares.parts if share]
+    listed = [max(1, round(share * GRAIN)) for _, share in shares.parts if share]
     if not listed:
         unknown = Interval(math.nan, math.nan)
         return Measures(0, 0.0, unknown, unknown, (None, None), math.nan, unknown)
     known = sum(listed)
     rest, smallest = max(0, GRAIN - known), listed[-1]
-    full = [*listed, *[smallest] * (rest // smallest), rest % smallest]
+    alike, last = divmod(rest, smallest)  # the rest as firms of the smallest size, and one less
     whole = known + rest
-    low = concentration.hhi(listed) * (known / whole) ** 2
-    hhi = Interval(low, concentration.hhi(full))
-    fewest = concentration.nakamoto(full)
+    squares = sum(part * part for part in listed)
+    hhi = Interval(
+        squares / whole**2, (squares + alike * smallest * smallest + last * last) / whole**2
+    )
+    fewest = _fewest(listed, smallest, whole)
+    largest = [*listed[:3], *[smallest] * min(alike, 3), last][:3]
     reached = 2 * known > whole
     return Measures(
         listed=len(listed),
@@ -152,8 +154,18 @@ def measure(shares: Shares) -> Measures:
         effective_number=Interval(1 / hhi.high, 1 / hhi.low),
         nakamoto=(fewest, fewest if reached else None),
         largest=listed[0] / whole,
-        top3=Interval(sum(listed[:3]) / whole, sum(sorted(full, reverse=True)[:3]) / whole),
+        top3=Interval(sum(listed[:3]) / whole, sum(largest) / whole),
     )
+
+
+def _fewest(listed: Sequence[int], smallest: int, whole: int) -> int:
+    """Return how many hold more than half, where the unlisted are as large as the smallest."""
+    held = 0
+    for size, part in enumerate(listed, start=1):
+        held += part
+        if 2 * held > whole:
+            return size
+    return len(listed) - (held - whole // 2 - 1) // smallest
 
 
 def measure_part(shares: Shares) -> Measures:

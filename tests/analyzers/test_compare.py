@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from analyzers import tables
 from analyzers.compare import (
+    GRAIN,
     Point,
     ShareError,
     Shares,
@@ -27,6 +28,7 @@ from analyzers.compare import (
     one_series,
     shares_of,
 )
+from analyzers.concentration import hhi, nakamoto
 from analyzers.intervals import Interval
 from analyzers.sharefile import read_shares
 from analyzers.tables import Period
@@ -198,6 +200,30 @@ def test_tables_of_shares(text: str, largest: float) -> None:
     given = read_shares(text)
     assert measure(given.shares[0]).largest == pytest.approx(largest)
     assert given.counts == ()
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=8), st.integers(0, 10**9))
+def test_bounds_are_those_of_the_list_filled_up(parts: list[int], rest: int) -> None:
+    """The rest is as many firms of the smallest size as it holds, and one that is smaller."""
+    whole = sum(parts) + rest
+    shares = shares_of([(str(i), Decimal(part) / whole) for i, part in enumerate(parts)])
+    listed = [max(1, round(share * GRAIN)) for _, share in shares.parts]
+    alike, last = divmod(max(0, GRAIN - sum(listed)), listed[-1])
+    found = measure(shares)
+    if alike > 100_000:  # too many to list one by one
+        assert found.hhi.low <= found.hhi.high <= 1
+        return
+    full = [*listed, *[listed[-1]] * alike, last]
+    assert found.hhi.high == pytest.approx(hhi(full))
+    assert found.nakamoto[0] == nakamoto(full)
+    assert found.top3.high == pytest.approx(sum(sorted(full)[-3:]) / sum(full))
+
+
+@pytest.mark.parametrize("share", ["5e-324", "1e-400", "0.0000001", "2.4761187344038047e-07"])
+def test_the_smallest_share_is_one(share: str) -> None:
+    found = measure(read_shares(f"a,{share}\n").shares[0])
+    assert (found.listed, found.nakamoto[1]) == (1, None)
+    assert 0 < found.hhi.low < found.hhi.high < 1e-6
 
 
 def test_tables_of_counts() -> None:
