@@ -142,4 +142,13 @@ class Election:
         raise StoreChanged("another program changed what is in the store; it is read anew")
 
     async def _in_store(self, call: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        """Call on the store's thread; one that is cancelled leaves nothing running there."""
+        submitted = self._executor.submit(call)
+        running = asyncio.wrap_future(submitted)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if not submitted.cancel():
+                await asyncio.wait([running])
+                _ = running.exception()
+            raise

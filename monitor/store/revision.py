@@ -14,40 +14,49 @@ _LOOKED_AT: Final = 2100
 """Blocks below the tip whose pools are looked at: at least those that an agent's figures are of."""
 
 
-def read(connection: Connection) -> Hashable:
-    """Return a value that is another one after every change that shows.
+_BLOCK: Final = tables.block.c
 
-    Each block that comes, each reorg, each pool that is another one; of what is changed by hand
-    ends of the chain that move, pools of the last blocks, and registries.
-    """
-    block = tables.block.c
-    active = sa.select(sa.func.max(block.height)).where(~block.stale).scalar_subquery()
-    newest = [
+# Queries are built once: that takes longer than to ask them.
+_HIGHEST: Final = sa.select(sa.func.max(_BLOCK.height)).where(~_BLOCK.stale).scalar_subquery()
+_ENDS: Final = sa.select(
+    *(
         sa.select(sa.func.max(table.c.id)).scalar_subquery()
         for table in (tables.block, tables.reorg, tables.former)
-    ]
-    lowest = sa.select(sa.func.min(block.height)).where(~block.stale).scalar_subquery()
-    tip = sa.select(block.hash).where(~block.stale, block.height == active).scalar_subquery()
-    height = sa.cast(block.height, sa.BigInteger)
-    last = sa.select(
-        sa.func.count(),
-        sa.func.sum(height * (sa.func.coalesce(block.pool_id, 0) + 2)),
-        sa.func.sum(height * (block.conflicts + 1)),
-    ).where(~block.stale, block.height > active - _LOOKED_AT)
+    ),
+    sa.select(sa.func.min(_BLOCK.height)).where(~_BLOCK.stale).scalar_subquery(),
+    sa.select(_BLOCK.hash).where(~_BLOCK.stale, _BLOCK.height == _HIGHEST).scalar_subquery(),
+)
+_HEIGHT: Final = sa.cast(_BLOCK.height, sa.BigInteger)
+_POOLS: Final = sa.select(
+    sa.func.count(),
+    sa.func.sum(_HEIGHT * (sa.func.coalesce(_BLOCK.pool_id, 0) + 2)),
+    sa.func.sum(_HEIGHT * (_BLOCK.conflicts + 1)),
+).where(~_BLOCK.stale, _BLOCK.height > _HIGHEST - sa.bindparam("blocks", type_=sa.Integer))
+_USED: Final = sa.select(tables.registry.c.id, tables.registry.c.name).where(
+    sa.exists().where(_BLOCK.registry_id == tables.registry.c.id)
+)
+
+
+def ends(connection: Connection) -> Hashable:
+    """Return a value that is another one after every block, reorg, pool judged anew, and filling.
+
+    Of what is changed by hand it tells ends of the chain that move, and other registries.
+    """
     return (
-        *connection.execute(sa.select(*newest, lowest, tip)).one(),
-        *connection.execute(last).one(),
+        *connection.execute(_ENDS).one(),
         *sorted(registries(connection)),
         header_only.count(connection),
     )
 
 
+def pools(connection: Connection) -> Hashable:
+    """Return a value that is another one when a pool of the last blocks is another one."""
+    return tuple(connection.execute(_POOLS, {"blocks": _LOOKED_AT}).one())
+
+
 def registries(connection: Connection) -> dict[int, str]:
     """Return the registries, by number, that attributed at least one block."""
-    registry = tables.registry.c
-    used = sa.exists().where(tables.block.c.registry_id == registry.id)
-    found = connection.execute(sa.select(registry.id, registry.name).where(used))
-    return {row.id: row.name for row in found}
+    return {row.id: row.name for row in connection.execute(_USED)}
 
 
 def by_registry(connection: Connection, start: int | None, stop: int | None) -> dict[str, int]:
@@ -55,16 +64,15 @@ def by_registry(connection: Connection, start: int | None, stop: int | None) -> 
 
     All blocks, active or stale; with `start` the active ones with start <= height < stop.
     """
-    block = tables.block.c
-    chosen = [] if start is None else [~block.stale, block.height >= start]
+    chosen = [] if start is None else [~_BLOCK.stale, _BLOCK.height >= start]
     if stop is not None:
-        chosen.append(block.height < stop)
+        chosen.append(_BLOCK.height < stop)
     names = registries(connection)
     counting = sa.select(sa.func.count()).select_from(tables.block).where(*chosen)
     if len(names) <= 1:  # as nearly always: no need to look which each is of
         blocks = connection.execute(counting).scalar_one() if names else 0
         return dict.fromkeys(names.values(), blocks) if blocks else {}
-    each = sa.select(block.registry_id, sa.func.count().label("blocks")).where(*chosen)
-    found = connection.execute(each.group_by(block.registry_id)).all()
+    each = sa.select(_BLOCK.registry_id, sa.func.count().label("blocks")).where(*chosen)
+    found = connection.execute(each.group_by(_BLOCK.registry_id)).all()
     ordered = sorted(found, key=lambda row: (-row.blocks, names[row.registry_id]))
     return {names[row.registry_id]: row.blocks for row in ordered}
