@@ -15,7 +15,6 @@ from monitor.commands.leftout import as_json as left_out_json
 from monitor.commands.leftout import say
 from monitor.commands.waiting import progress
 from monitor.config import Settings, store_url
-from monitor.errors import StoreError
 from monitor.log import setup_logging
 from monitor.relabel import registry_of
 from monitor.store.base import BlockStore
@@ -73,8 +72,5 @@ def _written(settings: Settings) -> Iterator[BlockStore]:
     url = store_url(settings, "")
     open_store(url, settings.network, read_only=True).close()  # none yet is not to be made
     with closing(open_store(url, settings.network)) as store:
-        if not store.lead():
-            raise StoreError(
-                "another agent writes to this store; it must stop while blocks are filled in"
-            )
+        store.claim("it must stop while blocks are filled in")
         yield store

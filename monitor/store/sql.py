@@ -458,7 +458,7 @@ class SqlStore:
 
     def fill(self, blocks: Sequence[BlockRow]) -> int:
         """Give header-only blocks the rest of them in one transaction; return how many."""
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             return header_only.fill(connection, blocks)
 
     def judge(self, blocks: Sequence[tuple[Judged, Verdict]]) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA: Final = "0003"
+SCHEMA: Final = "0004"
 """The newest migration; `alembic_version` of a store that this program can use."""
 
 metadata: Final = MetaData(
