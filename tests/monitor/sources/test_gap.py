@@ -24,6 +24,8 @@ from monitor.sources.blkfiles import BlkFilesSource
 from monitor.sources.paired import NodeWithFiles
 from monitor.store.base import Step
 from monitor.store.sql import open_store
+from tests.support.blkfiles import record
+from tests.support.blocks import extend, genesis
 from tests.support.esplora import EsploraServer
 from tests.support.esplora.following import source_of
 from tests.support.gaps import REGISTRY, served
@@ -213,6 +215,30 @@ async def test_another_source_closes_the_gap(
     assert {found[height] for height in range(101, PRUNED)} == {names[other]}
     assert {found[height] for height in range(PRUNED, HEIGHT + 1)} == {"bitcoind"}
     assert "--missing" not in caplog.text
+
+
+@pytest.mark.parametrize("started", [False, True])
+async def test_a_block_file_that_is_pruned_while_files_are_followed(
+    started: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chain = [genesis(), *extend(genesis(), 60)]
+    folder = tmp_path / "blocks"
+    folder.mkdir()
+    for number, part in enumerate((chain[:30], chain[30:50], chain[50:])):
+        (folder / f"blk{number:05}.dat").write_bytes(b"".join(map(record, part)))
+    if started:
+        with closing(open_store(tmp_path / "s", "regtest")) as store:
+            store.apply(Step([block.stored() for block in chain[10:31]]))
+    source = BlkFilesSource(folder, "regtest")
+    await source.open()
+    (folder / "blk00001.dat").unlink()
+    if not started:
+        (folder / "blk00000.dat").unlink()
+    await caught_up([source], tmp_path / "s")
+    found = kept(tmp_path / "s")
+    assert list(found) == list(range(10 if started else 50, 61))
+    assert [height for height, by in found.items() if not by] == [*range(31, 50)] * started
+    assert len(warnings(caplog)) == started
 
 
 async def test_an_api_that_lies_about_the_gap_is_refused(
