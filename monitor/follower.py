@@ -180,13 +180,15 @@ class Follower:
 
     def _begin(self, offer: Offer, best: BlockRef) -> Generator[Any, Any, HeaderChain]:
         """Return a chain that begins early enough to check every rule, and holds the store."""
+        lowest = offer.capabilities.first_height  # nothing below can be asked for
         if self._stored is None:
             wanted = best.height - max(self._catch_up, REORG_DEPTH) + 1
-            lowest = max(offer.capabilities.first_height, wanted)
-            anchor = anchor_height(self._params, lowest)
+            start = max(lowest, wanted)
+            anchor = max(lowest, anchor_height(self._params, start))
             return HeaderChain(self._params, anchor, (yield from self._anchor(anchor, 1)))
         first, tip = self._stored
         anchor = _floor(self._params, tip.height)
+        anchor = max(anchor, min(lowest, first))
         before: list[bytes] = []
         if first > anchor:
             before = yield from self._anchor(anchor, first - anchor)

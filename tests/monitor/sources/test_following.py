@@ -235,3 +235,15 @@ async def test_a_snapshots_chain_is_followed_while_the_node_fills_the_gap(tmp_pa
         assert source.capabilities.first_height == 0
         assert store.counts().reorgs == 0
         assert [ref.height for ref in active(store)] == list(range(60, store.counts().blocks + 60))
+
+
+async def test_a_short_store_above_a_gap_is_followed_after_a_restart(tmp_path: Path) -> None:
+    """The headers below it, which some rules look at, are nowhere to be had."""
+    records = blkfiles.records(120)
+    blkfiles.write(tmp_path, 0, b"".join(records[:20]))
+    for number, (low, high) in enumerate([(60, 80), (80, 90), (90, 100)], start=1):
+        blkfiles.write(tmp_path, number, b"".join(records[low:high]))
+        source = BlkFilesSource(tmp_path, "regtest")
+        async with following(source, tmp_path / "s", "regtest") as agent:
+            await agent.until(partial(reached, agent.store, high - 1))
+            assert agent.store.first_height() == 60
