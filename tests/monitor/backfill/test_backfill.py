@@ -191,6 +191,20 @@ def test_the_sample_has_a_past_too(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_a_foreign_list_holds_in_vain_is_logged(tmp_path: Path) -> None:
+    list_file = tmp_path / "pools.json"
+    tags = ["/FOUNDRY usa pool", "(?=x)"]
+    list_file.write_text(json.dumps([{"id": 1, "name": "One", "tags": tags, "addresses": ["x"]}]))
+    words = ["backfill", "--source", "sample", "--data-dir", str(tmp_path), "--to", "822600"]
+    result = CliRunner().invoke(cli, [*words, "--registry", str(list_file)])
+    assert result.exit_code == 0, result.output
+    for told in ("One: (?=x)): the expression looks around", "One: x): it is no Bitcoin address"):
+        assert f"left out: 1 entry of the pool list ({told}" in result.stderr
+    store = open_store(tmp_path / "sample.sqlite", "mainnet", synthetic="sample", read_only=True)
+    assert {block.attribution.pool for block in store.blocks(822_528, 822_601)} <= {"one", None}
+    store.close()
+
+
 def test_what_cannot_be_fetched_is_said(cores: Path, tmp_path: Path) -> None:
     common = ("--blocks-dir", cores, "--data-dir", tmp_path)
     assert "the source has 0 to 130" in str(backfill(*common, "--from", "131", status=1).exception)
