@@ -11,23 +11,17 @@ import json
 import os
 import sys
 
-import numpy as np
-
 import monitor.backfill.crew
 import monitor.backfill.plan
 import monitor.backfill.targets
 import monitor.commands.backfill
 import monitor.commands.backfill_missing
 import monitor.store.sql  # noqa: F401
-from hashing.params import REGTEST
-from hashing.validate import validate_headers
 from monitor.cli import cli
 
 
 def main() -> None:
     """Fork a child for each line of stdin."""
-    genesis = np.frombuffer(REGTEST.genesis_header, np.uint8).reshape(1, -1)
-    validate_headers(genesis, REGTEST)  # compiled once, for all children
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
