@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from analyzers.leftout import LeftOut
 from hashing.header import hash_to_hex, sha256d
@@ -37,6 +37,13 @@ chain stores blocks as they come, and those before them follow at once."""
 _BATCH: Final = 500
 _READERS: Final = 4
 """Files read at once at the start: a disk has several requests at hand then."""
+
+
+class Tips(NamedTuple):
+    """The end of the chain, and those of the branches beside it."""
+
+    best: BlockRef
+    stale: tuple[BlockRef, ...]
 
 
 class BlkFilesSource:
@@ -89,6 +96,12 @@ class BlkFilesSource:
         async with self._lock:
             await self._look()
             return self._opened().tree.stale()
+
+    async def tips(self) -> Tips:
+        """Return all ends of the tree at one look, for programs that read files by themselves."""
+        async with self._lock:
+            self._told = await self._look()
+            return Tips(self._told, tuple(self._opened().tree.stale()))
 
     async def headers(self, start: int, count: int) -> list[bytes]:
         """Return headers of the chain that `tip` told last."""

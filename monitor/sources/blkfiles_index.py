@@ -26,6 +26,10 @@ PLACE: Final = np.dtype([("file", "<u4"), ("offset", "<u4"), ("size", "<u4")])
 """Where a block lies, as in a `monitor.sources.blkfiles_records.Record`."""
 
 
+_AT_ONCE: Final = 1 << 16
+"""Blocks that are counted at once."""
+
+
 class Records(NamedTuple):
     """Blocks as they lie in files: ``uint8[N, 80]``, their hashes ``uint8[N, 32]``, `PLACE`."""
 
@@ -177,12 +181,9 @@ def _pieces(records: Records, parents: array[int], tips: Sequence[int]) -> list[
         best = ends.setdefault(root, [])
         if not best or total >= totals[best[0]]:
             ends[root] = [*best, tip] if best and total == totals[best[0]] else [tip]
-    of_roots = np.frombuffer(owners, np.int64)
-    used = of_roots >= 0
-    counts = np.bincount(of_roots[used], minlength=len(parents))
-    files: dict[int, set[int]] = {}
-    for pair in np.unique(of_roots[used] << 32 | records.places["file"][used]).tolist():
-        files.setdefault(pair >> 32, set()).add(pair & 0xFFFFFFFF)
+    work = {root: totals[best[0]] for root, best in ends.items()}
+    del totals  # a million integers
+    blocks, files = _spread(np.frombuffer(owners, np.int64), records.places["file"])
     pieces = []
     for root, best in ends.items():
         # Of equals, the one that was whole first.
@@ -191,12 +192,28 @@ def _pieces(records: Records, parents: array[int], tips: Sequence[int]) -> list[
             root=records.at(root),
             end=records.at(tip),
             length=len(_path(tip, parents)[0]),
-            work=totals[tip],
-            blocks=int(counts[root]),
+            work=work[root],
+            blocks=blocks[root],
             files=frozenset(files[root]),
         )
         pieces.append(_Piece(root, tip, branch))
     return pieces
+
+
+def _spread(
+    owners: Indices, files: NDArray[np.uint32]
+) -> tuple[dict[int, int], dict[int, set[int]]]:
+    """Return how many blocks each root has above it, and in which files they lie."""
+    counts: dict[int, int] = {}
+    found: dict[int, set[int]] = {}
+    for low in range(0, len(owners), _AT_ONCE):
+        part = slice(low, low + _AT_ONCE)
+        pairs, times = np.unique(owners[part] << 32 | files[part], return_counts=True)
+        for pair, count in zip(pairs.tolist(), times.tolist(), strict=True):
+            root = pair >> 32
+            counts[root] = counts.get(root, 0) + count
+            found.setdefault(root, set()).add(pair & 0xFFFFFFFF)
+    return counts, found
 
 
 def _path(tip: int, parents: array[int], totals: Sequence[int] = ()) -> tuple[array[int], int]:

@@ -195,6 +195,7 @@ async def test_a_reorg_leaves_the_old_branch_stale(folder: Path) -> None:
             node.reorg(2)
             assert await source.tip() == node.tip
             assert await source.stale_tips() == [old]
+            assert (await source.tips()).stale == (old,)
             (block,) = await source.blocks([old], Want.PROVED)
             assert sha256d(block.header) == old.hash
     finally:
