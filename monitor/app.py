@@ -282,10 +282,11 @@ class Agent:
         await loop.run_in_executor(self._executor, self._take_over)
         await self.catch_up()
         tip, first = self._store.tip(), self._store.first_height()
+        sources, place = self._choice.in_order()
         self._ingest = Ingest(
-            self._choice.sources,
+            sources,
             find=self._choice.find,
-            find_before=self._choice.find_before,
+            find_before=place,
             standby=self._choice.standby,
             store=self._store,
             follower=Follower(

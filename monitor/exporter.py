@@ -8,6 +8,7 @@ coinbase text ever becomes a label; pools are slugs of the registry.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -134,6 +135,12 @@ class AgentMetrics:
         self.price_time = gauge(
             "bitcoin_price_timestamp_seconds", "When that source last said it.", "source"
         )
+
+    def forget_source(self, name: str) -> None:
+        """Export nothing any more of what is known only while the source is followed."""
+        for gauge in (self.leads, self.tip_height, self.lag):
+            with suppress(KeyError):
+                gauge.remove(name)
 
     def saw_reorg(self, depth: int) -> None:
         """Count a reorg of `depth` blocks, and note the time."""

@@ -155,6 +155,9 @@ class Ingest:
             if changed is None or others is not None:
                 raise
             raise changed.exceptions[0] from None
+        finally:
+            for turn in self._roster.turns:  # another agent may write now
+                self._metrics.forget_source(turn.name)
 
     # -- who leads
 

@@ -18,6 +18,10 @@ NO_NODE: Final = (
 """What is waited for while there is no source at all."""
 
 
+LOOKING: Final = 1.0
+"""Seconds between looks whether a source that is being asked has answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standby:
     """A source that is asked only when none before it has answered for `after` seconds."""
@@ -59,7 +63,10 @@ class Roster:
         wait = turn.trouble.left()
         if turn.standby is None:
             return wait
-        alive = max((t.alive_at for t in self.turns if t.rank < turn.rank), default=0.0)
+        before = [other for other in self.turns if other.rank < turn.rank]
+        if any(other.looking and not other.looking.done() for other in before):
+            return LOOKING  # one that is slow is not one that is away
+        alive = max((other.alive_at for other in before), default=0.0)
         return max(wait, alive + turn.standby - time.monotonic())
 
     def elsewhere(self, asked: Iterable[str]) -> list[Turn]:

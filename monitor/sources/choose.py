@@ -60,6 +60,13 @@ class Choice:
         standby = [late.source for late in self.standby]
         return list(dict.fromkeys([*self.sources, *found, *standby]))
 
+    def in_order(self) -> tuple[list[BlockSource], int]:
+        """Return `sources` with what was found since in its place, and the place behind that."""
+        found = self.find.found if self.find else []
+        late = [source for source in found if source not in self.sources]
+        place = self.find_before
+        return [*self.sources[:place], *late, *self.sources[place:]], place + len(late)
+
 
 async def choose_sources(
     settings: Settings, *, live_store: bool, reached: Mapping[str, BlockRef]

@@ -7,14 +7,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 
-from monitor import ingest, staletips, trouble, turns
+from monitor import ingest, roster, staletips, trouble, turns
 from monitor.errors import SourceError, SourceRefused, SourceStarting, SourceUnavailable
 from monitor.roster import NO_NODE, Standby
 from monitor.sources.base import BlockSource
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis
-from tests.support.ingesting import ScriptedSource, running
+from tests.support.ingesting import Agent, ScriptedSource, running
 
 DOWN: dict[str, SourceError] = {
     "warming up": SourceStarting("node: the node is warming up (Loading block index…); waiting"),
@@ -202,3 +203,40 @@ async def test_a_gap_is_never_filled_by_a_stranger_on_standby(
     assert [b.height for b in store.header_only(13, 99)] == []
     assert {block.source for block in store.blocks(14, 16)} == {"files"}
     assert api.asked == []
+
+
+async def test_a_source_that_is_slow_is_not_one_that_is_away(
+    store: SqlStore, chain: list[Mined], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "SLOW", 0.02)
+    monkeypatch.setattr(roster, "LOOKING", 0.02)
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(ScriptedSource):
+        async def open(self) -> None:
+            asked.set()
+            await go_on.wait()
+
+    node = Slow("node", chain, public=False)
+    files = ScriptedSource("files", chain, public=False)
+    async with running(store, node, standby=[Standby(files)]) as agent:
+        await asked.wait()
+        await asyncio.sleep(0.2)
+        go_on.set()
+        await agent.until_at(chain)
+        assert agent.metric("source_leads", source="node") == 1
+    assert files.looks == 0
+
+
+async def test_an_agent_that_writes_no_more_says_nothing_of_tips(
+    store: SqlStore, chain: list[Mined]
+) -> None:
+    async with running(store, ScriptedSource("node", chain)) as agent:
+        await agent.until_at(chain)
+        await agent.until(lambda: "source_lag_blocks{" in exported(agent))
+    for name in ("leads", "tip_height", "lag_blocks"):
+        assert f"source_{name}{{" not in exported(agent)
+
+
+def exported(agent: Agent) -> str:
+    return generate_latest(agent.metrics.registry).decode()

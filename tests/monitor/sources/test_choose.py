@@ -128,6 +128,19 @@ async def test_a_node_that_is_there_already_is_not_found_twice(machine: Path) ->
     assert choice.find_before == 1
 
 
+async def test_what_was_found_stays_in_its_place_when_the_agent_begins_to_write_anew(
+    machine: Path,
+) -> None:
+    choice = await chosen(source="bitcoind,esplora", offline=False)
+    assert choice.find is not None
+    node_on(machine)
+    (node,) = choice.find()
+    sources, place = choice.in_order()
+    assert [source.name for source in sources] == ["bitcoind", "esplora", "esplora-2"]
+    assert sources[0] is node
+    assert place == 1
+
+
 async def test_a_named_node_leaves_those_of_the_machine_alone(machine: Path) -> None:
     node_on(machine)
     choice = await chosen(bitcoind=NOBODY)
