@@ -37,21 +37,18 @@ _USED: Final = sa.select(tables.registry.c.id, tables.registry.c.name).where(
 )
 
 
-def ends(connection: Connection) -> Hashable:
+def read(connection: Connection) -> Hashable:
     """Return a value that is another one after every block, reorg, pool judged anew, and filling.
 
-    Of what is changed by hand it tells ends of the chain that move, and other registries.
+    Of what is changed by hand it tells ends of the chain that move, other registries, and among
+    the last blocks other pools and holes.
     """
     return (
         *connection.execute(_ENDS).one(),
+        *connection.execute(_POOLS, {"blocks": _LOOKED_AT}).one(),
         *sorted(registries(connection)),
         header_only.count(connection),
     )
-
-
-def pools(connection: Connection) -> Hashable:
-    """Return a value that is another one when a pool of the last blocks is another one."""
-    return tuple(connection.execute(_POOLS, {"blocks": _LOOKED_AT}).one())
 
 
 def registries(connection: Connection) -> dict[int, str]:

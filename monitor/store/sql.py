@@ -74,8 +74,7 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._left: Hashable = None  # the store's ends as this agent left them; None: no matter
-        self._pools: Hashable = None  # the last blocks' pools, None until they are looked at
+        self._left: Hashable = None  # the revision as this agent left it; None: no matter
         self.network = ""
         self.synthetic = ""
 
@@ -151,31 +150,25 @@ class SqlStore:
 
     def watch(self) -> None:
         """Refuse from now on to write to what another program has changed."""
-        with self._database.reading() as connection:
-            self._left, self._pools = revision.ends(connection), revision.pools(connection)
+        self._left = self.revision()
         self._database.written()
 
     def untouched(self) -> bool:
         """Say whether no other program has changed what is stored since `watch`."""
-        if self._left is None:
-            return True
-        with self._database.reading() as connection:
-            pools = revision.pools(connection)
-            self._pools = self._pools or pools
-            return (self._left, self._pools) == (revision.ends(connection), pools)
+        return self._left is None or self._left == self.revision()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """Give a transaction that writes, if what is stored is as this agent left it."""
         left = self._left
         with self._database.writing() as connection:
-            if left is not None and revision.ends(connection) != left:
+            if left is not None and revision.read(connection) != left:
                 raise StoreChanged("another program changed what is in the store; it is read anew")
             yield connection
             if left is not None:
-                left = revision.ends(connection)
+                left = revision.read(connection)
         if left is not None:
-            self._left, self._pools = left, None
+            self._left = left
             self._database.written()
 
     # -- reading
@@ -183,7 +176,7 @@ class SqlStore:
     def revision(self) -> Hashable:
         """Return a value that is another one after every change that shows, cheaply."""
         with self._database.reading() as connection:
-            return revision.ends(connection), revision.pools(connection)
+            return revision.read(connection)
 
     def registries(self) -> frozenset[str]:
         """Return the versions of the registries that attributed stored blocks, cheaply."""
