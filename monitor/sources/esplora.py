@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -30,6 +31,8 @@ _HEADER_PAGES: Final = 10
 """Pages of headers that one call asks for at most."""
 _FEW_TXIDS: Final = 64
 """With no more transactions than this, all txids are less to fetch than a branch."""
+_ASK_AGAIN: Final = 60.0
+"""Seconds after which a path that could not be answered is asked again."""
 _STALE_WITHIN: Final = 2016
 """Blocks below the tip within which stale tips are of interest."""
 _SUMMARIES_KEPT: Final = 5000
@@ -83,8 +86,8 @@ class EsploraSource:
         self._wanted_network = network
         self._poll_interval = poll_interval
         self._api: Api | None = None
-        self._has_branches = True
-        self._has_extended = True
+        self._branches_from = -math.inf
+        self._extended_from = -math.inf
         self._missing = Missing()
         self._tip: BlockRef | None = None
         self._looked = 0.0
@@ -99,8 +102,8 @@ class EsploraSource:
         try:
             api = await self._find()
             self.network = await self._network_of(api)
-            self._has_branches = await self._gives_branches(api)
-            self._has_extended = True
+            self._branches_from = await self._first_branches(api)
+            self._extended_from = -math.inf
         except SourceError:
             await self._client.close()
             raise
@@ -238,22 +241,24 @@ class EsploraSource:
             )
         return network
 
-    async def _gives_branches(self, api: Api) -> bool:
-        """Say whether the API has more of Esplora's paths than mempool's own backend has."""
+    async def _first_branches(self, api: Api) -> float:
+        """Return from when on the API gives branches; mempool's own backend never does."""
         tip = await api.tip_hash()
         try:
             await api.coinbase_txid(tip)
         except NotFound:
-            return False
+            return math.inf
         except SourceError as error:
             if self._is_of_all(error):
                 raise
-            self._missed("/block/*/txid/0", error)
-            return False
-        return True
+            return self._missed("/block/*/txid/0", error)
+        return -math.inf
 
-    def _missed(self, path: str, error: SourceError) -> None:
+    def _missed(self, path: str, error: SourceError) -> float:
+        """Note that an optional path fails; return when to ask it again (`time.monotonic`)."""
         self._missing.missed(path, error, OPTIONAL[path])
+        passes = isinstance(error, SourceUnavailable)
+        return time.monotonic() + _ASK_AGAIN if passes else math.inf
 
     @staticmethod
     def _is_of_all(error: SourceError) -> bool:
@@ -280,16 +285,18 @@ class EsploraSource:
         return self._summaries[block_hash]
 
     async def _fresh_summary(self, api: Api, block_hash: bytes) -> Summary:
-        if self._has_extended and api.dialect == "mempool":
+        if api.dialect == "mempool" and time.monotonic() >= self._extended_from:
             try:
-                return await api.summary(block_hash)
+                summary = await api.summary(block_hash)
             except NotFound:
                 raise
             except SourceError as error:
                 if self._is_of_all(error):
                     raise
-                self._has_extended = False
-                self._missed("/v1/block/*", error)
+                self._extended_from = self._missed("/v1/block/*", error)
+            else:
+                self._missing.works("/v1/block/*")
+                return summary
         return await api.summary(block_hash, plain=True)
 
     def _keep(self, summaries: Iterable[Summary]) -> None:
@@ -325,7 +332,7 @@ class EsploraSource:
     async def _coinbase(self, api: Api, summary: Summary) -> _ProvedCoinbase:
         """Return a coinbase with its Merkle branch, or with all txids."""
         block_hash = summary.ref.hash
-        if self._has_branches and summary.tx_count > _FEW_TXIDS:
+        if summary.tx_count > _FEW_TXIDS and time.monotonic() >= self._branches_from:
             path = "/block/*/txid/0"
             try:
                 txid = await api.coinbase_txid(block_hash)
@@ -336,9 +343,10 @@ class EsploraSource:
             except SourceError as error:
                 if self._is_of_all(error):
                     raise
-                self._has_branches = False
-                self._missed(path, error)
+                self._branches_from = self._missed(path, error)
             else:
+                self._missing.works("/block/*/txid/0")
+                self._missing.works("/tx/*/merkle-proof")
                 return await api.transaction(txid), branch, None
         txids = await api.txids(block_hash)
         return await api.transaction(txids[0]), None, txids

@@ -127,6 +127,25 @@ async def test_a_refused_path_is_said_once(caplog: pytest.LogCaptureFixture) -> 
     assert said[0].levelno == logging.WARNING
 
 
+async def test_a_path_that_was_busy_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("monitor.sources.esplora._ASK_AGAIN", 0.0)
+    chain = regtest_chain(30, 100)
+    async with (
+        EsploraServer(chain, Flavour.ESPLORA) as server,
+        opened(server) as source,
+    ):
+        server.calls["*/merkle-proof"] = CallFault(status=503)
+        (block,) = await source.blocks([chain.active[-1].ref], Want.PROVED)
+        assert block.txids
+        server.calls.clear()
+        (block,) = await source.blocks([chain.active[-2].ref], Want.PROVED)
+        assert block.merkle_branch
+    assert "/tx/*/merkle-proof is answered now" in caplog.text
+
+
 @pytest.mark.parametrize(
     "kind", ["application/json; charset=utf-8", "TEXT/PLAIN;x=y", "text/html", "x", ""]
 )
