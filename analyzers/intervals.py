@@ -104,7 +104,13 @@ def share_intervals(
 
 
 def scaled(found: ArrayLike, total: float) -> tuple[Floats, float]:
-    """Return counts and their total as floating numbers, scaled down to `MANY` if beyond."""
+    """Return counts and their total as floating numbers, scaled down to `MANY` if beyond.
+
+    Examples
+    --------
+    >>> scaled([3, 1], 4)[1]
+    4.0
+    """
     x = np.asarray(found, dtype=np.float64)
     if total <= MANY:
         return x, float(total)

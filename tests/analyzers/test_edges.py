@@ -359,6 +359,13 @@ EDGES: list[Case] = [
     ),
     ("mined.by_tag", lambda x: mined.by_tag(x, 0, 0), ("", ""), ("a", "a"), ("b", "b")),
     (
+        "intervals.scaled",
+        lambda x: iv.scaled(x, sum(x))[1],
+        (NONE, 0),
+        (ONE, 4),
+        (TIED, 4),
+    ),
+    (
         "mined.lens_from",
         lambda x: mined.lens_from(x)("a", 0, 0),
         ({}, "a"),
@@ -375,6 +382,13 @@ EDGES: list[Case] = [
     (
         "windows.latest",
         lambda x: len(windows.latest(x, windows.Window(blocks=5))),
+        ([], 0),
+        (chain("a"), 1),
+        (chain("a", "b"), 2),
+    ),
+    (
+        "windows.between",
+        lambda x: len(windows.between(mined.Chain.of(x))),
         ([], 0),
         (chain("a"), 1),
         (chain("a", "b"), 2),

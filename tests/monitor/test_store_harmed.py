@@ -152,7 +152,8 @@ def older_schema(world: World) -> None:
     copy = world.path.with_name("copy")
     shutil.copyfile(world.backup, copy)
     with closing(sqlite3.connect(copy)) as raw, raw:
-        raw.execute("DROP INDEX ix_block_registry_id")
+        for name in ("registry_id", "header_only"):
+            raw.execute(f"DROP INDEX ix_block_{name}")
         raw.execute("UPDATE alembic_version SET version_num = '0002'")
     copy.replace(world.path)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hashing.header import hash_to_hex, sha256d
 from hashing.params import MUTINYNET, NETWORKS, REGTEST, SIGNET, SIGNETS, signet, signet_magic
 from monitor.config import load_settings, store_url
 from monitor.errors import ConfigError, SourceRefused, StoreError
@@ -157,6 +158,8 @@ class TestNode:
     def pose(node: RegtestNode, challenge: str | None) -> None:
         reply = {"chain": "signet", "signet_challenge": challenge}
         node.faults.calls["getblockchaininfo"] = CallFault(reply=reply)
+        genesis = hash_to_hex(sha256d(SIGNET.genesis_header))
+        node.faults.calls["getblockhash"] = CallFault(reply=genesis)
 
     @pytest.mark.parametrize(
         ("challenge", "wanted", "served"),
