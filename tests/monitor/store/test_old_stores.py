@@ -30,7 +30,9 @@ def upgraded(name: str, folder: Path) -> SqlStore:
 
 def test_the_rehearsal_of_0_1_0(tmp_path: Path) -> None:
     with closing(upgraded("rehearsal", tmp_path)) as store:
-        assert store.counts() == Counts(blocks=170, stale=53, reorgs=5, deepest_reorg=1, header_only=0)
+        assert store.counts() == Counts(
+            blocks=170, stale=53, reorgs=5, deepest_reorg=1, header_only=0
+        )
         tip = store.tip()
         assert tip is not None
         assert (tip.height, store.first_height()) == (2217, 2101)
