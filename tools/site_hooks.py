@@ -1,8 +1,9 @@
 """What MkDocs changes on the way from docs/ to the site.
 
 A line ``<!-- commands -->`` becomes the reference of the commands, made from their help;
-``<!-- answers -->`` becomes that of the API's answers, made from its OpenAPI document. A link to
-a file of the repository outside docs/, which the site does not have, becomes its path.
+``<!-- answers -->`` becomes that of the API's answers, made from its OpenAPI document;
+``<!-- modules PACKAGE -->`` that of the package's modules, made from their docstrings. A link to a
+file of the repository outside docs/, which the site does not have, becomes its path.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from monitor.cli import COMMANDS, cli
 from monitor.web import openapi
 
 ROOT: Final = Path(__file__).parents[1]
+MODULES: Final = re.compile(r"<!-- modules ([\w.]+) -->")
 OUTWARD: Final = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+[^)#]+)\)")
 
 
@@ -39,7 +41,15 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
     for mark, reference in REFERENCES.items():
         if mark in markdown:
             markdown = markdown.replace(mark, reference())
+    markdown = MODULES.sub(lambda mark: modules_reference(mark[1]), markdown)
     return OUTWARD.sub(as_path, markdown)
+
+
+def modules_reference(package: str) -> str:
+    """Return what makes mkdocstrings show the modules that lie in `package` itself."""
+    folder = ROOT / package.replace(".", "/")
+    names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    return "\n\n".join(f"::: {name}" for name in (package, *(f"{package}.{n}" for n in names)))
 
 
 def commands_reference() -> str:
