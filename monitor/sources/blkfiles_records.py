@@ -55,6 +55,8 @@ _PIECE: Final = 1 << 20
 _MANY: Final = 1 << 12
 """Bytes from which NumPy uncovers them sooner than one large integer does."""
 _NAME: Final = re.compile(r"blk(\d{5,9})\.dat", re.ASCII)
+_FIRST_WITH_HEIGHT: Final = 2
+"""Version of the first blocks that have to begin with their height (BIP34)."""
 _COPIES: Final = 16
 """Copies of one block whose bodies are looked at; a crash leaves one or two."""
 
@@ -340,9 +342,11 @@ def best_copy(folder: BlkFolder, copies: Iterable[Record]) -> Record:
 def proved_height(folder: BlkFolder, record: Record) -> int | None:
     """Return the height that a block's coinbase begins with, if the header proves it.
 
-    None, too, where no rule makes that the block's height (BIP34), as in one without a parent.
+    None, too, where no rule makes that the block's height (BIP34), as in one without a parent
+    or of a version before the rule: the coinbase of the genesis block begins as if it were one.
     """
-    if not any(record.header[4:36]):
+    version = int.from_bytes(record.header[:4], "little", signed=True)
+    if version < _FIRST_WITH_HEIGHT or not any(record.header[4:36]):
         return None
     try:
         with folder.opened(record.file) as file:

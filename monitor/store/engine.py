@@ -123,6 +123,10 @@ class Database:
         if self._place:
             self._place.written()
 
+    def _opened(self) -> None:
+        if self._place:
+            self._place.opened()
+
     def _check_place(self) -> None:
         """Raise `StoreChanged` if the file is not the one that was opened."""
         if self._place and (what := self._place.changed()):
@@ -186,6 +190,7 @@ class Database:
         try:
             with self._engine.begin() as connection:
                 yield connection
+                self._opened()
         except DBAPIError as error:
             raise self.error(str(error.orig)) from None
         except self._driver_error as error:  # from a cursor that is read without SQLAlchemy
@@ -198,6 +203,7 @@ class Database:
         try:
             with self._lease.begin() as connection:
                 yield connection
+                self._opened()
         except DBAPIError as error:
             raise self.error(str(error.orig)) from None
         except LeaseLost as error:
@@ -216,6 +222,7 @@ class Database:
                     lock = sa.func.pg_advisory_xact_lock(*advisory(SETTING_UP))
                     connection.execute(sa.select(lock))
                 yield connection
+                self._opened()
         except DBAPIError as error:
             raise self.error(str(error.orig)) from None
 

@@ -44,6 +44,14 @@ class Place:
         self._file, self._log, self._stamp = file_at(self.path), None, None
         self.overwritten = False
 
+    def opened(self) -> None:
+        """Take the log for the store's, within a transaction.
+
+        Before the first one there may be none, or one of old that SQLite deletes.
+        """
+        if self._held and self._log is None:
+            self._log = file_at(self.path + LOG)
+
     def exists(self) -> bool:
         """Say whether there is a file."""
         return file_at(self.path) is not None
@@ -74,12 +82,8 @@ class Place:
             )
         if found != self._file:
             return "its file was replaced by another one"
-        if self._held:
-            log = file_at(self.path + LOG)
-            if self._log is None:
-                self._log = log  # it is there from the first transaction to the last
-            elif log != self._log:
-                return f"its write-ahead log ({LOG}) was moved, deleted or replaced"
+        if self._log is not None and file_at(self.path + LOG) != self._log:
+            return f"its write-ahead log ({LOG}) was moved, deleted or replaced"
         if self._stamp is not None and self._stamp != self._stamp_now():
             self.overwritten = True
             return "another program wrote into its file"

@@ -96,6 +96,20 @@ async def test_one_bit_of_a_header_costs_what_lies_below(
     assert another or "blk00001.dat, offset" in read.said()
 
 
+async def test_a_genesis_block_with_a_wrong_parent_is_at_no_height(tmp_path: Path) -> None:
+    """Its coinbase begins with nBits, which reads as the height 486604799."""
+    header = REGTEST.genesis_header
+    harmed = next(
+        changed
+        for byte in range(256)
+        if byte != header[4]
+        and meets_target(changed := header[:4] + bytes([byte]) + header[5:], REGTEST)
+    )
+    write(tmp_path, 0, R[0][:8] + harmed + R[0][88:])
+    with pytest.raises(SourceUnavailable):
+        await read_by_source(tmp_path)
+
+
 @pytest.mark.parametrize("key", [b"", KEY], ids=["clear", "obfuscated"])
 @pytest.mark.parametrize(("below", "base"), [(1, 20), (11, 60), (30, 31), (50, 110)])
 async def test_the_chain_on_a_snapshot_is_followed(
