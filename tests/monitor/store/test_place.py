@@ -113,9 +113,9 @@ def test_a_log_that_cannot_be_emptied_does_not_get_into_it_either(
     store.watch()
     path.write_bytes(b"")
     # held open, so that the log that SQLite begins in its place is not given its inode
-    with Path(f"{path}-wal").open("rb"):
-        with pytest.raises(StoreError, match=r"damaged|no SQLite database|holds nothing"):
-            store.renew()
+    refused = pytest.raises(StoreError, match=r"damaged|no SQLite database|holds nothing")
+    with Path(f"{path}-wal").open("rb"), refused:
+        store.renew()
     put(backup, path)
     store.renew()
     assert [block.ref for block in store.blocks(0, 99)] == refs(chain[:6])
