@@ -218,7 +218,8 @@ def shannon(counts: Counts, estimator: EntropyEstimator = "plug-in") -> float:
     if not n:
         return math.nan
     if estimator == "grassberger":
-        return math.log(n) - math.fsum(c * _grassberger_g(c) for c in numbers) / n
+        # of a single entity the estimate falls just below 0, where no entropy is
+        return max(0.0, math.log(n) - math.fsum(c * _grassberger_g(c) for c in numbers) / n)
     if estimator == "chao-shen":
         return math.fsum(-q * math.log(q) * w for q, w in chao_shen_terms(numbers))
     plug_in = math.fsum(-c / n * math.log(c / n) for c in numbers) + 0.0

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+import math
+from collections.abc import Iterator
 from typing import Final, get_args
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from analyzers.attribution import RULES
+from analyzers.figures import MEASURES, Measure
+from analyzers.figures import Metric as MeasureMetric
 from analyzers.intervals import share_interval
-from analyzers.summary import Nakamoto, Summary
+from analyzers.summary import Summary
 from monitor import __version__
 from monitor.snapshot import Snapshot
 from monitor.store.base import ProofLevel
@@ -22,17 +24,6 @@ MAX_POOLS: Final = 60
 
 OTHER: Final = "other"
 UNKNOWN: Final = "unknown"
-
-_THRESHOLD_NAMES: Final = {
-    Fraction(1, 2): "half",
-    Fraction(1, 3): "third",
-    Fraction(1, 4): "quarter",
-}
-
-
-def threshold_name(threshold: Fraction) -> str:
-    """Return the label value of a threshold of interest: half, third or quarter."""
-    return _THRESHOLD_NAMES[threshold]
 
 
 def state_metrics(snapshot: Snapshot) -> Iterator[Metric]:
@@ -214,62 +205,49 @@ def _pools(snapshot: Snapshot) -> Iterator[Metric]:
     yield from (blocks, share, low, high, size)
 
 
-_MEASURES: Final[tuple[tuple[str, str, Callable[[Summary], float]], ...]] = (
-    ("hhi_ratio", "Herfindahl-Hirschman index, unbiased.", lambda s: s.hhi),
-    ("hhi_lower_ratio", "Lower 95 % bound of the HHI.", lambda s: s.hhi_interval.low),
-    ("hhi_upper_ratio", "Upper 95 % bound of the HHI.", lambda s: s.hhi_interval.high),
-    ("effective_entities", "Effective number of entities, 1/HHI.", lambda s: s.effective_number),
-    (
-        "effective_entities_lower",
-        "Lower 95 % bound of the effective number.",
-        lambda s: s.effective_number_interval.low,
-    ),
-    (
-        "effective_entities_upper",
-        "Upper 95 % bound of the effective number.",
-        lambda s: s.effective_number_interval.high,
-    ),
-    ("entities", "Entities with a block in the window.", lambda s: s.entities),
-)
-
-
 def _concentration(snapshot: Snapshot) -> Iterator[Metric]:
     labels = ("window", "lens")
-    for name, text, measure in _MEASURES:
-        metric = _gauge(name, text, labels)
-        for view in snapshot.windows:
-            metric.add_metric((str(view.window), view.lens), measure(view.summary))
-        yield metric
-    nakamoto = _gauge(
-        "nakamoto_entities",
-        "Fewest entities that found more than the threshold of the window's blocks.",
-        (*labels, "threshold"),
-    )
+    entities = _gauge("entities", "Entities with a block in the window.", labels)
+    families: dict[str, GaugeMetricFamily] = {}
     at_most = _gauge(
         "nakamoto_at_most_probability_ratio",
         "Probability that as many entities, or fewer, hold more than the threshold of the work.",
         (*labels, "threshold", "entities"),
     )
-    above = _gauge(
-        "any_above_probability_ratio",
-        "Probability that some entity holds more than the threshold of the work.",
-        (*labels, "threshold"),
-    )
     for view in snapshot.windows:
         key = (str(view.window), view.lens)
-        for figure in (view.summary.nakamoto_half, view.summary.nakamoto_third):
-            _nakamoto(nakamoto, at_most, key, figure)
-        for threshold, probability in view.summary.any_above.items():
-            above.add_metric((*key, threshold_name(threshold)), probability)
-    yield from (nakamoto, at_most, above)
+        entities.add_metric(key, view.summary.entities)
+        for measure in MEASURES:
+            if measure.metric is not None:
+                _measure(families, measure, measure.metric, key, view.summary)
+        for name, figure in (
+            ("half", view.summary.nakamoto_half),
+            ("third", view.summary.nakamoto_third),
+        ):
+            for size in range(1, 6) if figure.observed is not None else ():
+                at_most.add_metric((*key, name, str(size)), figure.at_most(size))
+    yield from (*families.values(), entities, at_most)
 
 
-def _nakamoto(
-    observed: GaugeMetricFamily, at_most: GaugeMetricFamily, key: tuple[str, str], figure: Nakamoto
+def _measure(
+    families: dict[str, GaugeMetricFamily],
+    measure: Measure,
+    metric: MeasureMetric,
+    key: tuple[str, str],
+    summary: Summary,
 ) -> None:
-    name = threshold_name(figure.threshold)
-    if figure.observed is None:
-        return
-    observed.add_metric((*key, name), figure.observed)
-    for size in range(1, 6):
-        at_most.add_metric((*key, name, str(size)), figure.at_most(size))
+    """Add a measure of one window to its gauge, and the ends of its interval to theirs."""
+    labels, values = ("window", "lens", *metric.labels), (*key, *metric.labels.values())
+    found = [(metric.name, metric.text or measure.help, measure.value(summary))]
+    if measure.has_interval:
+        ends = measure.interval(summary)
+        found += [
+            (metric.bound("lower"), f"Lower 95 % bound of the {measure.short}.", ends.low),
+            (metric.bound("upper"), f"Upper 95 % bound of the {measure.short}.", ends.high),
+        ]
+    for name, text, value in found:
+        if name not in families:
+            families[name] = _gauge(name, text, labels)
+        if metric.labels and math.isnan(value):
+            continue
+        families[name].add_metric(values, value)

@@ -2,8 +2,9 @@
 
 A line ``<!-- commands -->`` becomes the reference of the commands, made from their help;
 ``<!-- answers -->`` becomes that of the API's answers, made from its OpenAPI document;
-``<!-- modules PACKAGE -->`` that of the package's modules, made from their docstrings. A link to a
-file of the repository outside docs/, which the site does not have, becomes its path.
+``<!-- measures -->`` the table of measures, ``<!-- modules PACKAGE -->`` what the docstrings of the
+package's modules say. A link to a file of the repository outside docs/, which the site does not
+have, becomes its path.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import click
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 
+from analyzers.figures import MEASURES
 from monitor.cli import COMMANDS, cli
 from monitor.web import openapi
 
@@ -104,7 +106,19 @@ def _kind(about: dict[str, Any]) -> str:
     return kind
 
 
+def measures_reference() -> str:
+    """Return every measure of concentration as a Markdown table."""
+    head = ["| name | title | unit | what it is | metric |", "| --- | --- | --- | --- | --- |"]
+    rows = [
+        f"| `{measure.name}` | {measure.title} | {measure.unit} | {measure.help} | "
+        f"{f'`poolscope_{measure.metric.name}`' if measure.metric else ''} |"
+        for measure in MEASURES
+    ]
+    return "\n".join([*head, *rows])
+
+
 REFERENCES: Final = {
+    "<!-- measures -->": measures_reference,
     "<!-- commands -->": commands_reference,
     "<!-- answers -->": answers_reference,
 }

@@ -27,8 +27,8 @@ from analyzers.sharefile import Given, read_shares
 from analyzers.summary import Summary, summarize
 from monitor.commands import inputs
 from monitor.commands.divergence import POOLS, points_of, points_of_pools, show_divergence
-from monitor.commands.figures import number, plain
 from monitor.commands.userfiles import text_of
+from monitor.words import number, plain
 
 
 @click.command("compare")

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
-import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 import click
 
+from analyzers.figures import Figure, Unit, figures_of, nakamoto_figure
 from analyzers.summary import HALF, THIRD, Share, Summary, nakamoto_at, summarize
 from analyzers.windows import Window
+from monitor.answers import WindowFigures, convert
 from monitor.commands import leftout as left_out
-from monitor.commands.figures import (
-    Figure,
-    figures_json,
-    figures_of,
-    nakamoto_figure,
-    number,
-    plain,
-    span,
-)
 from monitor.commands.inputs import (
     DAY,
     Counted,
@@ -37,6 +28,7 @@ from monitor.commands.inputs import (
     selection_options,
 )
 from monitor.commands.options import level_option, seed_option
+from monitor.words import number, span
 
 DRAWS: Final = 20_000
 """Posterior draws of one window on the command line, where a few milliseconds do not matter."""
@@ -191,6 +183,7 @@ def _show(
             Figure(
                 "homogeneity_p",
                 "P-value, halves have the same shares",
+                Unit.PROBABILITY,
                 homogeneity,
                 note=note if homogeneity < DRIFT else "",
             )
@@ -200,10 +193,7 @@ def _show(
         for text in asked.groups
     ]
     if form == "json":
-        result = _as_json(summary, found.facts, figures) | {
-            "groups": list(map(_share_json, groups))
-        }
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        click.echo(_answer(summary, found.facts, figures, groups).model_dump_json(indent=2))
     elif form == "csv":
         rows = csv.writer(sys.stdout, lineterminator="\n")
         rows.writerow(("figure", "value", "low", "high"))
@@ -237,29 +227,20 @@ def _with_thresholds(figures: list[Figure], found: Counted, asked: _Asked) -> li
     return [*kept[:place], *new.values(), *kept[place:]]
 
 
-def _share_json(share: Share) -> dict[str, Any]:
-    return {
-        name: plain(value) if isinstance(value, float) else value
-        for name, value in dataclasses.asdict(share).items()
-    }
-
-
-def _as_json(
-    summary: Summary, facts: Mapping[str, str | int], figures: list[Figure]
-) -> dict[str, Any]:
-    return {
-        **facts,
-        "blocks": summary.blocks,
-        "entities": summary.entities,
-        "unattributed": summary.unattributed,
-        "level": summary.level,
-        "prior": "Jeffreys (0.5 for each entity seen)",
-        "figures": figures_json(figures),
-        "nakamoto_half_posterior": summary.nakamoto_half.posterior,
-        "nakamoto_third_posterior": summary.nakamoto_third.posterior,
-        "left_out": left_out.as_json(),
-        "shares": list(map(_share_json, summary.shares)),
-    }
+def _answer(
+    summary: Summary,
+    facts: Mapping[str, str | int],
+    figures: Sequence[Figure],
+    groups: Sequence[Share],
+) -> WindowFigures:
+    return WindowFigures(
+        **{"window": None, "lens": None, "start": None, "first_height": None, **facts},
+        **convert.measured(summary, figures),
+        level=summary.level,
+        shares=[convert.share(entry, str) for entry in summary.shares],
+        groups=[convert.share(entry, str) for entry in groups],
+        left_out=convert.left_out(left_out.said()),
+    )
 
 
 def _print_tables(
@@ -273,7 +254,7 @@ def _print_tables(
     console.print(Text(", ".join(f"{name} {value}" for name, value in facts.items())))
     console.print(
         f"{summary.blocks} blocks, {summary.entities} entities, "
-        f"{summary.unattributed} unattributed blocks"
+        f"{summary.unattributed} of nobody known"
     )
     head = f"{summary.level:.0%} interval"
     grid = Table("figure", "value", head, "", box=None, pad_edge=False, header_style="bold")
@@ -283,7 +264,7 @@ def _print_tables(
         grid.add_row(figure.title, number(figure.value), span(figure.interval), figure.note)
     console.print(grid)
     grid = Table(
-        "entity",
+        "pool",
         "blocks",
         "share",
         head,
@@ -294,13 +275,13 @@ def _print_tables(
     )
     for column in grid.columns[1:3]:
         column.justify = "right"
-    for share in (*groups, *summary.shares):
+    for entry in (*groups, *summary.shares):
         grid.add_row(
-            Text(share.entity),
-            str(share.blocks),
-            f"{share.share:.1%}",
-            f"{share.interval.low:.1%} to {share.interval.high:.1%}",
-            number(share.above_third),
+            Text(entry.entity),
+            str(entry.blocks),
+            f"{entry.share:.1%}",
+            f"{entry.interval.low:.1%} to {entry.interval.high:.1%}",
+            number(entry.above_third),
         )
     console.print()
     console.print(grid)

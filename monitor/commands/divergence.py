@@ -19,7 +19,7 @@ from analyzers.geography import lacks
 from analyzers.sharefile import Given
 from analyzers.summary import summarize
 from monitor.commands import inputs
-from monitor.commands.figures import number, plain
+from monitor.words import number, plain
 
 POOLS: Final = "pools"
 """The name of the history of pools that ships."""

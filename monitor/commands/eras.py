@@ -13,8 +13,8 @@ from analyzers.concentration import POINTS
 from analyzers.eras import DIVISIONS, Division, EraChange, EraFigures, by_division, change
 from analyzers.intervals import Interval
 from monitor.commands import leftout as left_out
-from monitor.commands.figures import number, plain
 from monitor.commands.inputs import Selection, selection_options
+from monitor.words import number, plain
 
 _TITLES: dict[Division, str] = {
     "hardware": "by hardware, from the first product of a kind on",

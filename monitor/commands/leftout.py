@@ -18,14 +18,15 @@ _SAID: Final = "poolscope.left_out"
 
 def say(left_out: Iterable[LeftOut]) -> None:
     """Say on stderr what was left out, a line for each reason; nothing is said twice."""
-    said = _said()
+    before = said()
     for left in left_out:
-        if left not in said:
-            said.append(left)
+        if left not in before:
+            before.append(left)
             click.echo(str(left), err=True)
 
 
-def _said() -> list[LeftOut]:
+def said() -> list[LeftOut]:
+    """Return all that this command has said; in its JSON that is ``left_out``."""
     context = click.get_current_context(silent=True)
     found: list[LeftOut] = [] if context is None else context.meta.setdefault(_SAID, [])
     return found
@@ -33,7 +34,7 @@ def _said() -> list[LeftOut]:
 
 def as_json(left_out: Iterable[LeftOut] | None = None) -> list[dict[str, Any]]:
     """Return the value of a command's ``left_out`` in its JSON: by default all that it said."""
-    return [left.as_json() for left in (_said() if left_out is None else left_out)]
+    return [left.as_json() for left in (said() if left_out is None else left_out)]
 
 
 def registry_said(path: Path | None) -> Registry:

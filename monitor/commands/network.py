@@ -14,12 +14,12 @@ import click
 
 from monitor.commands import leftout as left_out
 from monitor.commands.dates import moment, moment_of
-from monitor.commands.figures import number
 from monitor.commands.inputs import parsed_by
 from monitor.commands.leftout import registry_said
 from monitor.commands.options import level_option, settings_options
 from monitor.commands.userfiles import entity_named, lens_named, slug_finder
 from monitor.errors import StoreError
+from monitor.words import number
 
 if TYPE_CHECKING:
     from analyzers.network import Estimate, Forecast, Luck

@@ -17,9 +17,9 @@ from analyzers.security import (
 )
 from analyzers.summary import HALF, THIRD, summarize
 from monitor.commands import leftout as left_out
-from monitor.commands.figures import number, plain
 from monitor.commands.inputs import Selection, counts_option, given, selection_options
 from monitor.commands.options import NumberRange
+from monitor.words import number, plain
 
 WAITS: Final = (1, 2, 3, 6, 12, 24, 48, 100)
 """Confirmations that the table shows."""

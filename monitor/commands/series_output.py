@@ -15,7 +15,7 @@ from analyzers.concentration import centralisation_index
 from analyzers.series import Series, series
 from analyzers.windows import CountTable
 from monitor.commands import leftout as left_out
-from monitor.commands.figures import number, plain
+from monitor.words import number, plain
 
 COLUMNS: Final = (
     "hhi",

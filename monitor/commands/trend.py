@@ -17,10 +17,10 @@ from analyzers.series import Floats, series
 from analyzers.trend import Trend, by_era, trend
 from analyzers.windows import CountTable
 from monitor.commands import leftout as left_out
-from monitor.commands.figures import number, plain
 from monitor.commands.inputs import Selection, selection_options
 from monitor.commands.options import NumberRange
 from monitor.commands.userfiles import entity_named, slug_finder
+from monitor.words import number, plain
 
 YEAR: Final = 365.2425 * 86_400
 

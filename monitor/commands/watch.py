@@ -210,7 +210,7 @@ def _shares(window: dict[str, Any]) -> Table:
     from rich.text import Text
 
     grid = Table(
-        title=f"last {window['blocks']:,} blocks, {window['unattributed']} unknown; 95 % ranges",
+        title=f"last {window['blocks']:,} blocks, {window['unknown']} unknown; 95 % ranges",
         title_justify="left",
         title_style="bold",
         box=None,
@@ -219,17 +219,18 @@ def _shares(window: dict[str, Any]) -> Table:
     for heading, side in (("pool", "left"), ("blocks", "right"), ("share", "right"), ("", "right")):
         grid.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
     grid.add_column("")
-    scale = max([entry["high"] for entry in window["shares"]], default=1)
+    scale = max([entry["share"]["high"] for entry in window["shares"]], default=1)
     for entry in window["shares"][:SHARES]:
-        low, middle, high = (round(_BAR * entry[end] / scale) for end in ("low", "share", "high"))
+        share = entry["share"]
+        low, middle, high = (round(_BAR * share[end] / scale) for end in ("low", "value", "high"))
         bar = "".join(
             "━" if place < middle else "─" if low <= place < high else " " for place in range(_BAR)
         )
         grid.add_row(
             Text(_plain(entry["name"])[:24]),
             f"{entry['blocks']:,}",
-            f"{entry['share']:.1%}",
-            Text(f"{entry['low']:.1%} to {entry['high']:.1%}", "dim"),
+            f"{share['value']:.1%}",
+            Text(f"{share['low']:.1%} to {share['high']:.1%}", "dim"),
             Text(bar, "cyan"),
         )
     return grid

@@ -12,13 +12,12 @@ from typing import Any, Final
 
 import click
 
-from analyzers.concentration import POINTS
 from analyzers.differences import Change, Comparison, ShareMove, compare_windows
 from monitor.commands import leftout as left_out
 from monitor.commands.dates import moment
-from monitor.commands.figures import number, plain
 from monitor.commands.inputs import Counted, Selection, counted, given
 from monitor.commands.userfiles import parse_counts
+from monitor.words import number, plain
 
 SHOWN: Final = 20
 """Entities that the table shows; JSON and CSV have all."""
@@ -82,11 +81,11 @@ def show_change(earlier: Counted, later: Counted, level: float, form: str | None
             "earlier": {**earlier.facts, "blocks": found.blocks[0]},
             "later": {**later.facts, "blocks": found.blocks[1]},
             "level": level,
-            "hhi_points": _change_json(found.hhi, POINTS),
+            "hhi": _change_json(found.hhi),
             "same_shares_p": plain(found.same),
             "shares": [
                 {
-                    "entity": move.entity,
+                    "pool": move.entity,
                     "earlier_blocks": move.earlier,
                     "later_blocks": move.later,
                     **_change_json(move.change),
@@ -99,20 +98,20 @@ def show_change(earlier: Counted, later: Counted, level: float, form: str | None
     elif form == "csv":
         rows = csv.writer(sys.stdout, lineterminator="\n")
         rows.writerow(("figure", "difference", "low", "high", "probability_up"))
-        rows.writerow(("hhi_points", *_cells(found.hhi, POINTS)))
+        rows.writerow(("hhi", *_cells(found.hhi)))
         rows.writerows((f"share:{move.entity}", *_cells(move.change)) for move in found.shares)
     else:
         _print(found, earlier, later, level)
 
 
-def _cells(change: Change, unit: float = 1) -> tuple[float | None, ...]:
+def _cells(change: Change) -> tuple[float | None, ...]:
     figures = (change.difference, *change.interval)
-    return (*(plain(figure * unit) for figure in figures), plain(change.probability_up))
+    return (*map(plain, figures), plain(change.probability_up))
 
 
-def _change_json(change: Change, unit: float = 1) -> dict[str, Any]:
+def _change_json(change: Change) -> dict[str, Any]:
     names = ("difference", "low", "high", "probability_up")
-    return dict(zip(names, _cells(change, unit), strict=True))
+    return dict(zip(names, _cells(change), strict=True))
 
 
 def _print(found: Comparison, earlier: Counted, later: Counted, level: float) -> None:
@@ -127,13 +126,13 @@ def _print(found: Comparison, earlier: Counted, later: Counted, level: float) ->
     ):
         about = ", ".join(f"{name} {value}" for name, value in side.facts.items())
         console.print(Text(f"{title}: {blocks} blocks, {about}"))
-    difference, low, high = (number(x * POINTS) for x in (found.hhi[0], *found.hhi.interval))
+    difference, low, high = map(number, (found.hhi[0], *found.hhi.interval))
     console.print(
-        f"HHI changed by {difference} points ({low} to {high}); "
+        f"HHI changed by {difference} ({low} to {high}); "
         f"P(it rose) {number(found.hhi.probability_up)}"
     )
     console.print(f"P-value that no share changed: {number(found.same)}")
-    heads = ("entity", "earlier", "later", "change, points", f"{level:.0%} interval", "P(it rose)")
+    heads = ("pool", "earlier", "later", "change, points", f"{level:.0%} interval", "P(it rose)")
     grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
     for column in grid.columns[1:4]:
         column.justify = "right"

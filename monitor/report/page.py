@@ -15,18 +15,19 @@ from typing import Any
 from analyzers.changepoints import Change, ChangePoints, change_points
 from analyzers.claims import evaluate
 from analyzers.concentration import POINTS
+from analyzers.figures import figures_of
 from analyzers.series import series
 from analyzers.simulate import simulate
 from analyzers.summary import Summary, summarize
 from analyzers.trend import MINIMUM, Trend, by_era, trend
 from analyzers.windows import CountTable
 from monitor import __version__
-from monitor.commands.figures import figures_of, number, plain, span
 from monitor.commands.series_output import rows_of
 from monitor.report import plots
 from monitor.report.claims import as_html
 from monitor.report.html import grid
 from monitor.report.short import YEAR, compared, in_short, shares_table, year_before
+from monitor.words import number, plain, span
 
 MOST_CHANGES = 12
 """Changes of shares that are shown at once, the largest by gain."""

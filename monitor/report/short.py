@@ -14,8 +14,8 @@ from analyzers.differences import Change, Comparison, compare_windows
 from analyzers.summary import THIRD, Summary
 from analyzers.trend import Trend
 from analyzers.windows import CountTable
-from monitor.commands.figures import number
 from monitor.report.html import grid
+from monitor.words import number
 
 YEAR = 365.2425 * 86_400
 

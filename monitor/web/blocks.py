@@ -13,8 +13,8 @@ from hashing.header import BlockHeader, hash_to_hex
 from hashing.params import NetworkParams
 from hashing.target import decode_nbits, difficulty
 from hashing.wire import CoinbaseTx, parse_coinbase
+from monitor import answers
 from monitor.store.base import StoredBlock
-from monitor.web import answers
 
 NameOf = Callable[[str], str]
 """From a pool's slug to its name."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from monitor.web.answers import Answer
+from monitor.answers import Answer
 
 JSON: Final = "application/json"
 LEAST_COMPRESSED: Final = 600

@@ -12,10 +12,10 @@ from analyzers.geography import series_names
 from analyzers.history import SOURCE, load_history, with_own_names
 from analyzers.registry.lenses import TAG_LENS
 from analyzers.windows import CountTable
+from monitor import answers
 from monitor.report.claims import as_values
 from monitor.snapshot import Snapshot
 from monitor.terms import TipTerms, with_terms
-from monitor.web import answers
 from monitor.web.errors import ApiError
 from monitor.web.queries import ClaimsQuery
 

@@ -11,9 +11,11 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from hashing.header import hash_from_hex, hash_to_hex
+from monitor import answers
+from monitor.answers import convert
 from monitor.snapshot import WindowView
 from monitor.store.base import BlockStore, StoredBlock
-from monitor.web import answers, overview, pools, status
+from monitor.web import overview, pools, status
 from monitor.web.blocks import brief, detail
 from monitor.web.context import WebContext
 from monitor.web.errors import ApiError
@@ -93,6 +95,10 @@ async def _lenses(ask: Ask, _query: Query) -> answers.Lenses:
     return answers.Lenses(lenses=overview.lenses(ask.context))
 
 
+async def _measures(_ask: Ask, _query: Query) -> answers.Measures:
+    return convert.measures()
+
+
 async def _windows(ask: Ask, query: WindowQuery) -> answers.Windows:
     return answers.Windows(
         windows=[overview.shares(view, ask.context) for view in _chosen(ask, query)]
@@ -101,7 +107,7 @@ async def _windows(ask: Ask, query: WindowQuery) -> answers.Windows:
 
 async def _concentration(ask: Ask, query: WindowQuery) -> answers.Concentrations:
     return answers.Concentrations(
-        concentration=[overview.concentration(view) for view in _chosen(ask, query)]
+        concentration=[convert.concentration(view) for view in _chosen(ask, query)]
     )
 
 
@@ -235,6 +241,7 @@ ENDPOINTS: Final = (
     Endpoint("/overview", "Everything the page shows.", answers.Overview, _overview),
     Endpoint("/tip", "The end of the chain.", answers.Tip, _tip),
     Endpoint("/lenses", "Who is counted as one, under each lens.", answers.Lenses, _lenses),
+    Endpoint("/measures", "What each measure of concentration is.", answers.Measures, _measures),
     Endpoint("/windows", "Shares by window and lens.", answers.Windows, _windows, WindowQuery),
     Endpoint(
         "/concentration",

@@ -7,8 +7,8 @@ from typing import Final
 
 from aiohttp import web
 
+from monitor.answers import Answer
 from monitor.snapshot import Snapshot
-from monitor.web.answers import Answer
 from monitor.web.context import WebContext
 from monitor.web.errors import ApiError
 from monitor.web.overview import overview

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from analyzers.figures import MEASURES, figure_of
 from analyzers.intervals import share_interval
 from analyzers.mined import EntityOf
-from analyzers.summary import HALF, THIRD, Summary, summarize
+from analyzers.summary import Summary, summarize
+from monitor import answers
+from monitor.answers.convert import figures, spread
 from monitor.store.base import BlockStore
-from monitor.web import answers
-from monitor.web.overview import spread
 
 MAX_POINTS: Final = 180
 """Points of a history: more than a screen can tell apart."""
@@ -21,6 +22,8 @@ LEAST_STEP: Final = 72
 """Blocks between two points, at least: half a day."""
 SPAN: Final = 105_120
 """Blocks looked back: two years."""
+_DRAWN: Final = tuple(measure for measure in MEASURES if measure.metric is not None)
+"""Measures over time: those that Prometheus keeps too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,7 @@ def _point(
         height=height,
         time=time,
         blocks=summary.blocks,
-        hhi=spread(summary.hhi, summary.hhi_interval),
-        effective=spread(summary.effective_number, summary.effective_number_interval),
-        nakamoto_half=summary.nakamoto_half.observed,
-        any_above_third=summary.any_above[THIRD],
-        any_above_half=summary.any_above[HALF],
+        figures=figures(figure_of(measure, summary) for measure in _DRAWN),
         share=spread(own / summary.blocks, share_interval(own, summary.blocks)) if pool else None,
     )
 

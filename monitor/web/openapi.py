@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from monitor import __version__
-from monitor.web.answers import ErrorAnswer
+from monitor.answers import ErrorAnswer
 from monitor.web.endpoints import ENDPOINTS, PREFIX, Endpoint
 
 _REF = "#/components/schemas/{model}"

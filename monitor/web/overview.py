@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import Final
 
-from analyzers import network, security, summary
-from analyzers.intervals import Interval
+from analyzers import security
+from monitor import answers
+from monitor.answers import convert
 from monitor.snapshot import EpochView, Snapshot, WindowView
-from monitor.web import answers
-from monitor.web.blocks import NameOf, brief
+from monitor.web.blocks import brief
 from monitor.web.context import WebContext
 
 RISK: Final = 0.001
@@ -31,9 +31,9 @@ def overview(context: WebContext) -> answers.Overview:
         tip=tip(snapshot),
         lenses=lenses(context),
         windows=[shares(view, context) for view in snapshot.windows],
-        concentration=[concentration(view) for view in snapshot.windows],
+        concentration=[convert.concentration(view) for view in snapshot.windows],
         hashrates=[
-            answers.Hashrate(window=view.window, hashes_per_second=estimate(view.rate))
+            answers.Hashrate(window=view.window, hashes_per_second=convert.estimate(view.rate))
             for view in snapshot.hashrates
         ],
         epoch=epoch(snapshot.epoch),
@@ -62,30 +62,6 @@ def tip(snapshot: Snapshot) -> answers.Tip | None:
     )
 
 
-def estimate(value: network.Estimate) -> answers.Estimate:
-    """Return a figure with its interval."""
-    return spread(value.value, value.interval)
-
-
-def spread(value: float, interval: Interval) -> answers.Estimate:
-    """Return `value` with `interval`."""
-    return answers.Estimate(value=value, low=interval.low, high=interval.high)
-
-
-def share(entry: summary.Share, name_of: NameOf) -> answers.Share:
-    """Return one entity's part of a window."""
-    return answers.Share(
-        pool=entry.entity,
-        name=name_of(entry.entity),
-        blocks=entry.blocks,
-        share=entry.share,
-        low=entry.interval.low,
-        high=entry.interval.high,
-        above_third=entry.above_third,
-        above_half=entry.above_half,
-    )
-
-
 def lenses(context: WebContext) -> list[answers.Lens]:
     """Return the lenses that the agent looks through."""
     return [
@@ -101,47 +77,8 @@ def shares(view: WindowView, context: WebContext) -> answers.Shares:
         window=view.window,
         lens=view.lens,
         blocks=view.summary.blocks,
-        unattributed=view.summary.unattributed,
-        shares=[share(entry, name_of) for entry in view.summary.shares],
-    )
-
-
-def concentration(view: WindowView) -> answers.Concentration:
-    """Return how concentrated a window is."""
-    found = view.summary
-    return answers.Concentration(
-        window=view.window,
-        lens=view.lens,
-        blocks=found.blocks,
-        unattributed=found.unattributed,
-        entities=found.entities,
-        hhi=spread(found.hhi, found.hhi_interval),
-        hhi_plug_in=found.hhi_plug_in,
-        hhi_unattributed_as_one=found.hhi_unattributed_as_one,
-        effective=spread(found.effective_number, found.effective_number_interval),
-        nakamoto_half=_nakamoto(found.nakamoto_half),
-        nakamoto_third=_nakamoto(found.nakamoto_third),
-        any_above_half=found.any_above[summary.HALF],
-        any_above_third=found.any_above[summary.THIRD],
-        any_above_quarter=found.any_above[summary.QUARTER],
-        gini=found.gini,
-        ratios=[
-            answers.TopRatio(
-                top=ratio.top,
-                value=ratio.value,
-                low=ratio.interval.low,
-                high=ratio.interval.high,
-            )
-            for ratio in found.ratios
-        ],
-    )
-
-
-def _nakamoto(found: summary.Nakamoto) -> answers.Nakamoto:
-    return answers.Nakamoto(
-        threshold=float(found.threshold),
-        observed=found.observed,
-        posterior=dict(sorted(found.posterior.items())),
+        unknown=view.summary.unattributed,
+        shares=[convert.share(entry, name_of) for entry in view.summary.shares],
     )
 
 
@@ -154,7 +91,7 @@ def epoch(view: EpochView | None) -> answers.Epoch | None:
         start_height=view.start_height,
         blocks=view.blocks,
         blocks_left=view.forecast.blocks_left,
-        change=estimate(view.forecast.factor),
+        change=convert.estimate(view.forecast.factor),
         retarget_time=answers.WhenEstimate(
             value=end.value, low=end.interval.low, high=end.interval.high
         ),
@@ -175,7 +112,7 @@ def risk(view: WindowView, context: WebContext) -> answers.Confirmations | None:
         lens=view.lens,
         entity=largest.entity,
         name=context.entity_name_of(view.lens, largest.entity),
-        share=spread(found.share, found.interval),
+        share=convert.spread(found.share, found.interval),
         risk=RISK,
         confirmations=found.point,
         low=found.low,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from monitor import answers
+from monitor.answers import convert
 from monitor.snapshot import Snapshot, WindowView
-from monitor.web import answers, overview
 from monitor.web.context import WebContext
 from monitor.web.errors import ApiError
 
@@ -66,5 +67,5 @@ def _window(context: WebContext, view: WindowView, slug: str) -> answers.PoolWin
     return answers.PoolWindow(
         window=view.window,
         of_blocks=view.summary.blocks,
-        share=overview.share(share, context.name_of),
+        share=convert.share(share, context.name_of),
     )

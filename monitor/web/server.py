@@ -11,9 +11,9 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
+from monitor.answers import ErrorAnswer, Problem
 from monitor.config import WebSettings
 from monitor.errors import ConfigError, StoreError
-from monitor.web.answers import ErrorAnswer, Problem
 from monitor.web.api import Api
 from monitor.web.bodies import JSON, unpacks
 from monitor.web.connections import Gate, room

@@ -6,9 +6,9 @@ import time
 
 from prometheus_client import Counter, Gauge
 
-from monitor import __version__
+from monitor import __version__, answers
+from monitor.answers import convert
 from monitor.exporter import AgentMetrics
-from monitor.web import answers
 from monitor.web.context import WebContext
 
 
@@ -51,15 +51,7 @@ def sources(context: WebContext) -> list[answers.Source]:
             tip_height=state.tip.height if state and state.tip else None,
             lag_blocks=state.lag if state else None,
             trouble=state.trouble if state else "",
-            left_out=[
-                answers.LeftOut(
-                    kind=left.kind.value,
-                    count=left.count,
-                    why=left.why,
-                    examples=list(left.examples),
-                )
-                for left in (state.left_out if state else ())
-            ],
+            left_out=convert.left_out(state.left_out if state else ()),
         )
         for name in names
         for state in (states.get(name),)

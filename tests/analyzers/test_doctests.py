@@ -20,6 +20,7 @@ MODULES = (
     "economics",
     "energy",
     "eras",
+    "figures",
     "frames",
     "geography",
     "history",

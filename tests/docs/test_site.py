@@ -16,6 +16,7 @@ import click
 import pytest
 import yaml
 
+from analyzers.figures import MEASURES
 from monitor.cli import COMMANDS, cli
 from monitor.web import openapi
 
@@ -78,6 +79,22 @@ def test_the_site_explains_every_answer_of_the_api(site: Site) -> None:
         assert f'id="{name.lower()}"' in page, name
         for field in schema["properties"]:
             assert f"<code>{field}</code>" in page, f"{name}.{field}"
+
+
+def test_the_site_explains_every_measure(site: Site) -> None:
+    page = unescape(site.page("methods.html"))
+    for measure in MEASURES:
+        assert f"<code>{measure.name}</code>" in page
+        assert measure.help in page
+
+
+@pytest.mark.parametrize("package", ["hashing", "analyzers"])
+def test_the_site_shows_every_module_of_the_libraries(site: Site, package: str) -> None:
+    shown = "".join(page.read_text("utf-8") for page in (site.path / "python").glob("*.html"))
+    for path in (ROOT / package).rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if "kernels" not in path.parts:
+            assert f'id="{name}"' in shown, name
 
 
 def test_the_site_asks_no_other_host(site: Site) -> None:

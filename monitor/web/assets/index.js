@@ -16,21 +16,21 @@ const MEASURES = {
   effective: {
     name: "Effective number",
     label: "Effective number over time",
-    of: (p) => p.effective,
+    of: (p) => p.figures.effective_number,
     show: (v) => v.toFixed(1),
     scale: axisNumber,
   },
   hhi: {
     name: "HHI",
     label: "Herfindahl-Hirschman index over time",
-    of: (p) => p.hhi,
+    of: (p) => p.figures.hhi,
     show: (v) => v.toFixed(3),
     scale: axisNumber,
   },
   third: {
     name: "Chance of a third",
     label: "Probability that one holds more than a third, over time",
-    of: (p) => ({ value: p.any_above_third, low: null, high: null }),
+    of: (p) => p.figures.any_above_third,
     show: chance,
     scale: axisPercent,
   },
@@ -58,13 +58,13 @@ function showLead(overview, shares, found) {
   const by = state.lens === "tag" ? "Of" : `${lensOf(overview).title}, of`;
   setText(byId("sentence"),
     `${by} the last ${count(shares.blocks)} blocks ${span ? ` (${span})` : ""}, ${largest.name} found the most: `
-    + `${percent(largest.share)}. Its true share of the work is ${range(largest.low, largest.high)} (95\u202f% sure). ${together}`);
+    + `${percent(largest.share.value)}. Its true share of the work is ${range(largest.share.low, largest.share.high)} (95\u202f% sure). ${together}`);
   const likely = Object.entries(found.nakamoto_half.posterior).sort((a, b) => b[1] - a[1])[0];
   setText(byId("half"), reach === null ? "–" : String(reach));
   setText(byId("half-note"), !likely ? ""
     : Number(likely[0]) === reach ? `${chance(likely[1])} probable` : `${likely[0]} is more probable: ${chance(likely[1])}`);
-  setText(byId("third"), chance(found.any_above_third));
-  setText(byId("third-note"), `one above half: ${chance(found.any_above_half)}`);
+  setText(byId("third"), chance(found.figures.any_above_third.value));
+  setText(byId("third-note"), `one above half: ${chance(found.figures.any_above_half.value)}`);
   const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;
   setText(byId("rate"), rate ? hashrate(rate.value) : "–");
   setText(byId("rate-note"), rate ? `${hashrate(rate.low)} to ${hashrate(rate.high)}` : "not enough blocks");
@@ -82,10 +82,10 @@ function showTip() {
 function showShares(shares, found) {
   const list = shares.shares.map((share) => ({ ...share, key: share.pool }));
   const shown = state.all ? list : list.slice(0, FIRST);
-  if (shares.unattributed) {
+  if (shares.unknown) {
     shown.push({
-      key: "", pool: "", name: "Unknown", blocks: shares.unattributed,
-      share: shares.unattributed / shares.blocks, low: null, high: null,
+      key: "", pool: "", name: "Unknown", blocks: shares.unknown,
+      share: { value: shares.unknown / shares.blocks, low: null, high: null },
     });
   }
   const scale = scaleOf(list);
@@ -96,7 +96,7 @@ function showShares(shares, found) {
   const young = shares.blocks < shares.window ? ` of ${count(shares.window)} asked for` : "";
   setText(byId("lens-note"), state.lens === "tag" ? "" : lensOf(state.overview).description);
   setText(byId("shares-caption"), `n = ${plural(shares.blocks, "block")}${young}, ${state.lens === "tag" ? plural(found.entities, "pool") : plural(found.entities, "entity", "entities")}, `
-    + `${plural(shares.unattributed, "block")} unknown. ${scale < 0.5 ? "Dashed line: a third." : "Dashed lines: a third and a half."}`);
+    + `${plural(shares.unknown, "block")} unknown. ${scale < 0.5 ? "Dashed line: a third." : "Dashed lines: a third and a half."}`);
   const more = byId("shares-more");
   more.hidden = list.length <= FIRST;
   setText(more, state.all ? "Show fewer" : `Show all ${list.length}`);
@@ -108,14 +108,14 @@ const posterior = (figure) => Object.entries(figure.posterior)
 
 function showConcentration(found) {
   setText(byId("concentration-caption"), `In the same ${plural(found.blocks, "block")} as above.`);
-  const top = (n) => found.ratios.find((ratio) => ratio.top === n);
+  const { effective_number: effective, hhi, cr3 } = found.figures;
   const rows = [
-    ["Effective number", decimal(found.effective.value), `${decimal(found.effective.low)} to ${decimal(found.effective.high)}`],
-    ["HHI", (found.hhi.value ?? 0).toFixed(3), `${(found.hhi.low ?? 0).toFixed(3)} to ${(found.hhi.high ?? 0).toFixed(3)}`],
+    ["Effective number", decimal(effective.value), `${decimal(effective.low)} to ${decimal(effective.high)}`],
+    ["HHI", (hhi.value ?? 0).toFixed(3), `${(hhi.low ?? 0).toFixed(3)} to ${(hhi.high ?? 0).toFixed(3)}`],
     ["Fewest that reach half", String(found.nakamoto_half.observed ?? "–"), posterior(found.nakamoto_half)],
     ["Fewest that reach a third", String(found.nakamoto_third.observed ?? "–"), posterior(found.nakamoto_third)],
-    ["Largest three together", percent(top(3).value), range(top(3).low, top(3).high)],
-    ["Chance of one above a quarter", chance(found.any_above_quarter), `third: ${chance(found.any_above_third)} · half: ${chance(found.any_above_half)}`],
+    ["Largest three together", percent(cr3.value), range(cr3.low, cr3.high)],
+    ["Chance of one above a quarter", chance(found.figures.any_above_quarter.value), `third: ${chance(found.figures.any_above_third.value)} · half: ${chance(found.figures.any_above_half.value)}`],
   ];
   keyed(byId("concentration"), rows, ([name]) => name,
     ([name]) => el("div", {}, el("dt", {}, name), el("dd", {}), el("dd", { class: "note" })),

@@ -52,9 +52,9 @@ def test_a_threshold_is_a_share(bad: str) -> None:
 
 def test_groups_have_intervals_of_their_own() -> None:
     found = as_json(*HISTORY, "--group", "antpool, poolin", "--group", "foundryusa")["groups"]
-    assert [group["entity"] for group in found] == ["antpool + poolin", "foundryusa"]
-    low, high = found[0]["interval"]
-    assert low < found[0]["share"] < high
+    assert [group["pool"] for group in found] == ["antpool + poolin", "foundryusa"]
+    share = found[0]["share"]
+    assert share["low"] < share["value"] < share["high"]
     assert "antpool + poolin" in run(*HISTORY, "--group", "antpool,poolin").output
     rows = run(*HISTORY, "--group", "antpool,poolin", "--csv").output
     assert "group:antpool + poolin" in rows
@@ -63,8 +63,8 @@ def test_groups_have_intervals_of_their_own() -> None:
 
 def test_entropies_as_others_publish_them() -> None:
     figures = as_json("--counts", "3,2,1")["figures"]
-    assert figures["entropy_plug_in_bits"]["value"] == pytest.approx(1.459, abs=5e-4)
-    assert figures["entropy_chao_shen_bits"]["value"] == pytest.approx(1.257316 / 0.6931472)
+    assert figures["entropy_plug_in"]["value"] == pytest.approx(1.459, abs=5e-4)
+    assert figures["entropy_chao_shen"]["value"] == pytest.approx(1.257316 / 0.6931472, rel=1e-5)
 
 
 def test_days_have_the_centralisation_index() -> None:
@@ -98,11 +98,11 @@ def test_two_tables_side_by_side() -> None:
     found = as_json("--counts", "60,40", "--compare", "40,60")
     first, second = found["shares"]
     expected = share_change((40, 100), (60, 100))
-    assert (first["entity"], second["entity"]) == ("#1", "#2")
+    assert (first["pool"], second["pool"]) == ("#1", "#2")
     assert first["difference"] == pytest.approx(0.2)
     assert (first["low"], first["high"]) == pytest.approx(expected.interval)
     assert first["probability_up"] > 0.99
-    assert found["hhi_points"]["difference"] == 0
+    assert found["hhi"]["difference"] == 0
 
 
 def test_the_window_before_and_one_that_ends_at_a_day() -> None:
@@ -156,4 +156,4 @@ def test_empty_windows_have_dashes_not_errors() -> None:
     result = run("--counts", "0", "--compare", "0")
     assert result.exit_code == 0
     assert "nan" not in result.output
-    assert as_json("--counts", "0", "--compare", "1")["hhi_points"]["difference"] is None
+    assert as_json("--counts", "0", "--compare", "1")["hhi"]["difference"] is None

@@ -52,16 +52,18 @@ def test_counts_on_the_command_line() -> None:
     found = as_json("concentration", "--counts", "3,2,1", "--json")
     assert found["blocks"] == 6
     assert found["figures"]["nakamoto_half"]["value"] == 2
-    assert found["figures"]["hhi_plug_in_points"]["value"] == pytest.approx(3888.8889)
-    assert [share["entity"] for share in found["shares"]] == ["#1", "#2", "#3"]
-    assert found["shares"][0]["interval"] == list(summarize({"a": 3, "b": 3}).shares[0].interval)
+    assert found["figures"]["hhi_plug_in"]["value"] == pytest.approx(0.388889)
+    assert [share["pool"] for share in found["shares"]] == ["#1", "#2", "#3"]
+    low, high = summarize({"a": 3, "b": 3}).shares[0].interval
+    share = found["shares"][0]["share"]
+    assert (share["low"], share["high"]) == pytest.approx((low, high), rel=1e-5)
 
 
 def test_counts_from_a_file_and_from_stdin(tmp_path: Path) -> None:
     text = "# of a day\nentity,count\n=cmd,4\nb,2\nb,1\n"
     (tmp_path / "t.csv").write_text(text)
     found = as_json("concentration", "--counts", str(tmp_path / "t.csv"), "--json")
-    assert {s["entity"]: s["blocks"] for s in found["shares"]} == {"=cmd": 4, "b": 3}
+    assert {s["pool"]: s["blocks"] for s in found["shares"]} == {"=cmd": 4, "b": 3}
     assert "7 blocks" in run("concentration", "--counts", "-", stdin=text).output
 
 
@@ -104,7 +106,7 @@ def test_the_last_window_of_the_history() -> None:
     found = as_json("concentration", *HISTORY, "--window", "30d", "--json")
     assert found["start"] == "2023-12-02T00:00:00Z"
     assert "not of this project" in found["source"]
-    assert found["figures"]["hhi_points"]["low"] < found["figures"]["hhi_points"]["value"]
+    assert found["figures"]["hhi"]["low"] < found["figures"]["hhi"]["value"]
     table = run("concentration", *HISTORY, "--window", "30d")
     assert "foundryusa" in table.output
 
@@ -135,8 +137,8 @@ def test_a_lens_from_a_file(tmp_path: Path) -> None:
     lens.write_text("poolin,friends\nantpool,friends\nbinancepool,friends\n")
     merged = as_json("concentration", *HISTORY, "--lens", str(lens), "--json")
     plain = as_json("concentration", *HISTORY, "--json")
-    assert merged["shares"][0]["entity"] in {"friends", "foundryusa"}
-    assert merged["figures"]["hhi_points"]["value"] > plain["figures"]["hhi_points"]["value"]
+    assert merged["shares"][0]["pool"] in {"friends", "foundryusa"}
+    assert merged["figures"]["hhi"]["value"] > plain["figures"]["hhi"]["value"]
     lens.write_text("poolin\n")
     assert "line 1" in run("concentration", *HISTORY, "--lens", str(lens)).stderr
     assert "no lens" in run("concentration", *HISTORY, "--lens", "nonesuch").stderr
@@ -144,12 +146,12 @@ def test_a_lens_from_a_file(tmp_path: Path) -> None:
 
 def test_a_lens_that_ships() -> None:
     seen = as_json("concentration", *HISTORY, "--lens", "template", "--json")
-    assert seen["shares"][0]["entity"] == "antpoolandfriends"
+    assert seen["shares"][0]["pool"] == "antpoolandfriends"
     assert seen["figures"]["nakamoto_half"]["value"] == 2
 
 
 def test_the_history_has_our_names() -> None:
-    names = {s["entity"] for s in as_json("concentration", "--history", "--json")["shares"]}
+    names = {s["pool"] for s in as_json("concentration", "--history", "--json")["shares"]}
     assert "ocean" in names
     assert "oceanxyz" not in names
 
@@ -157,8 +159,8 @@ def test_the_history_has_our_names() -> None:
 def test_the_store(store: str) -> None:
     place = ("--network", "regtest", "--store", store)
     found = as_json("concentration", *place, "--json")
-    assert (found["blocks"], found["unattributed"], found["first_height"]) == (40, 8, 1)
-    assert {s["entity"]: s["blocks"] for s in found["shares"]} == {
+    assert (found["blocks"], found["unknown"], found["first_height"]) == (40, 8, 1)
+    assert {s["pool"]: s["blocks"] for s in found["shares"]} == {
         "antpool": 16,
         "f2pool": 8,
         "viabtc": 8,

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 from analyzers.leftout import Kind, LeftOut
+from monitor import answers
 from monitor.sources.base import BlockRef
 from monitor.turns import SourceState
-from monitor.web import answers
 from monitor.web.bodies import Body, _has
 from monitor.web.endpoints import ENDPOINTS
 from monitor.web.openapi import document
@@ -51,9 +51,10 @@ async def test_figures_are_those_of_the_snapshot(client: Client, agent: WebAgent
     assert window["blocks"] == 144
     assert [share["blocks"] for share in window["shares"]] == [s.blocks for s in summary.shares]
     assert window["shares"][0]["name"] == "Foundry USA"
-    assert window["shares"][0]["low"] < window["shares"][0]["share"] < window["shares"][0]["high"]
+    share = window["shares"][0]["share"]
+    assert share["low"] < share["value"] < share["high"]
     (found,) = (await get(client, "/concentration?window=144"))["concentration"]
-    assert found["hhi"]["value"] == pytest.approx(summary.hhi, rel=1e-5)
+    assert found["figures"]["hhi"]["value"] == pytest.approx(summary.hhi, rel=1e-5)
     assert found["nakamoto_half"]["observed"] == summary.nakamoto_half.observed
     assert sum(found["nakamoto_half"]["posterior"].values()) == pytest.approx(1)
 
@@ -147,9 +148,9 @@ async def test_history_ends_at_the_tip_with_the_figures_of_now(
     (shares,) = (await get(client, "/windows?window=144"))["windows"]
     last = history["points"][-1]
     assert last["height"] == 200
-    assert last["hhi"] == now["hhi"]
+    assert last["figures"]["hhi"] == now["figures"]["hhi"]
     own = next(share for share in shares["shares"] if share["pool"] == "viabtc")
-    assert last["share"] == {"value": own["share"], "low": own["low"], "high": own["high"]}
+    assert last["share"] == own["share"]
     agent.mine(mixed(200))
     later = await get(client, "/concentration/history?window=144")
     heights = [point["height"] for point in later["points"]]

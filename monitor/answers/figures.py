@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.web.answers.base import Answer, Estimate, Exact, Figure, WhenEstimate
+from monitor.answers.base import Answer, Estimate, Exact, Figure, LeftOut, WhenEstimate
 
 
 class Tip(Answer):
@@ -27,12 +27,10 @@ class Share(Answer):
     """Its name."""
     blocks: int
     """Blocks that it found in the window."""
-    share: Figure
-    """These over all blocks of the window, a ratio 0..1."""
-    low: Figure
-    """Lower end of the 95 % interval of its true share, 0..1."""
-    high: Figure
-    """Upper end of that interval, 0..1."""
+    share: Estimate
+    """These over all blocks of the window, a ratio 0..1, with the interval of its true share."""
+    above_quarter: Figure
+    """Probability 0..1 that its true share of the work is above a quarter."""
     above_third: Figure
     """Probability 0..1 that its true share of the work is above a third."""
     above_half: Figure
@@ -48,7 +46,7 @@ class Shares(Answer):
     """The lens that it is seen through."""
     blocks: int
     """Blocks that are really there: fewer than the window while the store is young."""
-    unattributed: int
+    unknown: int
     """Blocks that nothing names a pool for."""
     shares: list[Share]
     """The largest first."""
@@ -65,54 +63,76 @@ class Nakamoto(Answer):
     """Probability 0..1 of each number, given the blocks."""
 
 
-class TopRatio(Answer):
-    """The joint share of the `top` largest."""
+class Measure(Answer):
+    """A measure of concentration: the words for a name under `figures`."""
 
-    top: int
-    """How many are taken together."""
-    value: Figure
-    """Their share of the blocks, a ratio 0..1."""
-    low: Figure
-    """Lower end of its 95 % interval, 0..1."""
-    high: Figure
-    """Upper end of that interval, 0..1."""
+    name: str
+    """What data calls it."""
+    title: str
+    """What people call it."""
+    unit: str
+    """Its unit: ratio and probability are 0..1; entities, bits and nats are numbers."""
+    help: str
+    """What it is, in a sentence."""
+    metric: str | None
+    """The Prometheus metric that carries it; null where none does."""
 
 
-class Concentration(Answer):
+class Measures(Answer):
+    """Every measure of concentration."""
+
+    measures: list[Measure]
+    """The measures, the most useful first."""
+
+
+class Figures(Answer):
+    """How concentrated some blocks are."""
+
+    blocks: int
+    """Blocks that are really there."""
+    unknown: int
+    """Blocks that nothing names a pool for."""
+    entities: int
+    """Pools, or groups of the lens, that found a block."""
+    figures: dict[str, Estimate]
+    """Every measure by its name, in the unit that /measures says; low and high are null where
+    no interval is known."""
+    nakamoto_half: Nakamoto
+    """How many together hold more than half, and how probable each number is."""
+    nakamoto_third: Nakamoto
+    """How many together hold more than a third, and how probable each number is."""
+
+
+class WindowFigures(Figures):
+    """What the command line says of one window of blocks, or of a table."""
+
+    source: str
+    """Where the blocks come from."""
+    window: str | None
+    """The window as it was asked for (2016, 7d); null for a table."""
+    lens: str | None
+    """The lens that it is seen through; null for a table."""
+    start: str | None
+    """Time in the header of its first block, ISO 8601; null for a table."""
+    first_height: int | None
+    """Height of its first block; null for a table."""
+    level: float
+    """What the intervals hold the true value with, a probability 0..1."""
+    shares: list[Share]
+    """Who found the blocks, the largest first."""
+    groups: list[Share]
+    """Joint shares of the groups that were asked for."""
+    left_out: list[LeftOut]
+    """What the input holds and the figures do not use."""
+
+
+class Concentration(Figures):
     """How concentrated a window is, under a lens."""
 
     window: int
     """Length of the window, in blocks."""
     lens: str
     """The lens that it is seen through."""
-    blocks: int
-    """Blocks that are really there."""
-    unattributed: int
-    """Blocks that nothing names a pool for."""
-    entities: int
-    """Entities that found a block."""
-    hhi: Estimate
-    """Herfindahl-Hirschman index, unbiased, 0..1: 1 if one entity finds all, 0 if all are tiny."""
-    hhi_plug_in: Figure
-    """The plain sum of squared shares, 0..1, biased upwards in small windows."""
-    hhi_unattributed_as_one: Figure
-    """The same, 0..1, if all unattributed blocks were one miner's."""
-    effective: Estimate
-    """Effective number of entities, 1/HHI: so many equal ones would be as concentrated."""
-    nakamoto_half: Nakamoto
-    """How many together hold more than half."""
-    nakamoto_third: Nakamoto
-    """How many together hold more than a third."""
-    any_above_half: Figure
-    """Probability 0..1 that some entity holds more than half of the work."""
-    any_above_third: Figure
-    """Probability 0..1 that some entity holds more than a third."""
-    any_above_quarter: Figure
-    """Probability 0..1 that some entity holds more than a quarter."""
-    gini: Figure
-    """Gini coefficient of those who found a block, 0..1: 0 if all found the same number."""
-    ratios: list[TopRatio]
-    """Joint shares of the largest few."""
 
 
 class Hashrate(Answer):
@@ -171,16 +191,8 @@ class Point(Answer):
     """Unix time in the header of that block."""
     blocks: int
     """Blocks in the window."""
-    hhi: Estimate
-    """Herfindahl-Hirschman index, unbiased, 0..1."""
-    effective: Estimate
-    """Effective number of entities, 1/HHI."""
-    nakamoto_half: int | None
-    """Fewest that together found more than half of the blocks; null in an empty window."""
-    any_above_third: Figure
-    """Probability 0..1 that some entity holds more than a third."""
-    any_above_half: Figure
-    """Probability 0..1 that some entity holds more than half."""
+    figures: dict[str, Estimate]
+    """Measures of the window by name, those that `/measures` has: the ones that are drawn."""
     share: Estimate | None
     """Share of the pool that was asked for, a ratio 0..1; null where none was."""
 

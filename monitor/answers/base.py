@@ -65,3 +65,16 @@ class WhenEstimate(Answer):
     """Lower end of its interval, as Unix time."""
     high: Exact
     """Upper end of its interval, as Unix time."""
+
+
+class LeftOut(Answer):
+    """Things that an input holds and poolscope does not use, for one reason."""
+
+    kind: str
+    """What they are, such as tip or blk_record."""
+    count: int
+    """How many."""
+    why: str
+    """Why they are not used."""
+    examples: list[str]
+    """At most five of them: heights, hashes, files."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from monitor.web.answers.base import Answer
-from monitor.web.answers.blocks import Block
-from monitor.web.answers.figures import (
+from monitor.answers.base import Answer
+from monitor.answers.blocks import Block
+from monitor.answers.figures import (
     Concentration,
     Confirmations,
     Epoch,

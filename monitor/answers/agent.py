@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.web.answers.base import Answer, Exact, Figure
-
-
-class LeftOut(Answer):
-    """Things that a source holds and poolscope does not use, for one reason."""
-
-    kind: str
-    """What they are, such as tip or blk_record."""
-    count: int
-    """How many."""
-    why: str
-    """Why they are not used."""
-    examples: list[str]
-    """At most five of them: heights, hashes, files."""
+from monitor.answers.base import Answer, Exact, Figure, LeftOut
 
 
 class Source(Answer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.web.answers.base import Answer, Exact, Figure
+from monitor.answers.base import Answer, Exact, Figure
 
 
 class Evidence(Answer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from monitor.web.answers.base import Answer, Exact
+from monitor.answers.base import Answer, Exact
 
 
 class Quantity(Answer):

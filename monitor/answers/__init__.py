@@ -1,4 +1,4 @@
-"""The shapes of the API's answers: what is served, and what OpenAPI says of it.
+"""What every face says: the shapes of the answers of commands, API and events.
 
 Units are those of the rest of poolscope: hashes per second, seconds, Unix time, satoshi,
 bytes, ratios 0..1. A figure that is not known is null. Hashes are in the usual reversed
@@ -6,9 +6,9 @@ hex. Bytes from the chain are hex; beside it may stand `text`, escaped so that i
 show anywhere.
 """
 
-from monitor.web.answers.agent import LeftOut, LocalRate, Source, Sources, Status
-from monitor.web.answers.base import Answer, ErrorAnswer, Estimate, Problem, WhenEstimate
-from monitor.web.answers.blocks import (
+from monitor.answers.agent import LocalRate, Source, Sources, Status
+from monitor.answers.base import Answer, ErrorAnswer, Estimate, LeftOut, Problem, WhenEstimate
+from monitor.answers.blocks import (
     Block,
     BlockDetail,
     BlockList,
@@ -23,26 +23,29 @@ from monitor.web.answers.blocks import (
     StaleList,
     Text,
 )
-from monitor.web.answers.claims import Claim, ClaimCase, ClaimInput, Claims, ClaimSwing, Quantity
-from monitor.web.answers.figures import (
+from monitor.answers.claims import Claim, ClaimCase, ClaimInput, Claims, ClaimSwing, Quantity
+from monitor.answers.figures import (
     Concentration,
     Concentrations,
     Confirmations,
     Epoch,
+    Figures,
     Hashrate,
     History,
     Lens,
     Lenses,
+    Measure,
+    Measures,
     Nakamoto,
     Point,
     Share,
     Shares,
     Tip,
-    TopRatio,
+    WindowFigures,
     Windows,
 )
-from monitor.web.answers.overview import Overview
-from monitor.web.answers.pools import (
+from monitor.answers.overview import Overview
+from monitor.answers.pools import (
     PoolBlocks,
     PoolDetail,
     PoolList,
@@ -70,6 +73,7 @@ __all__ = [
     "ErrorAnswer",
     "Estimate",
     "Evidence",
+    "Figures",
     "Hashrate",
     "Header",
     "History",
@@ -77,6 +81,8 @@ __all__ = [
     "Lens",
     "Lenses",
     "LocalRate",
+    "Measure",
+    "Measures",
     "Miner",
     "Nakamoto",
     "Output",
@@ -100,7 +106,7 @@ __all__ = [
     "Status",
     "Text",
     "Tip",
-    "TopRatio",
     "WhenEstimate",
+    "WindowFigures",
     "Windows",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from monitor.web.answers.base import Answer
-from monitor.web.answers.figures import Share
+from monitor.answers.base import Answer
+from monitor.answers.figures import Share
 
 
 class PoolBlocks(Answer):
