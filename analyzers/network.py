@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betaincinv, gammaincinv, pdtr, pdtrc
+from scipy.special import bdtr, bdtrc, betaincinv, gammaincinv, pdtr, pdtrc
 
-from analyzers.intervals import LEVEL, UNKNOWN, Interval
+from analyzers.intervals import LEVEL, UNKNOWN, Interval, share_interval
 from hashing.params import RETARGET_INTERVAL, TARGET_SPACING, TARGET_TIMESPAN
 from hashing.target import HASHES_PER_DIFFICULTY
 
@@ -171,10 +171,11 @@ class Luck:
 
 
 def luck(found: int, expected: float, level: float = LEVEL) -> Luck:
-    """Judge `found` blocks against `expected`, the sum of the claimed share over the blocks.
+    """Judge `found` blocks against the number `expected` of a stated hash rate in a known time.
 
-    The claim must come from outside (a pool's stated hash rate over the network's):
-    expected from the same blocks, luck is 1 by construction.
+    How many blocks come in a stretch of time is random, so `found` is Poisson distributed. Of
+    a window of a fixed number of blocks, and a claimed share of them, use `share_luck`. The
+    claim must come from outside: expected from the same blocks, luck is 1 by construction.
 
     Examples
     --------
@@ -188,6 +189,38 @@ def luck(found: int, expected: float, level: float = LEVEL) -> Luck:
         Estimate(found / expected, Interval(low / expected, high / expected)),
         at_most=float(pdtr(found, expected)),
         at_least=float(pdtrc(found - 1, expected)) if found else 1.0,
+    )
+
+
+def share_luck(found: int, blocks: int, share: float, level: float = LEVEL) -> Luck:
+    """Judge `found` of `blocks` against a claimed `share` (0..1) of them.
+
+    The number of blocks is given, so `found` is binomial: Poisson tails would be too wide, by
+    a factor of sqrt(1 - share) in the deviation, and seldom refuse a wrong claim. The interval
+    is Clopper and Pearson's over the share. NaN for an empty window or a share of 0.
+
+    Raises
+    ------
+    ValueError
+        If `share` is not within 0..1, or `found` not within 0..`blocks`.
+
+    Examples
+    --------
+    >>> round(share_luck(30, 144, 0.3).at_most, 6), round(share_luck(58, 144, 0.3).at_least, 6)
+    (0.008803, 0.00549)
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"a claimed share is within 0..1, not {share}")
+    if not 0 <= found <= blocks:
+        raise ValueError(f"blocks found must be within 0..{blocks}, not {found}")
+    expected = share * blocks
+    if not expected > 0:
+        return Luck(NO_ESTIMATE, math.nan, math.nan)
+    low, high = share_interval(found, blocks, level, "clopper-pearson")
+    return Luck(
+        Estimate(found / expected, Interval(low / share, high / share)),
+        at_most=float(bdtr(found, blocks, share)),
+        at_least=float(bdtrc(found - 1, blocks, share)) if found else 1.0,
     )
 
 

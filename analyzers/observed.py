@@ -26,6 +26,7 @@ from analyzers.network import (
     longest_streaks,
     luck,
     pool_hash_rate,
+    share_luck,
     streak_probability,
 )
 from hashing.params import MEDIAN_TIME_SPAN
@@ -210,8 +211,9 @@ def judge_claims(
 ) -> dict[str, Luck]:
     """Return the luck of each pool that something is claimed of.
 
-    A claimed share expects that part of the blocks. A claimed hash rate expects its work
-    over the work of a block, which needs no share of the network and so no hash rate of it.
+    A claimed share expects that part of the blocks, whose number is given: luck is binomial.
+    A claimed hash rate expects its work over the work of a block in the time that the timed
+    blocks took, which needs no share of the network and so no hash rate of it: Poisson.
 
     Examples
     --------
@@ -223,8 +225,10 @@ def judge_claims(
     found = {entity.entity: entity.blocks for entity in view.entities}
     result = {}
     for name, claim in claims.items():
-        part = claim.share
-        if part is None:
-            part = (claim.rate or 0.0) / view.rate.value
-        result[name] = luck(found.get(name, 0), part * view.blocks, level)
+        seen = found.get(name, 0)
+        if claim.share is not None:
+            result[name] = share_luck(seen, view.blocks, claim.share, level)
+        else:
+            expected = (claim.rate or 0.0) / view.rate.value * view.blocks
+            result[name] = luck(seen, expected, level)
     return result

@@ -257,6 +257,13 @@ EDGES: list[Case] = [
     ),
     ("network.luck", lambda x: network.luck(1, x).ratio.value, (0, NAN), (1, 1), (2, 0.5)),
     (
+        "network.share_luck",
+        lambda n: network.share_luck(min(n, 1), n, 0.5).ratio.value,
+        (0, NAN),
+        (1, 2),
+        (2, 1),
+    ),
+    (
         "network.streak_probability",
         lambda n: network.streak_probability(n, 1, 0.5),
         (0, 0),

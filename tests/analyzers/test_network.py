@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import binom, binomtest
 
 from analyzers import network as net
 from analyzers.security import double_spend
@@ -161,6 +162,50 @@ def test_luck() -> None:
     assert many.ratio.interval.low > 1
     assert net.luck(0, 1).at_least == 1
     assert math.isnan(net.luck(3, 0).ratio.value)
+
+
+@pytest.mark.parametrize(
+    ("found", "blocks", "share"),
+    [
+        (30, 144, 0.3),
+        (58, 144, 0.3),
+        (0, 144, 0.02),
+        (144, 144, 0.9),
+        (5, 5, 1.0),
+        (600, 2016, 0.31),
+    ],
+)
+def test_luck_against_a_share_is_binomial(found: int, blocks: int, share: float) -> None:
+    judged = net.share_luck(found, blocks, share)
+    assert judged.at_most == pytest.approx(binom.cdf(found, blocks, share), rel=1e-9)
+    assert judged.at_least == pytest.approx(binom.sf(found - 1, blocks, share), rel=1e-9)
+    exact = binomtest(found, blocks).proportion_ci(0.95, "exact")
+    assert judged.ratio.value == pytest.approx(found / blocks / share)
+    assert judged.ratio.interval == pytest.approx((exact.low / share, exact.high / share))
+
+
+def test_luck_against_a_share_errs_as_often_as_it_says() -> None:
+    """Exact sums over all outcomes: two-sided 5 %, where Poisson tails gave 1.6 %."""
+    outcomes = np.arange(145)
+    chance = binom.pmf(outcomes, 144, 0.31)
+    judged = [net.share_luck(int(found), 144, 0.31) for found in outcomes]
+    refused = np.array([min(each.at_most, each.at_least) <= 0.025 for each in judged])
+    covers = np.array([each.ratio.interval.low <= 1 <= each.ratio.interval.high for each in judged])
+    assert 0.03 < chance[refused].sum() <= 0.05
+    assert 0.95 <= chance[covers].sum() < 0.97
+    loose = [net.luck(int(found), 144 * 0.31) for found in outcomes]
+    refused = np.array([min(each.at_most, each.at_least) <= 0.025 for each in loose])
+    assert chance[refused].sum() < 0.02
+
+
+def test_luck_against_no_share_or_an_impossible_one() -> None:
+    assert math.isnan(net.share_luck(0, 0, 0.3).at_most)
+    assert math.isnan(net.share_luck(0, 144, 0.0).ratio.value)
+    assert net.share_luck(0, 144, 0.3).at_least == 1
+    assert net.share_luck(143, 144, 1.0).at_most == 0
+    for found, blocks, share in ((1, 144, 1.5), (1, 144, -0.1), (5, 4, 0.5), (1, 4, math.nan)):
+        with pytest.raises(ValueError, match="within"):
+            net.share_luck(found, blocks, share)
 
 
 @pytest.mark.parametrize(("rate", "delay"), [(0.00333, 2.0), (0.001665, 1.0), (0.0169, 10.2)])

@@ -86,7 +86,7 @@ def test_luck_of_a_claimed_share_and_of_a_claimed_rate() -> None:
     claims = {"a": Claim(share=0.3), "b": Claim(rate=50e18), "absent": Claim(share=0.1)}
     found = judge_claims(view, claims)
     assert found["a"].ratio.value == pytest.approx(72 / 43.2)
-    assert found["a"].at_least == pytest.approx(network.luck(72, 43.2).at_least)
+    assert found["a"].at_least == network.share_luck(72, 144, 0.3).at_least
     assert found["b"].ratio.value == pytest.approx(36 / (50e18 * 72_000 / WORK))
     assert found["absent"].ratio.value == 0
     assert found["absent"].at_most < 1e-5
