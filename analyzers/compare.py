@@ -223,10 +223,14 @@ def one_series(tables: Sequence[Shares]) -> Sequence[Shares]:
 
 
 class Point(NamedTuple):
-    """A figure at a time (year with a fraction), from its least to its greatest value."""
+    """A figure at a time (year with a fraction), from its least to its greatest value.
+
+    `variance` is that of its error by sampling, where it is of counts.
+    """
 
     year: float
     value: Interval
+    variance: float = 0.0
 
     @property
     def middle(self) -> float:
@@ -264,8 +268,8 @@ def movement(points: Sequence[Point], alpha: float = 0.05) -> Movement:
     """Say how a figure moved over `points` of one series, in order of time.
 
     `change` compares the ends: it rose if its bounds at the end are wholly above those at
-    the start. `direction` is the pre-whitened trend test of the middles, for which
-    `analyzers.trend.MINIMUM` points are the least.
+    the start. `direction` is that of `analyzers.trend.trend` of the middles, for which `MINIMUM`
+    points are the least.
 
     Examples
     --------
@@ -282,7 +286,11 @@ def movement(points: Sequence[Point], alpha: float = 0.05) -> Movement:
         change = "rose"
     elif last.value.high < first.value.low:
         change = "fell"
-    tested = trend([point.middle for point in known], [point.year for point in known])
+    tested = trend(
+        [point.middle for point in known],
+        [point.year for point in known],
+        variances=[point.variance for point in known],
+    )
     return Movement(len(known), first, last, change, tested.direction(alpha), tested.p)
 
 

@@ -18,14 +18,12 @@ from scipy.special import ndtr, ndtri
 
 from analyzers import tables
 from analyzers.intervals import LEVEL, UNKNOWN, Interval
-from analyzers.series import Series, series
-from analyzers.trend import Era, Trend, by_era, trend
+from analyzers.series import series
+from analyzers.trend import Era, Trend, by_era, trend, window_trend
 from analyzers.windows import CountTable
 
 Division = Literal["hardware", "subsidy"]
 DIVISIONS: Final[tuple[Division, ...]] = ("hardware", "subsidy")
-YEAR: Final = 365.2425 * 86_400
-"""Seconds a year."""
 
 
 @functools.cache
@@ -93,7 +91,7 @@ def _figures(era: Era, table: CountTable) -> EraFigures:
     mean = float(found.hhi[known].mean())
     error = float(np.sqrt(np.square(found.hhi_sd[known]).sum())) / windows
     reach = float(ndtri((1 + LEVEL) / 2)) * error
-    together = _as_one(table)
+    together = series(as_one(table))
     return EraFigures(
         era,
         windows,
@@ -102,20 +100,18 @@ def _figures(era: Era, table: CountTable) -> EraFigures:
         mean,
         Interval(mean - reach, mean + reach),
         Interval(mean, float(np.nanmean(together.hhi))),
-        trend(found.hhi, table.start_time / YEAR),
+        window_trend(table),
     )
 
 
-def _as_one(table: CountTable) -> Series:
-    """Return the figures of `table` if one miner were behind all unattributed blocks."""
-    return series(
-        CountTable(
-            (*table.entities, "unattributed"),
-            np.column_stack([table.counts, table.unattributed]),
-            np.zeros_like(table.unattributed),
-            table.first_height,
-            table.start_time,
-        )
+def as_one(table: CountTable) -> CountTable:
+    """Return `table` as it would be if one miner were behind all unattributed blocks."""
+    return CountTable(
+        (*table.entities, "unattributed"),
+        np.column_stack([table.counts, table.unattributed]),
+        np.zeros_like(table.unattributed),
+        table.first_height,
+        table.start_time,
     )
 
 

@@ -1,29 +1,41 @@
-"""Is concentration rising? A trend test that autocorrelation does not fool.
+"""Is concentration rising? A trend test that neither wander nor sampling noise fools.
 
-Concentration moves slowly, so neighbouring windows are alike and the plain Mann-Kendall
+Concentration wanders slowly, so neighbouring windows are alike and the plain Mann-Kendall
 test sees trends in noise: at a lag-1 correlation of 0.6 it errs on a third of all series
-instead of a twentieth. Here the series is pre-whitened first. Windows must not overlap:
-rolling windows are alike by construction, and no correction makes up for that.
+instead of a twentieth. Sampling noise on top hides the correlation from tests that estimate it
+from the figures, all the more the shorter the windows. Its size is known, so it is taken off
+(`analyzers.wander`). Windows must not overlap.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from analyzers.intervals import LEVEL, UNKNOWN, Interval
+from analyzers.intervals import JEFFREYS, LEVEL, UNKNOWN, Interval
+from analyzers.series import series
+from analyzers.wander import slopes
 from analyzers.windows import CountTable
 
 Floats = NDArray[np.float64]
 
 MINIMUM: Final = 10
-"""Fewer values than this give no verdict: the normal approximation needs them."""
+"""Fewer values than this give no verdict: wander cannot be seen in them."""
+
+ENOUGH: Final = 48
+"""Windows are made longer for as long as this many are left."""
+
+UNTIMED: Final = 2.0
+"""Years that a series without times is taken to span."""
+
+YEAR: Final = 365.2425 * 86_400
+"""Seconds a year."""
 
 
 class MannKendall(NamedTuple):
@@ -96,12 +108,15 @@ def theil_sen(
     return Slope(float(np.median(slopes)), Interval(float(slopes[low]), float(slopes[high])))
 
 
-def lag_one(values: ArrayLike) -> float:
+def lag_one(values: ArrayLike, variances: ArrayLike = 0.0) -> float:
     """Return the lag-1 autocorrelation around the Theil-Sen line (-0.99..0.99).
 
-    A trend left in would look like autocorrelation and hide itself. The estimate r around a
+    `variances` are those of known errors of the values. They are taken off: white noise lies in
+    the variance and not in the covariance, so that left in it hides correlation. A trend left in
+    would look like autocorrelation and hide itself. The estimate r around a
     fitted line is too small; (n r + 2)/(n - 4) corrects that (van Giezen and Bras 1999; see
-    Bayazit and Onoz 2007, doi:10.1623/hysj.52.4.611). 0 for short or exactly linear series.
+    Bayazit and Onoz 2007, doi:10.1623/hysj.52.4.611). 0 for short or exactly linear series, and
+    where errors alone explain the variance.
 
     Examples
     --------
@@ -115,18 +130,25 @@ def lag_one(values: ArrayLike) -> float:
     residual = x - theil_sen(x).value * np.arange(n)
     residual -= residual.mean()
     power = float((residual**2).sum())
+    power -= float(np.broadcast_to(np.asarray(variances, dtype=np.float64), n).sum())
     if power <= n * (1e-12 * float(np.abs(x).max())) ** 2:
         return 0.0
     plain = float((residual[1:] * residual[:-1]).sum()) / power
     return min(0.99, max(-0.99, (n * plain + 2) / (n - 4)))
 
 
+Direction = Literal["rising", "falling", "none", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Trend:
     """What a series of non-overlapping windows says about its direction.
 
-    `slope` is per window, or per unit of the times given. `p` is two-sided; `p_naive` is
-    what the test says without pre-whitening, for comparison with what others publish.
+    `slope` is per window, or per unit of the times given, with the interval of the level asked
+    for. `z` and the two-sided `p` are of the slope; `p_naive` is what the plain Mann-Kendall
+    test says, for comparison with what others publish. `autocorrelation` is that of
+    neighbouring windows with known errors taken off. `longer` are the trends of the same blocks
+    in longer windows, each of twice the length before.
     """
 
     n: int
@@ -135,34 +157,48 @@ class Trend:
     p: float
     p_naive: float
     autocorrelation: float
+    longer: tuple[Trend, ...] = ()
 
-    def direction(self, alpha: float = 0.05) -> Literal["rising", "falling", "none", "unknown"]:
-        """Return the verdict: a direction where `p` is below `alpha` and 0 is no slope.
+    def direction(self, alpha: float = 0.05) -> Direction:
+        """Return the verdict: a direction where `p` is below `alpha` in windows of every length.
 
-        Both are asked for, as each errs more often than stated where few windows are much
-        alike (rates in `trend`). Give `trend` the level 1 - `alpha`, so that the slope's
-        interval fits. Pre-whitening a smooth curve that flattens leaves its steps, whose trend
-        runs against the curve's: no direction is given where test and slope disagree.
+        A verdict that turned with the length of the window would be one on the window.
         """
         if math.isnan(self.p):
             return "unknown"
-        low, high = self.slope.interval
-        if self.p >= alpha or low <= 0 <= high or self.z * self.slope.value <= 0:
+        if self.p >= alpha or any(found.direction(alpha) != self._way for found in self.longer):
             return "none"
+        return self._way
+
+    @property
+    def _way(self) -> Direction:
         return "rising" if self.z > 0 else "falling"
 
 
-def trend(values: ArrayLike, times: ArrayLike | None = None, level: float = LEVEL) -> Trend:
-    """Test a series for a monotone trend, pre-whitened (Zhang et al. 2000; Wang and Swail 2001).
+_NOTHING: Final = Trend(0, Slope(math.nan, UNKNOWN), math.nan, math.nan, math.nan, math.nan)
 
-    Mann-Kendall runs on x_t - r x_{t-1} with r from `lag_one`; the slope is Theil-Sen's of
-    the series itself, its interval widened by (1 + r)/(1 - r). NaN values (empty windows) are
-    left out. Below `MINIMUM` values there is no verdict.
 
-    By simulation, with no trend and a nominal 5 %, the verdict `Trend.direction` errs on 2 to
-    5 % of series for lag-1 correlations up to 0.3, on 4 to 7 % at 0.6, 5 to 9 % at 0.8 and 8
-    to 13 % at 0.9, the most with 13 windows. `p` alone errs on up to 10 % at 0.8 for 60
-    windows and 18 % for 13; the plain test on half of all at 0.8.
+def trend(
+    values: ArrayLike,
+    times: ArrayLike | None = None,
+    level: float = LEVEL,
+    variances: ArrayLike = 0.0,
+) -> Trend:
+    """Test a series for a trend against wander around a level that does not move.
+
+    Parameters
+    ----------
+    values:
+        Figures of windows that do not overlap; NaN values (empty windows) are left out.
+    times:
+        When the windows begin, in years and in order. If not given they count 0, 1, 2 ..., and
+        the series is taken to be short (`UNTIMED`).
+    variances:
+        Known variances of the figures' errors by sampling: with block counts give them. Errors
+        that are left in are taken for quick wander, which hides the slow one.
+
+    The model is that of `analyzers.wander`; below `MINIMUM` values there is no verdict. How often
+    it errs where there is no trend, and what trends it finds, is in ``docs/methods.md``.
 
     Examples
     --------
@@ -172,14 +208,107 @@ def trend(values: ArrayLike, times: ArrayLike | None = None, level: float = LEVE
     """
     y = np.asarray(values, dtype=np.float64)
     t = np.arange(len(y), dtype=np.float64) if times is None else np.asarray(times, float)
-    known = np.isfinite(y)
-    y, t = y[known], t[known]
-    if len(y) < MINIMUM:
-        return Trend(len(y), Slope(math.nan, UNKNOWN), math.nan, math.nan, math.nan, math.nan)
-    r = lag_one(y)
-    whitened = mann_kendall(y[1:] - r * y[:-1])
-    wide = max(1.0, (1 + r) / (1 - r))
-    return Trend(len(y), theil_sen(y, t, level, wide), whitened.z, whitened.p, mann_kendall(y).p, r)
+    error = np.broadcast_to(np.asarray(variances, dtype=np.float64), y.shape)
+    known = np.isfinite(y) & np.isfinite(error)
+    y, t, error = y[known], t[known], error[known]
+    if len(y) < MINIMUM or np.median(np.diff(t)) <= 0:
+        return replace(_NOTHING, n=len(y))
+    naive, r = mann_kendall(y).p, lag_one(y, error)
+    years = float(t[-1] - t[0]) if times is not None else UNTIMED
+    found = slopes(y, t, error, years)
+    if found is None:
+        steady = theil_sen(y, t).value
+        straight = Slope(steady, Interval(steady, steady))
+        z = math.copysign(math.inf, steady) if steady else 0.0
+        return Trend(len(y), straight, z, float(steady == 0), naive, r)
+    down = found.below(0.0)
+    p = min(1.0, 2 * min(down, 1 - down))
+    slope = Slope(found.quantile(0.5), found.interval(level))
+    return Trend(len(y), slope, -float(ndtri(down)), p, naive, r)
+
+
+Figure = Callable[[CountTable], tuple[Floats, Floats]]
+"""Returns a figure of each window, and the variance of its error by sampling."""
+
+
+def hhi_figure(table: CountTable) -> tuple[Floats, Floats]:
+    """Return HHI (ratio, unbiased) of each window with its variance; NaN where undefined.
+
+    Examples
+    --------
+    >>> from analyzers.windows import table_of
+    >>> hhi, variance = hhi_figure(table_of([{"a": 8, "b": 3}], [1], [0], [0]))
+    >>> hhi.round(3).tolist(), variance.round(4).tolist()
+    ([0.47], [0.0154])
+    """
+    found = series(table)
+    return found.hhi, found.hhi_sd**2
+
+
+def effective_figure(table: CountTable) -> tuple[Floats, Floats]:
+    """Return the effective number 1/HHI of each window with its variance (delta method).
+
+    Examples
+    --------
+    >>> from analyzers.windows import table_of
+    >>> number, variance = effective_figure(table_of([{"a": 8, "b": 3}], [1], [0], [0]))
+    >>> number.round(3).tolist(), variance.round(3).tolist()
+    ([2.129], [0.317])
+    """
+    found = series(table)
+    return found.effective_number, (found.hhi_sd * found.effective_number**2) ** 2
+
+
+def share_figure(found: ArrayLike, blocks: ArrayLike) -> tuple[Floats, Floats]:
+    """Return the share `found` of `blocks` of each window with its variance.
+
+    Examples
+    --------
+    >>> [figure.tolist() for figure in share_figure([5], [10])]
+    [[0.5], [0.025]]
+    """
+    whole = np.asarray(blocks, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.asarray(found, dtype=np.float64) / whole
+        # Jeffreys' half block keeps a share of none or all from being known without error
+        kept = (np.asarray(found, dtype=np.float64) + JEFFREYS) / (whole + 2 * JEFFREYS)
+        return share, kept * (1 - kept) / whole
+
+
+def largest_figure(table: CountTable) -> tuple[Floats, Floats]:
+    """Return the share of each window's largest entity with its variance.
+
+    Examples
+    --------
+    >>> from analyzers.windows import table_of
+    >>> largest_figure(table_of([{"a": 6, "b": 4}], [0], [0], [0]))[0].tolist()
+    [0.6]
+    """
+    return share_figure(table.counts.max(axis=1, initial=0), table.blocks)
+
+
+def window_trend(table: CountTable, figure: Figure = hhi_figure, level: float = LEVEL) -> Trend:
+    """Return the trend of a figure over `table`, in its windows and in longer ones.
+
+    Each longer window is twice the one before, for as long as `ENOUGH` of them are left. The
+    slope is per `unit` seconds. See `Trend.direction`: all have to agree.
+
+    Examples
+    --------
+    >>> from analyzers.history import load_history
+    >>> found = window_trend(load_history().merged(7))
+    >>> found.n, [each.n for each in found.longer], found.direction()
+    (329, [164, 82], 'none')
+    """
+    parts = [table]
+    while len(parts[-1]) >= 2 * ENOUGH:
+        parts.append(parts[-1].merged(2))
+    first, *longer = (
+        trend(values, part.start_time / YEAR, level, variances)
+        for part in parts
+        for values, variances in (figure(part),)
+    )
+    return replace(first, longer=tuple(longer))
 
 
 class Era(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Final
 
 import click
@@ -16,6 +17,7 @@ from analyzers.compare import (
     hhi_points,
 )
 from analyzers.geography import lacks
+from analyzers.intervals import hhi_unbiased_sd
 from analyzers.sharefile import Given
 from analyzers.summary import summarize
 from monitor.commands import inputs
@@ -41,7 +43,9 @@ def points_of(given: Given) -> list[Point]:
         if period is None:
             raise ValueError("counts without dates are no series")
         known, nobody = inputs.given(counts)[:2]
-        points.append(Point(period.year, summarize(known, unattributed=nobody).hhi_interval))
+        error = hhi_unbiased_sd([*known.values(), *[1] * nobody])
+        interval = summarize(known, unattributed=nobody).hhi_interval
+        points.append(Point(period.year, interval, 0.0 if math.isnan(error) else error**2))
     return points
 
 

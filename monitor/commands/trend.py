@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,8 +12,16 @@ from typing import Any, Final
 import click
 
 from analyzers.changepoints import ChangePoints, change_points
-from analyzers.series import Floats, series
-from analyzers.trend import Trend, by_era, trend
+from analyzers.trend import (
+    Figure,
+    Trend,
+    by_era,
+    effective_figure,
+    hhi_figure,
+    largest_figure,
+    share_figure,
+    window_trend,
+)
 from analyzers.windows import CountTable
 from monitor.commands import leftout as left_out
 from monitor.commands.inputs import Selection, selection_options
@@ -22,12 +29,10 @@ from monitor.commands.options import NumberRange
 from monitor.commands.userfiles import entity_named, slug_finder
 from monitor.words import number, plain
 
-YEAR: Final = 365.2425 * 86_400
-
-MEASURES: Final[dict[str, tuple[str, float, Callable[[CountTable], Floats]]]] = {
-    "hhi": ("HHI, points", 10_000, lambda table: series(table).hhi),
-    "effective": ("Effective number", 1, lambda table: series(table).effective_number),
-    "largest": ("Share of the largest", 1, lambda table: series(table).largest),
+MEASURES: Final[dict[str, tuple[str, float, Figure]]] = {
+    "hhi": ("HHI, points", 10_000, hhi_figure),
+    "effective": ("Effective number", 1, effective_figure),
+    "largest": ("Share of the largest", 1, largest_figure),
 }
 
 
@@ -58,9 +63,10 @@ class _Part:
 def command(selection: Selection, measure: str, alpha: float, form: str | None) -> None:
     """Test whether concentration rises or falls, whole and by era, and find its changes.
 
-    The trend test is Mann-Kendall's, pre-whitened, on windows that do not overlap: rolling
-    averages and plain tests see trends in noise. Change points are found on the counts of
-    all pools at once, by likelihood, with a penalty that keeps false ones to --alpha.
+    The slope is judged against wander and the known noise of sampling, on windows that do not
+    overlap; a direction is given only where longer windows show it, too. Change points are found
+    on the counts of all pools at once, by likelihood: they say that shares before and after
+    differ. Where shares wander there are many.
 
     \b
     Examples:
@@ -69,12 +75,9 @@ def command(selection: Selection, measure: str, alpha: float, form: str | None) 
       poolscope trend --history --measure foundryusa --json
     """
     table, window = selection.table()
-    title, unit, values = _measure(measure, table, selection)
+    title, unit, figure = _measure(measure, table, selection)
     eras = [("all", table), *((era.name, part) for era, part in by_era(table))]
-    parts = [
-        _Part(name, len(part), trend(values(part), part.start_time / YEAR, 1 - alpha))
-        for name, part in eras
-    ]
+    parts = [_Part(name, len(part), window_trend(part, figure, 1 - alpha)) for name, part in eras]
     changes = change_points(table, alpha=alpha)
     facts = {
         "source": selection.source,
@@ -97,9 +100,7 @@ def command(selection: Selection, measure: str, alpha: float, form: str | None) 
         _print(facts, [_row(part, unit, alpha) for part in parts], changes, alpha)
 
 
-def _measure(
-    given: str, table: CountTable, selection: Selection
-) -> tuple[str, float, Callable[[CountTable], Floats]]:
+def _measure(given: str, table: CountTable, selection: Selection) -> tuple[str, float, Figure]:
     if given in MEASURES:
         return MEASURES[given]
     name = entity_named(given, table.entities, slug_finder(table.entities, selection.registry))
@@ -110,12 +111,7 @@ def _measure(
             param_hint="--measure",
         )
     column = table.entities.index(name)
-
-    def share(part: CountTable) -> Floats:
-        found: Floats = part.counts[:, column] / part.blocks
-        return found
-
-    return f"Share of {name}", 1, share
+    return f"Share of {name}", 1, lambda part: share_figure(part.counts[:, column], part.blocks)
 
 
 def _row(part: _Part, unit: float, alpha: float) -> dict[str, Any]:

@@ -19,14 +19,14 @@ from analyzers.figures import figures_of
 from analyzers.series import series
 from analyzers.simulate import simulate
 from analyzers.summary import Summary, summarize
-from analyzers.trend import MINIMUM, Trend, by_era, trend
+from analyzers.trend import MINIMUM, Trend, by_era, window_trend
 from analyzers.windows import CountTable
 from monitor import __version__
 from monitor.commands.series_output import rows_of
 from monitor.report import plots
 from monitor.report.claims import as_html
 from monitor.report.html import grid
-from monitor.report.short import YEAR, compared, in_short, shares_table, year_before
+from monitor.report.short import compared, in_short, shares_table, year_before
 from monitor.words import number, plain, span
 
 MOST_CHANGES = 12
@@ -52,9 +52,10 @@ METHODS = (
     ),
     (
         "Trend",
-        "Mann-Kendall, pre-whitened (Zhang et al. 2000), with Theil-Sen's slope; a direction is "
-        "given where both show one. In series of 120 windows without a trend that errs in 4 to 5 % "
-        "of cases at a nominal 5 %, in series of 13 that are much alike in up to 13 %.",
+        "The slope of a figure that wanders (Ornstein-Uhlenbeck, averaged over windows) and is "
+        "measured with the known error of sampling; how far it wanders and how long it remembers "
+        "is not known and weighed by its likelihood. A direction is given only where windows of "
+        "this and of longer lengths agree. docs/methods.md has how often that errs.",
     ),
     (
         "Change points",
@@ -173,9 +174,7 @@ def _figures(summary: Summary) -> str:
 def _trends_of(table: CountTable) -> list[tuple[str, int, Trend]]:
     """Return name, windows and HHI's trend of the whole and of each era."""
     parts = [("all", table), *((era.name, part) for era, part in by_era(table))]
-    return [
-        (name, len(part), trend(series(part).hhi, part.start_time / YEAR)) for name, part in parts
-    ]
+    return [(name, len(part), window_trend(part)) for name, part in parts]
 
 
 def _trends(found: Sequence[tuple[str, int, Trend]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from analyzers.assumptions import BY_READER, UNITS, Assumptions, shipped
@@ -20,9 +21,9 @@ VERDICTS = {
     "cost-some-regions": "holds",
     "cost-united-states": "cannot be said",
     "cost-all-in": "holds",
-    "migration": "does not hold",
+    "migration": "cannot be said",
     "geography": "cannot be said",
-    "control": "holds",
+    "control": "cannot be said",
     "hardware": "cannot be said",
     "edge-forecast": "cannot be said",
     "edge-percent": "does not hold",
@@ -145,17 +146,48 @@ def test_geography_depends_on_the_series(series: str, verdict: str) -> None:
     assert finding("geography", series=series).verdict == verdict
 
 
-def test_migration_within_other_series() -> None:
-    assert finding("migration", series="CBECI map").verdict == "does not hold"
-    assert finding("migration", series="CCAF survey").verdict == "cannot be said"
+@pytest.mark.parametrize("series", ["", "CBECI map", "Hashrate Index", "CCAF survey"])
+def test_rounding_alone_decides_nothing_of_migration(series: str) -> None:
+    found = finding("migration", series=series)
+    assert found.verdict == "cannot be said"
+    assert {case.verdict for case in found.cases} == {"cannot be said"}
+    assert "rounding alone" in found.because
 
 
-def test_control_depends_on_the_span() -> None:
-    since_halving = WEEKS.between(1713571767)
-    assert finding("control", since_halving).verdict == "does not hold"
-    before = WEEKS.between(None, 1713571767)
-    assert finding("control", before).verdict == "holds"
+@pytest.mark.parametrize("span", [(None, None), (None, 1713571767), (1713571767, None)])
+def test_the_verdict_on_control_is_the_same_in_windows_of_every_length(
+    span: tuple[int | None, int | None],
+) -> None:
+    days = load_history().between(*span)
+    found = {length: finding("control", days.merged(length)) for length in (1, 7, 14, 28)}
+    assert {each.verdict for each in found.values()} == {"cannot be said"}
+    for each in found.values():  # and each tells the same slope, within a tenth of its interval
+        low, high = found[7].interval
+        assert abs(each.found.value - found[7].found.value) < (high - low) / 10
+
+
+def test_control_is_judged_where_it_moves() -> None:
+    # the largest goes from 5 to 50 % in six years, the others share the rest
+    tops = np.linspace(0.05, 0.5, 313)
+    rising: list[dict[str | None, int]] = [
+        {"a": round(1008 * top)} | {str(i): round(1008 * (1 - top) / 19) for i in range(19)}
+        for top in tops
+    ]
+    starts = [1_577_836_800 + 604_800 * i for i in range(313)]
+    up = table_of(rising, [0] * 313, range(313), starts)
+    down = table_of(rising[::-1], [0] * 313, range(313), starts)
+    assert finding("control", up).verdict == "holds"
+    assert finding("control", down).verdict == "does not hold"
     assert finding("control", WEEKS.part(slice(0, 5))).verdict == "cannot be said"
+
+
+def test_control_is_open_where_unknown_blocks_decide() -> None:
+    # HHI of those known falls only because more and more blocks are of nobody known
+    rows: list[dict[str | None, int]] = [{"a": 700 - 2 * i, None: 308 + 2 * i} for i in range(313)]
+    starts = [1_577_836_800 + 604_800 * i for i in range(313)]
+    assert finding("control", table_of(rows, [0] * 313, range(313), starts)).verdict == (
+        "cannot be said"
+    )
 
 
 def weeks_of(early: dict[str | None, int], late: dict[str | None, int]) -> CountTable:

@@ -186,8 +186,7 @@ def test_what_cannot_be_measured_is_said_plainly(store: str, tmp_path: Path) -> 
 def test_trend() -> None:
     found = as_json("trend", "--history", "--window", "14d", "--json")
     by_era = {row["era"]: row for row in found["trends"]}
-    assert by_era["after China's ban"]["direction"] == "rising"
-    assert by_era["subsidy 3.125 BTC"]["direction"] == "falling"
+    assert {row["direction"] for row in found["trends"]} <= {"none", "unknown"}
     assert by_era["all"]["p"] > by_era["all"]["p_without_prewhitening"]
     starts = [change["start"] for change in found["change_points"]["changes"]]
     assert any(start.startswith("2021-07") for start in starts)
