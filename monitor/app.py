@@ -19,22 +19,22 @@ from analyzers.registry.lenses import TAG_LENS, Lens, load_lenses
 from hashing.errors import HashingError
 from hashing.params import NETWORKS
 from hashing.wire import CoinbaseTx
+from monitor.agent.choose import Choice, choose_sources, until_live
+from monitor.agent.election import Election
+from monitor.agent.follower import Follower
+from monitor.agent.ingest import Ingest
+from monitor.agent.localrate import watch_local_rate
+from monitor.agent.notify import Supervisor
+from monitor.agent.price import watch_price
+from monitor.agent.turns import SourceState
 from monitor.analysis import KEPT, RECENT, Analysis, Origin, Totals
 from monitor.config import Settings, store_url
-from monitor.election import Election
 from monitor.errors import ConfigError, StoreError
-from monitor.exporter import AgentMetrics, Exporter
-from monitor.follower import Follower
-from monitor.ingest import Ingest
-from monitor.localrate import watch_local_rate
-from monitor.notify import Supervisor
-from monitor.price import watch_price
+from monitor.metrics.exporter import AgentMetrics, Exporter
 from monitor.relabel import registry_of, relabel
 from monitor.snapshot import Board
-from monitor.sources.choose import Choice, choose_sources, until_live
 from monitor.store.base import BlockStore, Step, StoredBlock
 from monitor.store.sql import open_store
-from monitor.turns import SourceState
 from monitor.web.server import WebContext, WebServer
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from analyzers.network import Estimate, Forecast
 from analyzers.summary import Summary
-from monitor.sources.base import BlockRef
+from hashing.header import BlockRef
 from monitor.store.base import StoredBlock
 from monitor.terms import TipTerms
 

@@ -11,10 +11,10 @@ from aiohttp import web
 from analyzers.registry import Registry
 from analyzers.registry.lenses import TAG_LENS, Lens
 from hashing.params import NETWORKS, NetworkParams
-from monitor.exporter import AgentMetrics, Exporter
+from monitor.agent.turns import SourceState
+from monitor.metrics.exporter import AgentMetrics, Exporter
 from monitor.snapshot import Board
 from monitor.store.base import BlockStore
-from monitor.turns import SourceState
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from prometheus_client import Counter, Gauge
 
 from monitor import __version__, answers
 from monitor.answers import convert
-from monitor.exporter import AgentMetrics
+from monitor.metrics.exporter import AgentMetrics
 from monitor.web.context import WebContext
 
 

@@ -23,13 +23,13 @@ from urllib.parse import quote, unquote
 import pytest
 
 from monitor import secrets
+from monitor.agent.choose import api_sources, node_sources
+from monitor.agent.price import fetch_price
 from monitor.cli import main
 from monitor.config import load_settings
 from monitor.errors import PoolscopeError
-from monitor.price import fetch_price
 from monitor.secrets import foreign, hide, remember
 from monitor.sources.bitcoind import BitcoindSource
-from monitor.sources.choose import api_sources, node_sources
 from monitor.sources.esplora import EsploraSource
 
 SECRETS = [

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from monitor import app
+from monitor.agent import choose
 from monitor.config import load_settings
-from monitor.sources import choose
 from monitor.sources.base import BlockSource, Capabilities
 from monitor.sources.sample import FIRST_PERIOD, SampleSource
 from tests.support.node import RegtestNode

@@ -21,14 +21,13 @@ from analyzers.registry import Registry, load_registry
 from analyzers.registry.lenses import load_lenses
 from analyzers.registry.loader import make_registry
 from hashing.build import build_coinbase
-from hashing.header import BlockHeader
+from hashing.header import BlockHeader, BlockRef
 from hashing.params import MAINNET
 from hashing.wire import TxOut, parse_coinbase
 from monitor.analysis import KEPT, RECENT, Analysis, Origin, Totals
-from monitor.exporter import AgentMetrics, Exporter
+from monitor.metrics.exporter import AgentMetrics, Exporter
 from monitor.relabel import relabel
 from monitor.snapshot import Board
-from monitor.sources.base import BlockRef
 from monitor.sources.sample_data import ProvedCoinbase, load_sample
 from monitor.store.base import BlockStore, Step, StoredBlock
 from tests.analyzers.coinbase_vectors import real_coinbases

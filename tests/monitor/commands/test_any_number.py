@@ -128,10 +128,8 @@ def test_large_counts_by_hand() -> None:
     counts: Any = "250000000000000000000,150000000000000000000,90000000000000000000"
     found = json.loads(run("concentration", f"--counts={counts}", "--json").stdout)
     assert found["blocks"] == 490_000_000_000_000_000_000
-    assert found["figures"]["hhi_points"]["value"] == pytest.approx(
-        10_000 * (25**2 + 15**2 + 81) / 49**2
-    )
+    assert found["figures"]["hhi"]["value"] == pytest.approx((25**2 + 15**2 + 81) / 49**2)
     assert found["figures"]["nakamoto_half"]["value"] == 1
-    assert found["nakamoto_half_posterior"] == {"1": 1.0}
+    assert found["nakamoto_half"]["posterior"] == {"1": 1.0}
     same = json.loads(run("compare", "-", "--json", stdin="a,2.5e20\nb,1.5e20\nc,9e19\n").stdout)
     assert same["tables"][0]["hhi"] == pytest.approx((25**2 + 15**2 + 81) / 49**2)

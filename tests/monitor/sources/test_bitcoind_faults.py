@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
 from hashing.wire import parse_coinbase
 from monitor.errors import (
     BadReply,
@@ -19,7 +19,7 @@ from monitor.errors import (
     SourceRefused,
     SourceUnavailable,
 )
-from monitor.sources.base import BlockRef, Want
+from monitor.sources.base import Want
 from monitor.sources.bitcoind import BitcoindSource
 from tests.support.node import CORE_28, CORE_30, CORE_31, UNKNOWN, CallFault, RegtestNode
 from tests.support.node.checks import assert_clear

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
 from hashing.params import NETWORKS, REGTEST, TARGET_TIMESPAN
 from monitor.errors import BadReply, SourceRefused, SourceUnavailable
 from monitor.sources import blkfiles
-from monitor.sources.base import BlockRef, Want
+from monitor.sources.base import Want
 from monitor.sources.blkfiles_choice import FEW, QUIET, WINDOW, Branch, Lay, choose
 from monitor.sources.blkfiles_records import Record, meets_target
 from tests.support.blkfiles import (

@@ -45,7 +45,7 @@ def optional(fault: CallFault) -> dict[str, CallFault]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait long for what never comes."""
-    monkeypatch.setattr("monitor.sources.esplora_http.OPTIONAL_TIMEOUT", 0.2)
+    monkeypatch.setattr("monitor.http.OPTIONAL_TIMEOUT", 0.2)
 
 
 @pytest.mark.usefixtures("quick")

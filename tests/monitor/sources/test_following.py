@@ -17,13 +17,13 @@ import pytest
 from analyzers.attribution import attribute
 from analyzers.model import Attribution, Label
 from analyzers.registry import load_registry
-from hashing.header import BlockHeader
+from hashing.header import BlockHeader, BlockRef
 from hashing.params import NETWORKS, REGTEST
 from hashing.wire import CoinbaseTx
-from monitor.exporter import AgentMetrics
-from monitor.follower import Follower
-from monitor.ingest import Ingest
-from monitor.sources.base import BlockRef, BlockSource
+from monitor.agent.follower import Follower
+from monitor.agent.ingest import Ingest
+from monitor.metrics.exporter import AgentMetrics
+from monitor.sources.base import BlockSource
 from monitor.sources.blkfiles import BlkFilesSource
 from monitor.sources.esplora import EsploraSource
 from monitor.sources.rehearsal import RehearsalSource

@@ -15,9 +15,9 @@ import pytest
 
 from analyzers.attribution import attribute
 from hashing.params import REGTEST
-from monitor.exporter import AgentMetrics
-from monitor.follower import Follower
-from monitor.ingest import Ingest
+from monitor.agent.follower import Follower
+from monitor.agent.ingest import Ingest
+from monitor.metrics.exporter import AgentMetrics
 from monitor.sources.base import BlockSource
 from monitor.sources.bitcoind import BitcoindSource
 from monitor.sources.blkfiles import BlkFilesSource

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analyzers.model import Attribution, Label
+from hashing.header import BlockRef
 from monitor.errors import StoreError
-from monitor.sources.base import BlockRef
 from monitor.store import tables
 from monitor.store.base import HeaderOnly, Judged, Reorg, Step, Verdict
 from monitor.store.rows import to_row, verdict_of

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from monitor import election
-from monitor.election import Election
+from hashing.header import BlockRef
+from monitor.agent import election
+from monitor.agent.election import Election
 from monitor.errors import ConfigError, StoreError
-from monitor.sources.base import BlockRef
 from monitor.store.base import Step
 from monitor.store.lease import WRITER, advisory
 from monitor.store.sql import open_store
@@ -113,7 +113,7 @@ async def test_a_writer_that_is_cut_off_stands_back(
     cut_off = (
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
     )
-    caplog.set_level(logging.INFO, "monitor.election")
+    caplog.set_level(logging.INFO, "monitor.agent.election")
     async with agents(shared, 1) as (agent,):
         await until(lambda: agent.election.writes)
         assert not caplog.records, "a writer from the start has nothing to say"

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 from analyzers.leftout import Kind, LeftOut
+from hashing.header import BlockRef
 from monitor import answers
-from monitor.sources.base import BlockRef
-from monitor.turns import SourceState
+from monitor.agent.turns import SourceState
 from monitor.web.bodies import Body, _has
 from monitor.web.endpoints import ENDPOINTS
 from monitor.web.openapi import document

@@ -17,9 +17,8 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from hashing.header import HEADER_SIZE, sha256d
+from hashing.header import HEADER_SIZE, BlockRef, sha256d
 from hashing.wire import TxOut
-from monitor.sources.base import BlockRef
 from tests.support.node.chain import Event, RegtestChain
 from tests.support.node.faults import Faults
 from tests.support.node.flavours import CORE_31, Flavour

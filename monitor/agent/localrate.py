@@ -1,0 +1,200 @@
+"""The machine's own hash rate, measured in a process of its own at low priority.
+
+Numba and its compiler stay out of the agent: a daemon that runs for months should not carry
+them for a second of measurement a day.
+
+The process tells what it knows as soon as it knows it, a loop over hashlib first: so there is a
+figure within a minute even where it takes many to compile a kernel. What it learns about
+kernels it keeps by itself, so that a measurement that was cut short is not lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from monitor.config import HashrateSettings
+from monitor.metrics.exporter import AgentMetrics
+
+log = logging.getLogger(__name__)
+
+START_DELAY: Final = 5.0
+"""Seconds after the start at which the first measurement begins."""
+PATIENCE: Final = 30.0
+"""Seconds of the first measurement after which the rate of hashlib is published: where a kernel
+is compiled by then, a figure that is many times lower would only puzzle."""
+NICENESS: Final = 5
+"""Enough to give way to a node, not so much that a busy machine never gets to the end."""
+TIMEOUT: Final = 900.0
+"""Seconds after which a measurement is given up. It takes a few seconds of processor time."""
+RETRY_FIRST: Final = 60.0
+"""Seconds after a failure until the next measurement; each further pause is twice as long."""
+HASHLIB: Final = "hashlib"
+_UNEXPECTED: Final = (
+    ValueError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+)
+_LINE: Final = 1 << 20
+"""Most bytes of a line that the measurement may print."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRate:
+    """Double hashes per second on one thread: median, lowest and highest repetition.
+
+    `kernel` is what hashed: a kernel's name, or `HASHLIB`.
+    """
+
+    median: float
+    lowest: float
+    highest: float
+    kernel: str = ""
+
+
+async def measure_local_rate(seconds: float) -> LocalRate:
+    """Return the rate of the fastest kernel, measured for about `seconds` on one thread.
+
+    Raises
+    ------
+    OSError, ValueError
+        As for `local_rates`.
+    """
+    async with aclosing(local_rates(seconds)) as rates:
+        found = [rate async for rate in rates]
+    return found[-1]
+
+
+async def local_rates(seconds: float) -> AsyncGenerator[LocalRate]:
+    """Run ``poolscope hashrate`` on one thread and yield the rate each time that more is known.
+
+    The first is that of a loop over hashlib, the last that of the fastest kernel.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the process cannot be started, takes too long, fails, or prints something else.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "monitor", "hashrate", "--json-lines", "--threads", "1"),
+        *("--kernel", "best", "--seconds", str(seconds)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=_LINE,
+    )
+    assert process.stdout is not None
+    kernel = HASHLIB
+    deadline = asyncio.get_running_loop().time() + TIMEOUT
+    try:
+        async with asyncio.timeout_at(deadline):
+            line = await _line_of(process.stdout)
+        while line:
+            rate = read_measurement(line)
+            kernel = rate.kernel
+            yield rate
+            if kernel == HASHLIB:
+                # That was short; what follows gives way to who is at work.
+                with contextlib.suppress(ProcessLookupError):
+                    os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+            async with asyncio.timeout_at(deadline):
+                line = await _line_of(process.stdout)
+        async with asyncio.timeout_at(deadline):
+            status = await process.wait()
+    except TimeoutError:
+        raise ValueError(f"it took more than {TIMEOUT:.0f} s; is the machine busy?") from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if status:
+        raise ValueError(f"the measurement ended with status {status}")
+    if kernel == HASHLIB:
+        raise ValueError("the measurement ended before it came to a kernel")
+
+
+async def _line_of(stream: asyncio.StreamReader) -> bytes:
+    try:
+        return await stream.readline()
+    except ValueError:
+        raise ValueError("unexpected output of the measurement: a line without end") from None
+
+
+def read_measurement(output: bytes) -> LocalRate:
+    """Return the best rate in the JSON of ``poolscope hashrate``: hashlib's if there is no other.
+
+    Raises
+    ------
+    ValueError
+        If it is not that JSON.
+    """
+    try:
+        report = json.loads(output)
+        loop = {"kernel": HASHLIB, "hashes_per_second": report.get("hashlib")}
+        rates = [_rate(entry) for entry in report["results"] or [loop]]
+    except _UNEXPECTED as error:
+        raise ValueError(f"unexpected output of the measurement: {error!r}") from None
+    return max(rates, key=lambda rate: rate.median)
+
+
+def _rate(entry: Any) -> LocalRate:
+    median, low, high = (
+        float(entry["hashes_per_second"][name]) for name in ("median", "min", "max")
+    )
+    if not (0 < median < math.inf and math.isfinite(high - low)):
+        raise ValueError(f"a rate of {median}")
+    return LocalRate(median, low, high, str(entry.get("kernel", "")))
+
+
+async def watch_local_rate(settings: HashrateSettings, metrics: AgentMetrics) -> None:
+    """Measure shortly after the start and then once an interval, for ever."""
+    await asyncio.sleep(START_DELAY)
+    retry = RETRY_FIRST
+    while True:
+        try:
+            await _measure(settings.seconds, metrics)
+        except (OSError, ValueError) as error:
+            pause, retry = min(retry, settings.interval), 2 * retry
+            log.warning("cannot measure the local hash rate: %s; next try in %.0f s", error, pause)
+        else:
+            pause, retry = settings.interval, RETRY_FIRST
+        await asyncio.sleep(pause)
+
+
+async def _measure(seconds: float, metrics: AgentMetrics) -> None:
+    """Publish a new rate; the first ever may be that of hashlib, if a better one is long to come.
+
+    Raises
+    ------
+    OSError, ValueError
+        As for `local_rates`; what was found until then stays published.
+    """
+    loop = asyncio.get_running_loop()
+    late = loop.time() + PATIENCE
+
+    def publish(rate: LocalRate) -> None:
+        if rate.kernel == HASHLIB and metrics.local_rate.value is not None:
+            return
+        metrics.local_rate.set(rate.median)
+        metrics.local_rate_spread.set(rate.highest - rate.lowest)
+        metrics.local_rate_kernel = rate.kernel
+
+    async with aclosing(local_rates(seconds)) as rates:
+        async for rate in rates:
+            if rate.kernel == HASHLIB:
+                loop.call_at(late, publish, rate)
+            else:
+                publish(rate)
