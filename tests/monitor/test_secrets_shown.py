@@ -24,13 +24,13 @@ import pytest
 
 from monitor import secrets
 from monitor.agent.choose import api_sources, node_sources
-from monitor.agent.price import fetch_price
 from monitor.cli import main
 from monitor.config import load_settings
 from monitor.errors import PoolscopeError
 from monitor.secrets import foreign, hide, remember
 from monitor.sources.bitcoind import BitcoindSource
 from monitor.sources.esplora import EsploraSource
+from monitor.watch.price import fetch_price
 
 SECRETS = [
     "ZqxWv7Kj",
@@ -443,7 +443,7 @@ def test_no_face_of_the_agent_shows_one(secret: str, tmp_path: Path) -> None:
             folder=tmp_path,
         ) as (process, log),
     ):
-        text = until(log, process, "serving http://", "bitcoind at", "no price")
+        text = until(log, process, "serving http://", "bitcoind at", "price of bitcoin:")
         (base,) = re.findall(r"serving (http://\S+)/", text)
         for path in ("/api/v1/status", "/metrics", "/-/ready", "/", "/api/v1/openapi.json"):
             try:

@@ -19,6 +19,7 @@ from analyzers.leftout import Kind, LeftOut
 from hashing.header import BlockRef
 from monitor import answers
 from monitor.agent.turns import SourceState
+from monitor.watch.base import LocalRate
 from monitor.web.bodies import Body, _has
 from monitor.web.endpoints import ENDPOINTS
 from monitor.web.openapi import document
@@ -174,7 +175,7 @@ async def test_status_names_sources_and_what_is_missing(client: Client, agent: W
     agent.metrics.requests.labels("bitcoind").inc(3)
     agent.metrics.failures.labels("bitcoind").inc()
     agent.metrics.source_up.labels("bitcoind").set(0)
-    agent.metrics.local_rate.set(5e6)
+    agent.board.observed("local_rate", LocalRate(5e6, 4e6, 6e6, "k"))
     agent.missing = ["no source has answered yet"]
     status = await get(client, "/status")
     assert not status["ready"]
