@@ -299,6 +299,7 @@ async def test_what_a_node_repeats_is_not_repeated(
                 assert leaks(secret, said + caplog.text) == set(), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "kind"), ANSWERS)
 async def test_what_an_api_repeats_is_not_repeated(
     status: int, kind: str, caplog: pytest.LogCaptureFixture
@@ -375,6 +376,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [

@@ -86,6 +86,7 @@ def agent(agent: WebAgent) -> WebAgent:
     return agent
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(questions())
 async def test_whatever_is_asked_the_reply_is_as_described(
