@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from hashing.errors import WireError
 
@@ -38,6 +38,13 @@ def hash_from_hex(text: str) -> bytes:
     if len(text) != 64 or len(digest) != 32:
         raise WireError(f"not a block hash: expected 64 hex digits, got {text[:80]!r}")
     return digest[::-1]
+
+
+class BlockRef(NamedTuple):
+    """A block by height and hash (32 internal-order bytes)."""
+
+    height: int
+    hash: bytes
 
 
 @dataclass(frozen=True, slots=True)

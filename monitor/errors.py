@@ -18,6 +18,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+REASONS: Final = (
+    "pow",
+    "link",
+    "nbits",
+    "mtp",
+    "timewarp",
+    "version",
+    "mismatch",
+    "wire",
+    "coinbase",
+    "height",
+    "unproved",
+)
+"""Why a block is refused: a header rule of `hashing.chain`, another block than was asked for,
+bytes that are no coinbase, a coinbase that does not belong to the header, a height in it that
+is not the block's (BIP34), or a stranger's coinbase without proof."""
+
 
 class PoolscopeError(Exception):
     """Base of every error with a message for the user."""
@@ -75,7 +94,7 @@ class ProofError(PoolscopeError):
     Attributes
     ----------
     reason:
-        Short stable name, a member of `monitor.proof.REASONS`, fit for a metric label.
+        Short stable name, a member of `REASONS`, fit for a metric label.
     """
 
     def __init__(self, reason: str, message: str) -> None:

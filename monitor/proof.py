@@ -19,24 +19,6 @@ from monitor.errors import ProofError
 from monitor.sources.base import SourceBlock
 from monitor.store.base import ProofLevel
 
-REASONS: Final = (
-    "pow",
-    "link",
-    "nbits",
-    "mtp",
-    "timewarp",
-    "version",
-    "mismatch",
-    "wire",
-    "coinbase",
-    "height",
-    "unproved",
-)
-"""Why a block is refused: a header rule of `hashing.chain`, another block than was asked for,
-bytes that are no coinbase, a coinbase that does not belong to the header, a height in it that
-is not the block's (BIP34), or a stranger's coinbase without proof."""
-
-
 EASIEST: Final = 16
 """How many times easier than the milestone a chain may begin above it."""
 

@@ -20,6 +20,7 @@ from monitor.cores import cores
 from monitor.errors import ConfigError, StoreError
 from monitor.store.base import BlockStore, Judged, Verdict
 from monitor.store.rows import verdict_of
+from monitor.workers import crew, in_order
 
 _BATCH: Final = 5000
 """Blocks that are judged anew in one transaction; an interrupted run goes on behind them."""
@@ -68,9 +69,6 @@ def relabel(
     StoreError
         If the store cannot be used, or a process that helped has died.
     """
-    from monitor.backfill.core import in_order
-    from monitor.backfill.crew import crew
-
     bare = pickle.dumps(replace(registry))  # what it has compiled cannot be sent
     waiting: deque[list[Judged]] = deque()
 

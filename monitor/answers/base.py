@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -21,6 +21,10 @@ def _exact(value: float | None) -> float | None:
 
 Figure = Annotated[float | None, BeforeValidator(_figure)]
 Exact = Annotated[float | None, BeforeValidator(_exact)]
+
+
+SCHEMA_VERSION: Final = 1
+"""Version of the shapes; it rises when a field changes its name, unit or meaning."""
 
 
 class Answer(BaseModel):
@@ -78,3 +82,12 @@ class LeftOut(Answer):
     """Why they are not used."""
     examples: list[str]
     """At most five of them: heights, hashes, files."""
+
+
+class CommandAnswer(Answer):
+    """What a command writes with ``--json``."""
+
+    schema_version: int = SCHEMA_VERSION
+    """Version of the shapes: it rises when a field changes its name, unit or meaning."""
+    left_out: list[LeftOut] = []
+    """What the input of the command holds and the answer does not use."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.answers.base import Answer, Estimate, Exact, Figure, LeftOut, WhenEstimate
+from monitor.answers.base import Answer, CommandAnswer, Estimate, Exact, Figure, WhenEstimate
 
 
 class Tip(Answer):
@@ -103,7 +103,7 @@ class Figures(Answer):
     """How many together hold more than a third, and how probable each number is."""
 
 
-class WindowFigures(Figures):
+class WindowFigures(Figures, CommandAnswer):
     """What the command line says of one window of blocks, or of a table."""
 
     source: str
@@ -122,8 +122,6 @@ class WindowFigures(Figures):
     """Who found the blocks, the largest first."""
     groups: list[Share]
     """Joint shares of the groups that were asked for."""
-    left_out: list[LeftOut]
-    """What the input holds and the figures do not use."""
 
 
 class Concentration(Figures):

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from hashing.chain import ChainEntry
-from hashing.header import BlockHeader
+from hashing.header import BlockHeader, BlockRef
 from hashing.params import NETWORKS, NetworkParams
 from monitor.backfill.core import Piece
 from monitor.backfill.work import Found
 from monitor.config import Settings, load_settings
 from monitor.errors import ConfigError, SourceUnavailable
 from monitor.proof import prove
-from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
+from monitor.sources.base import BlockSource, SourceBlock, Want
 from monitor.store.rows import PROOFS
 
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -70,7 +70,7 @@ async def backfill_sources(settings: Settings, reached: BlockRef | None) -> list
     ConfigError
         If there is none, or the settings cannot be used.
     """
-    from monitor.sources.choose import choose_sources
+    from monitor.agent.choose import choose_sources
 
     known = {"sample": reached} if reached else {}
     choice = await choose_sources(settings, live_store=False, reached=known)

@@ -7,11 +7,10 @@ executor; results put into the target, which is the only memory of how far it ca
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,7 @@ from hashing.params import NetworkParams
 from hashing.validate import validate_headers
 from monitor.errors import ProofError
 from monitor.proof import prove_beginning
-
-Result = TypeVar("Result")
+from monitor.workers import in_order
 
 
 class Span(NamedTuple):
@@ -130,28 +128,6 @@ def spans(first: int, last: int, size: int) -> list[Span]:
     starts = [first, *range(first - first % size + size, last + 1, size)]
     ends = [start - 1 for start in starts[1:]] + [last]
     return [Span(*pair) for pair in zip(starts, ends, strict=True) if first <= last]
-
-
-def in_order(
-    executor: Executor, calls: Iterable[tuple[Any, ...]], ahead: int
-) -> Iterator[tuple[Any, ...]]:
-    """Submit `calls` (function, arguments ...); yield (call, result) in order.
-
-    At most `ahead` results are under way or waiting: that bounds the memory.
-    """
-    waiting: deque[tuple[tuple[Any, ...], Future[Any]]] = deque()
-    try:
-        for call in calls:
-            waiting.append((call, executor.submit(*call)))
-            if len(waiting) >= ahead:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
-    finally:
-        for _, future in waiting:
-            future.cancel()
 
 
 def backfill(

@@ -16,7 +16,7 @@ from analyzers.attribution import attribute
 from analyzers.leftout import Kind, LeftOut, Tally
 from analyzers.registry import Registry
 from hashing.chain import ChainEntry
-from hashing.header import BlockHeader
+from hashing.header import BlockHeader, BlockRef
 from hashing.params import NETWORKS
 from monitor.backfill.core import Span
 from monitor.config import Settings
@@ -30,7 +30,7 @@ from monitor.errors import (
     SourceUnavailable,
 )
 from monitor.proof import prove
-from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
+from monitor.sources.base import BlockSource, SourceBlock, Want
 from monitor.sources.each import each_block
 from monitor.store.base import BlockRow, BlockStore, HeaderOnly, StoredBlock
 from monitor.store.rows import to_row
@@ -55,7 +55,7 @@ async def sources_to_fill_from(settings: Settings) -> list[BlockSource]:
     ConfigError
         If there is none, or the settings cannot be used.
     """
-    from monitor.sources.choose import choose_sources
+    from monitor.agent.choose import choose_sources
 
     choice = await choose_sources(settings, live_store=True, reached={})
     named = list(choice.sources)

@@ -19,7 +19,7 @@ from hashing.chain import anchor_height
 from hashing.header import HEADER_SIZE
 from hashing.params import NETWORKS
 from monitor.backfill.ask import SourceReader, backfill_sources
-from monitor.backfill.core import Chain, Span, checked, in_order
+from monitor.backfill.core import Chain, Span, checked
 from monitor.backfill.files import FileReader, chain_of, scan
 from monitor.backfill.work import Job, Reader
 from monitor.config import Settings
@@ -30,6 +30,7 @@ from monitor.sources.blkfiles_index import Records, joined
 from monitor.sources.blkfiles_left import GROWING, Remains
 from monitor.sources.blkfiles_records import BlkFolder
 from monitor.sources.blkfiles_scan import check_network
+from monitor.workers import in_order
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import click
 
 from analyzers.leftout import Kind, Tally
 from hashing.params import NETWORKS, NetworkParams
-from monitor.bodies import FILL
+from monitor.agent.bodies import FILL
 from monitor.commands import leftout
 from monitor.commands.labels import read_labels, unused_labels
 from monitor.commands.leftout import registry_said

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -25,10 +25,14 @@ from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
     from monitor.backfill.core import Span, Target
-    from monitor.backfill.crew import Crew
     from monitor.backfill.plan import Plan
     from monitor.backfill.work import Job
     from monitor.config import Settings
+    from monitor.workers import Crew
+
+
+_READER: Final = "monitor.backfill.files"
+"""What reads a range; workers import it while the headers are fetched."""
 
 
 @click.command("backfill")
@@ -162,15 +166,15 @@ def _begin(
     prove: bool,
 ) -> tuple[Plan, Crew]:
     """Return what to fetch, and who fetches it; block files are always indexed here."""
-    from monitor.backfill.crew import crew
     from monitor.backfill.plan import files_of, plan_files, plan_source
+    from monitor.workers import crew
 
     folder = files_of(settings)
     usual = (os.cpu_count() or 1) if folder else max(1, len(settings.bitcoind))
     remote = stack.enter_context(crew(workers or 1, scheduler)) if scheduler else None
     wanted = workers if workers and not scheduler else usual
     # one process to a node: its queue of requests is short
-    local = stack.enter_context(crew(wanted if folder else min(wanted, usual)))
+    local = stack.enter_context(crew(wanted if folder else min(wanted, usual), preload=_READER))
     if folder is None:
         elsewhere = remote is not None
         plan = asyncio.run(

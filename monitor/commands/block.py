@@ -15,7 +15,7 @@ from hashing.errors import WireError
 from hashing.header import BlockHeader, hash_from_hex, hash_to_hex
 from hashing.params import NETWORKS, NetworkParams
 from hashing.wire import parse_coinbase
-from monitor.bodies import FILL
+from monitor.agent.bodies import FILL
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
 from monitor.config import Settings

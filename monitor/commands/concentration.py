@@ -28,6 +28,7 @@ from monitor.commands.inputs import (
     selection_options,
 )
 from monitor.commands.options import level_option, seed_option
+from monitor.commands.output import write_json
 from monitor.words import number, span
 
 DRAWS: Final = 20_000
@@ -193,7 +194,7 @@ def _show(
         for text in asked.groups
     ]
     if form == "json":
-        click.echo(_answer(summary, found.facts, figures, groups).model_dump_json(indent=2))
+        write_json(_answer(summary, found.facts, figures, groups))
     elif form == "csv":
         rows = csv.writer(sys.stdout, lineterminator="\n")
         rows.writerow(("figure", "value", "low", "high"))

@@ -37,7 +37,7 @@ from monitor.commands.fleet import fleet_options, show_inputs, with_store
 from monitor.commands.options import NumberRange, seed_option, setting_option, settings_options
 from monitor.config import Settings
 from monitor.errors import SourceError, StoreError
-from monitor.price import Price, find_price
+from monitor.watch.price import Price, find_price
 from monitor.words import number, plain
 
 REGIONS: Final = ("country", "US average", "US industrial", "miners")

@@ -6,44 +6,19 @@ import csv
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from analyzers.concentration import centralisation_index
-from analyzers.series import Series, series
+from analyzers.series import series
 from analyzers.windows import CountTable
+from monitor.answers.series import rows_of
 from monitor.commands import leftout as left_out
 from monitor.words import number, plain
 
-COLUMNS: Final = (
-    "hhi",
-    "hhi_low",
-    "hhi_high",
-    "hhi_plug_in",
-    "effective_number",
-    "largest",
-    "largest_low",
-    "largest_high",
-)
-"""Columns of ratios and numbers; the counts before them are whole."""
-
 INDEX_TOPS: Final = (2, 3, 4, 5, 6)
 """Group sizes of 0xB10C's mining centralisation index, of days."""
-
-
-def rows_of(found: Series) -> Iterator[dict[str, Any]]:
-    """Return one mapping a window; undefined figures are None, times in ISO 8601."""
-    for i, time in enumerate(found.start_time.tolist()):
-        row: dict[str, Any] = {
-            "start": datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "first_height": int(found.first_height[i]),
-            "blocks": int(found.blocks[i]),
-            "entities": int(found.entities[i]),
-            "nakamoto": int(found.nakamoto[i]) if found.nakamoto[i] > 0 else None,
-        }
-        yield row | {name: plain(float(getattr(found, name)[i])) for name in COLUMNS}
 
 
 def show_series(

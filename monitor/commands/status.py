@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from hashing.header import BlockHeader, hash_to_hex
-from monitor.bodies import FILL
+from monitor.agent.bodies import FILL
 from monitor.commands.options import settings_options
 from monitor.commands.reading import reading_store
 from monitor.config import Settings

@@ -22,7 +22,7 @@ from analyzers.summary import Summary, summarize
 from analyzers.trend import MINIMUM, Trend, by_era, window_trend
 from analyzers.windows import CountTable
 from monitor import __version__
-from monitor.commands.series_output import rows_of
+from monitor.answers.series import rows_of
 from monitor.report import plots
 from monitor.report.claims import as_html
 from monitor.report.html import grid

@@ -10,17 +10,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from analyzers.leftout import LeftOut
 from analyzers.model import Label
-
-
-class BlockRef(NamedTuple):
-    """A block by height and hash (32 internal-order bytes)."""
-
-    height: int
-    hash: bytes
+from hashing.header import BlockRef
 
 
 class Want(enum.Enum):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from analyzers.leftout import LeftOut, Tally
-from hashing.header import hash_to_hex
+from hashing.header import BlockRef, hash_to_hex
 from monitor.errors import (
     BadReply,
     NotFound,
@@ -28,7 +28,8 @@ from monitor.errors import (
     SourceStarting,
     SourceUnavailable,
 )
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
+from monitor.reply import Fields, as_hash, as_list, printable
+from monitor.sources.base import Capabilities, SourceBlock, Want
 from monitor.sources.bitcoind_blocks import BlockReader
 from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_errors import MethodRefused, RpcError, is_unknown
@@ -38,7 +39,6 @@ from monitor.sources.bitcoind_optional import OptionalCalls
 from monitor.sources.bitcoind_paths import RestPaths
 from monitor.sources.bitcoind_tip import TipWatch
 from monitor.sources.gather import gather
-from monitor.sources.reply import Fields, as_hash, as_list, printable
 from monitor.sources.signets import signet_of
 from monitor.sources.zmq import (
     BlockHints,

@@ -9,15 +9,15 @@ from itertools import pairwise
 from typing import Final
 
 from hashing.errors import WireError
-from hashing.header import HEADER_SIZE, BlockHeader, hash_to_hex, sha256d
+from hashing.header import HEADER_SIZE, BlockHeader, BlockRef, hash_to_hex, sha256d
 from hashing.wire import MAX_BLOCK_SIZE, BlockPrefix, parse_block, read_block_prefix
 from monitor.errors import BadReply, NotFound, NotKept, SourceUnavailable
-from monitor.sources.base import BlockRef, SourceBlock, Want
+from monitor.reply import Fields, as_bytes, as_hash, parse_json, printable
+from monitor.sources.base import SourceBlock, Want
 from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_errors import RpcError, is_unknown
 from monitor.sources.bitcoind_paths import Path, RestPaths, Unfit
 from monitor.sources.gather import gather
-from monitor.sources.reply import Fields, as_bytes, as_hash, parse_json, printable
 
 _HEADERS_PER_REQUEST: Final = 2000
 _PART_SIZES: Final = (1_000, 20_000)

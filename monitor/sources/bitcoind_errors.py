@@ -15,7 +15,7 @@ from monitor.errors import (
     SourceStarting,
     SourceUnavailable,
 )
-from monitor.sources.reply import printable
+from monitor.reply import printable
 
 METHOD_NOT_FOUND: Final = -32601
 _WARMING_UP: Final = -28

@@ -8,7 +8,7 @@ from typing import Final
 from hashing.header import hash_to_hex, sha256d
 from hashing.params import CORE_CHAIN_NAMES, NETWORKS, SIGNET, NetworkParams
 from monitor.errors import SourceRefused
-from monitor.sources.reply import printable
+from monitor.reply import printable
 
 _BY_GENESIS: Final = {sha256d(params.genesis_header): params for params in NETWORKS.values()}
 

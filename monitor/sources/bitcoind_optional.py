@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from monitor.errors import SourceError
+from monitor.reply import Fields
 from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_errors import is_unknown
 from monitor.sources.bitcoind_methods import WITHOUT
 from monitor.sources.missing import Missing
-from monitor.sources.reply import Fields
 
 T = TypeVar("T")
 

@@ -15,11 +15,11 @@ from typing import Final
 from hashing.header import HEADER_SIZE, hash_to_hex, sha256d
 from hashing.wire import MAX_BLOCK_SIZE
 from monitor.errors import BadReply, NotFound, SourceError, SourceUnavailable
+from monitor.reply import printable
 from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_errors import Busy, NoAnswer
 from monitor.sources.bitcoind_optional import OptionalCalls
 from monitor.sources.gather import gather
-from monitor.sources.reply import printable
 
 _BUSY: Final = 60.0
 _LATE: Final = 600.0

@@ -9,8 +9,9 @@ import aiohttp
 from yarl import URL
 
 from monitor.errors import BadReply, SourceRefused, SourceUnavailable
+from monitor.http import read_body
+from monitor.reply import is_page, printable
 from monitor.sources.bitcoind_errors import Busy, NoAnswer
-from monitor.sources.reply import is_page, printable
 from monitor.urls import WALLET, parse
 
 _ANSWERS: Final = {200, 400, 404}
@@ -76,7 +77,7 @@ class RestClient:
             async with self._session.get(
                 self._at(path), allow_redirects=False, timeout=limits
             ) as response:
-                body = await _read(response, limit)
+                body = await read_body(response, limit)
                 status, kind = response.status, response.content_type
         except TimeoutError:
             raise NoAnswer(f"GET {path}", timeout) from None
@@ -84,6 +85,8 @@ class RestClient:
             raise SourceUnavailable(f"the connection failed ({printable(error, 100)})") from None
         except aiohttp.ClientError as error:
             raise BadReply(f"GET {path}: {printable(error, 100)}") from None
+        if body is None:
+            raise BadReply(f"the reply is larger than the {limit} bytes it may have")
         if status in _NOT_NOW:
             text = printable(body.decode("utf-8", "replace")) if status == 503 else f"HTTP {status}"
             raise Busy(f"GET {path}: the node cannot answer now ({text})")
@@ -105,13 +108,3 @@ class RestClient:
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(1 << 16):
-        body += chunk
-        if len(body) > limit:
-            response.close()
-            raise BadReply(f"the reply is larger than the {limit} bytes it may have")
-    return bytes(body)

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 from bitcoinrpc.authproxy import AuthServiceProxy, JSONRPCException
 
 from monitor.errors import BadReply, SourceError, SourceRefused, SourceUnavailable
+from monitor.reply import printable
 from monitor.secrets import remember
 from monitor.sources.bitcoind_errors import (
     SPEAKING_STATUS,
@@ -33,7 +34,6 @@ from monitor.sources.bitcoind_errors import (
     busy,
     meaning,
 )
-from monitor.sources.reply import printable
 from monitor.urls import Url, basic_login
 
 MAX_REPLY: Final = 16 << 20

@@ -8,13 +8,12 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from hashing.header import hash_to_hex
+from hashing.header import BlockRef, hash_to_hex
 from monitor.errors import SourceError, SourceUnavailable
-from monitor.sources.base import BlockRef
+from monitor.reply import Fields
 from monitor.sources.bitcoind_client import NodeClient
 from monitor.sources.bitcoind_errors import Busy, NoAnswer, RpcError
 from monitor.sources.bitcoind_optional import OptionalCalls
-from monitor.sources.reply import Fields
 from monitor.sources.zmq import BlockHints, Hearing
 
 log = logging.getLogger(__name__)

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from analyzers.leftout import LeftOut
-from hashing.header import hash_to_hex, sha256d
+from hashing.header import BlockRef, hash_to_hex, sha256d
 from hashing.params import NETWORKS, NetworkParams
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
+from monitor.sources.base import Capabilities, SourceBlock, Want
 from monitor.sources.blkfiles_choice import Branch, Lasts, ProvedHeights, choose
 from monitor.sources.blkfiles_left import GROWING, Remains, scan_one
 from monitor.sources.blkfiles_records import BlkFile, BlkFolder, best_copy

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
 from hashing.params import NetworkParams
 from hashing.target import decode_nbits, work_from_target
-from monitor.sources.base import BlockRef
 from monitor.sources.blkfiles_choice import Branch
 from monitor.sources.blkfiles_records import Record
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hashing.header import BlockRef
 from monitor.errors import NotFound
-from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
+from monitor.sources.base import BlockSource, SourceBlock, Want
 from monitor.sources.gather import gather
 
 

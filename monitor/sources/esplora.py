@@ -16,12 +16,12 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 
 from analyzers.leftout import LeftOut
-from hashing.header import BlockHeader, sha256d
+from hashing.header import BlockHeader, BlockRef, sha256d
 from hashing.params import NETWORKS
 from monitor.errors import BadReply, NotFound, SourceError, SourceRefused, SourceUnavailable
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
+from monitor.http import IN_FLIGHT, PACE, ApiClient
+from monitor.sources.base import Capabilities, SourceBlock, Want
 from monitor.sources.esplora_api import OPTIONAL, Api, Summary
-from monitor.sources.esplora_http import IN_FLIGHT, PACE, ApiClient
 from monitor.sources.gather import gather
 from monitor.sources.missing import Missing
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from analyzers.model import Label
-from hashing.header import BlockHeader, hash_to_hex, sha256d
+from hashing.header import BlockHeader, BlockRef, hash_to_hex, sha256d
 from hashing.wire import MAX_BLOCK_SIZE
 from monitor.errors import BadReply
-from monitor.sources.base import BlockRef
-from monitor.sources.esplora_http import ApiClient
-from monitor.sources.reply import Fields, as_bytes, as_hash, as_list, parse_json, printable
+from monitor.http import ApiClient
+from monitor.reply import Fields, as_bytes, as_hash, as_list, parse_json, printable
 
 Dialect = Literal["esplora", "mempool"]
 PAGE: Final[dict[Dialect, int]] = {"esplora": 10, "mempool": 15}

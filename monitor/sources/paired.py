@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Final
 
 from analyzers.leftout import LeftOut
+from hashing.header import BlockRef
 from monitor.errors import NotFound, NotKept, SourceError
-from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
+from monitor.sources.base import BlockSource, SourceBlock, Want
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from analyzers.leftout import LeftOut
-from hashing.header import HEADER_SIZE, sha256d
+from hashing.header import HEADER_SIZE, BlockRef, sha256d
 from hashing.params import TARGET_SPACING
 from monitor.errors import NotFound, SourceRefused, SourceUnavailable
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
+from monitor.sources.base import Capabilities, SourceBlock, Want
 from monitor.sources.rehearsal_chain import Fork, RehearsalChain, Silence
 from monitor.sources.rehearsal_mix import mix_of
 

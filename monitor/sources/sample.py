@@ -16,9 +16,9 @@ from typing import Final
 
 from analyzers.leftout import LeftOut
 from analyzers.model import Label
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
 from monitor.errors import NotFound, SourceUnavailable
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock, Want
+from monitor.sources.base import Capabilities, SourceBlock, Want
 from monitor.sources.sample_data import ProvedCoinbase, SampleData, load_sample
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashing.params import NETWORKS, NetworkParams, signet, signet_magic
 from monitor.errors import BadReply
-from monitor.sources.reply import Fields
+from monitor.reply import Fields
 
 
 def signet_of(chain: Fields, wanted: str | None) -> NetworkParams:

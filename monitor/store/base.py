@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analyzers.mined import Chain
 from analyzers.model import Attribution, Label
-from monitor.sources.base import BlockRef
+from hashing.header import BlockRef
 
 ProofLevel = Literal["header", "coinbase"]
 """How far a block proved itself: `coinbase` includes `header`."""

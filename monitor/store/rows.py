@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzers.model import Attribution, Evidence, Label, Where
-from hashing.header import BlockHeader
-from monitor.sources.base import BlockRef
+from hashing.header import BlockHeader, BlockRef
 from monitor.store.base import BlockRow, Judged, ProofLevel, StoredBlock, Verdict
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from analyzers.mined import Chain
+from hashing.header import BlockRef
 from monitor.errors import StoreChanged, StoreError
-from monitor.sources.base import BlockRef
 from monitor.store import header_only, revision, rows, tables, verdicts
 from monitor.store.base import (
     Arrays,

@@ -75,6 +75,7 @@ def test_known_noise_is_taken_off_the_autocorrelation() -> None:
     assert tr.lag_one(np.random.default_rng(1).standard_normal(50), 9.0) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phi", "windows"), [(0.0, 12), (0.3, 30), (0.6, 60), (0.8, 60), (0.9, 120)]
 )

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
 from hashing.params import REGTEST
 from hashing.wire import read_block_prefix
-from monitor.sources.base import BlockRef, SourceBlock, Want
+from monitor.sources.base import SourceBlock, Want
 from monitor.sources.blkfiles import BlkFilesSource
 from tests.support.blocks import extend, genesis
 from tests.support.sparse import BODY, GENESIS_COINBASE, KEY, write_files

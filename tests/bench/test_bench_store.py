@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from hashing.header import BlockHeader
-from monitor.sources.base import BlockRef
+from hashing.header import BlockHeader, BlockRef
 from monitor.store.base import Step, StoredBlock
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import extend, genesis

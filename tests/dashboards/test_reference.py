@@ -1,6 +1,6 @@
 """The reference of metrics: which names there are, and that nothing speaks of others.
 
-That the page is what a running agent exports is held by tests/monitor/test_prometheus.py.
+That the page is what a running agent exports is held by tests/monitor/metrics/test_prometheus.py.
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ from analyzers.model import Label
 from hashing.build import build_block, build_coinbase
 from hashing.chain import ChainEntry, HeaderChain
 from hashing.errors import WireError
-from hashing.header import BlockHeader
+from hashing.header import BlockHeader, BlockRef
 from hashing.params import MAINNET, REGTEST
 from hashing.wire import TxOut, merkle_branch, merkle_root, parse_coinbase
-from monitor.errors import ProofError
-from monitor.proof import REASONS, prove, prove_beginning
-from monitor.sources.base import BlockRef, SourceBlock
+from monitor.errors import REASONS, ProofError
+from monitor.proof import prove, prove_beginning
+from monitor.sources.base import SourceBlock
 from tests.support.blocks import PAYOUT, extend, genesis
 
 PARENT = genesis()

@@ -11,12 +11,6 @@ import json
 import os
 import sys
 
-import monitor.backfill.crew
-import monitor.backfill.plan
-import monitor.backfill.targets
-import monitor.commands.backfill
-import monitor.commands.backfill_missing
-import monitor.store.sql  # noqa: F401
 from monitor.cli import cli
 
 

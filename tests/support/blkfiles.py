@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 from analyzers.leftout import LeftOut
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
 from hashing.params import NETWORKS, REGTEST
 from monitor.backfill.files import chain_of, scan
 from monitor.errors import NotKept
-from monitor.sources.base import BlockRef, Want
+from monitor.sources.base import Want
 from monitor.sources.blkfiles import BlkFilesSource
 from monitor.sources.blkfiles_index import joined
 from monitor.sources.blkfiles_left import GROWING, Remains

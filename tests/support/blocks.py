@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from analyzers.model import Attribution, Evidence, Where
 from hashing.build import build_block, build_coinbase
-from hashing.header import HEADER_SIZE, BlockHeader
+from hashing.header import HEADER_SIZE, BlockHeader, BlockRef
 from hashing.params import REGTEST
 from hashing.wire import TxOut, read_block_prefix
-from monitor.sources.base import BlockRef, SourceBlock
+from monitor.sources.base import SourceBlock
 from monitor.store.base import StoredBlock
 
 PAYOUT = b"\x00\x14" + bytes(20)

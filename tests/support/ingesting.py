@@ -10,18 +10,18 @@ from typing import Any
 
 from analyzers.leftout import LeftOut
 from analyzers.model import Attribution, Label
+from hashing.header import BlockRef
 from hashing.params import REGTEST
 from hashing.wire import CoinbaseTx
+from monitor.agent.follower import Follower
+from monitor.agent.ingest import Ingest
 from monitor.errors import NotKept, SourceError
-from monitor.exporter import AgentMetrics
-from monitor.follower import Follower
-from monitor.ingest import Ingest
-from monitor.sources.base import BlockRef, BlockSource, Capabilities, SourceBlock, Want
+from monitor.metrics.exporter import AgentMetrics
+from monitor.sources.base import BlockSource, Capabilities, SourceBlock, Want
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore
 from tests.support.blocks import Mined, genesis
-
-PATIENCE = 20.0
+from tests.support.patience import PATIENCE
 
 
 class ScriptedSource:

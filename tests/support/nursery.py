@@ -20,9 +20,9 @@ from analyzers.model import Attribution, Label
 from analyzers.registry import load_registry
 from hashing.params import REGTEST
 from hashing.wire import CoinbaseTx
-from monitor.exporter import AgentMetrics
-from monitor.follower import Follower
-from monitor.ingest import Ingest
+from monitor.agent.follower import Follower
+from monitor.agent.ingest import Ingest
+from monitor.metrics.exporter import AgentMetrics
 from monitor.sources.bitcoind import BitcoindSource
 from monitor.store.sql import open_store
 

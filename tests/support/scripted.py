@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from analyzers.model import Attribution, Label
+from hashing.header import BlockRef
 from hashing.params import REGTEST, NetworkParams
 from hashing.wire import CoinbaseTx
-from monitor.errors import NotFound, NotKept, ProofError
-from monitor.follower import Follower
-from monitor.sources.base import BlockRef, Capabilities, SourceBlock
-from monitor.store.sql import SqlStore
-from monitor.wanted import (
+from monitor.agent.follower import Follower
+from monitor.agent.wanted import (
     Apply,
     GetBlocks,
     GetElsewhere,
@@ -23,6 +21,9 @@ from monitor.wanted import (
     Refuse,
     Say,
 )
+from monitor.errors import NotFound, NotKept, ProofError
+from monitor.sources.base import Capabilities, SourceBlock
+from monitor.store.sql import SqlStore
 from tests.support.blocks import Mined, genesis
 
 OFFER = Offer("test", Capabilities(batch=7, headers_batch=50, public=True))

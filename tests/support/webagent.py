@@ -14,7 +14,7 @@ from analyzers.registry import load_registry
 from hashing.params import REGTEST, NetworkParams
 from hashing.wire import parse_coinbase
 from monitor.analysis import KEPT, Analysis, Origin, Totals
-from monitor.exporter import AgentMetrics, Exporter
+from monitor.metrics.exporter import AgentMetrics, Exporter
 from monitor.snapshot import Board
 from monitor.store.base import Step, StoredBlock
 from monitor.store.sql import open_store

@@ -11,7 +11,7 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy.engine import make_url
 
-from monitor.sources.base import BlockRef
+from hashing.header import BlockRef
 from monitor.store.sql import open_store
 from tests.support import grafana
 from tests.support.asked import FromPostgres, FromPrometheus, Source, Span, drawable

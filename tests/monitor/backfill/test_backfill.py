@@ -17,10 +17,10 @@ from click.testing import CliRunner, Result
 
 from analyzers.frames import read_export
 from hashing.params import REGTEST
-from monitor.backfill.core import in_order
 from monitor.cli import cli
 from monitor.relabel import registry_of
 from monitor.store.sql import SqlStore, open_store
+from monitor.workers import in_order
 from tests.support.blocks import extend, genesis
 from tests.support.node import CORE_28, CORE_31, RegtestNode, blocks_folder
 from tests.support.node.flavours import Flavour

@@ -18,14 +18,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from hashing.header import HEADER_SIZE, BlockHeader, sha256d
+from hashing.header import HEADER_SIZE, BlockHeader, BlockRef, sha256d
 from hashing.params import NETWORKS
 from hashing.wire import merkle_root, parse_coinbase, root_from_branch
 from monitor.errors import NotFound
-from monitor.sources.base import BlockRef, BlockSource, SourceBlock, Want
-
-PATIENCE = 10.0
-"""Seconds after which a hint that should come at once counts as lost."""
+from monitor.sources.base import BlockSource, SourceBlock, Want
+from tests.support.patience import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
 from hashing.params import MAINNET, REGTEST, SIGNET
 from hashing.wire import TxOut, parse_coinbase
+from monitor.agent.choose import choose_sources
 from monitor.config import load_settings
 from monitor.errors import BadReply, ConfigError, NotFound, SourceRefused, SourceUnavailable
-from monitor.sources.base import BlockRef, Want
+from monitor.sources.base import Want
 from monitor.sources.blkfiles import BlkFilesSource
-from monitor.sources.choose import choose_sources
 from tests.monitor.sources.contract import SourceContract, World
 from tests.support.blocks import Mined, extend, genesis
 from tests.support.node import RegtestNode, blocks_folder

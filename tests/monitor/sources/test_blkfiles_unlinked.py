@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
 from hashing.params import NETWORKS, REGTEST, TARGET_TIMESPAN
 from monitor.errors import BadReply, SourceRefused, SourceUnavailable
 from monitor.sources import blkfiles
-from monitor.sources.base import BlockRef, Want
+from monitor.sources.base import Want
 from monitor.sources.blkfiles_choice import FEW, QUIET, WINDOW, Branch, Lay, choose
 from monitor.sources.blkfiles_records import Record, meets_target
 from tests.support.blkfiles import (
@@ -345,6 +345,7 @@ class TestFiles:
             with pytest.raises(SourceUnavailable, match="is gone"):
                 await source.tip()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("cut", range(12))
     async def test_magic_across_the_pieces_of_a_search(self, tmp_path: Path, cut: int) -> None:
         head = b"".join(R[:10])

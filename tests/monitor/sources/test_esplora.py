@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
 from hashing.params import MAINNET, REGTEST
 from monitor.errors import (
     BadReply,
@@ -20,7 +20,7 @@ from monitor.errors import (
     SourceUnavailable,
 )
 from monitor.proof import prove
-from monitor.sources.base import BlockRef, Want
+from monitor.sources.base import Want
 from monitor.sources.esplora import EsploraSource
 from tests.monitor.sources.contract import SourceContract, World
 from tests.support.esplora import EsploraServer, Flavour, mainnet_chain, mine_on

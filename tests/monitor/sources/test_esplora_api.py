@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from hashing.header import sha256d
 from monitor.errors import BadReply
+from monitor.http import LONGEST_WAIT, ApiClient, retry_after
 from monitor.sources.esplora_api import Api, Summary
-from monitor.sources.esplora_http import LONGEST_WAIT, ApiClient, retry_after
 from tests.support.esplora import EsploraServer, mainnet_chain
 
 SERVER = EsploraServer(mainnet_chain(3))
@@ -91,6 +91,7 @@ def test_any_extras(extras: Any) -> None:
     assert label is None or label.pool
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200) | json_values.map(lambda value: str(value).encode()))
 def test_any_body(body: bytes) -> None:
     calls = api(body)

@@ -15,9 +15,9 @@ import pytest
 
 from analyzers.attribution import attribute
 from hashing.params import REGTEST
-from monitor.exporter import AgentMetrics
-from monitor.follower import Follower
-from monitor.ingest import Ingest
+from monitor.agent.follower import Follower
+from monitor.agent.ingest import Ingest
+from monitor.metrics.exporter import AgentMetrics
 from monitor.sources.base import BlockSource
 from monitor.sources.bitcoind import BitcoindSource
 from monitor.sources.blkfiles import BlkFilesSource
@@ -146,6 +146,7 @@ async def test_a_first_start_above_a_snapshot_that_is_still_being_checked(
     assert min(kept(tmp_path / "s")) == PRUNED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flavour", "rest"), WAYS)
 @pytest.mark.parametrize("why", ["pruned", "awaited", "unreadable"])
 async def test_an_agent_that_was_away_goes_on(

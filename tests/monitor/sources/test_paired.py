@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hashing.header import sha256d
+from hashing.header import BlockRef, sha256d
+from monitor.agent.choose import choose_sources
 from monitor.config import load_settings
 from monitor.errors import NotKept
-from monitor.sources.base import BlockRef, Want
+from monitor.sources.base import Want
 from monitor.sources.bitcoind import BitcoindSource
 from monitor.sources.blkfiles import BlkFilesSource
-from monitor.sources.choose import choose_sources
 from monitor.sources.paired import NEAR, NodeWithFiles
 from tests.monitor.sources.contract import SourceContract, World
 from tests.support.node import RegtestNode

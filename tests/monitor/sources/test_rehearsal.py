@@ -13,12 +13,12 @@ import pytest
 from analyzers.attribution import attribute
 from analyzers.registry.loader import load_registry
 from hashing.chain import HeaderChain
-from hashing.header import BlockHeader, sha256d
+from hashing.header import BlockHeader, BlockRef, sha256d
 from hashing.params import REGTEST
 from hashing.wire import parse_coinbase
 from monitor.errors import ConfigError, NotFound, SourceRefused, SourceUnavailable
 from monitor.proof import prove
-from monitor.sources.base import BlockRef, Want
+from monitor.sources.base import Want
 from monitor.sources.rehearsal import RehearsalSource
 from monitor.sources.rehearsal_chain import EPOCH, RehearsalChain, Silence
 from monitor.sources.rehearsal_mix import Miner, illustrative_mix

@@ -12,12 +12,12 @@ import pytest
 
 from analyzers.registry import load_registry
 from hashing.chain import HeaderChain
-from hashing.header import BlockHeader, sha256d
+from hashing.header import BlockHeader, BlockRef, sha256d
 from hashing.params import MAINNET, RETARGET_INTERVAL
 from hashing.wire import parse_coinbase, root_from_branch
 from monitor.errors import NotFound, SourceUnavailable
 from monitor.proof import prove
-from monitor.sources.base import BlockRef, Want
+from monitor.sources.base import Want
 from monitor.sources.sample import SampleSource
 from monitor.sources.sample_data import FILE, SampleData, load_sample
 from tests.monitor.sources.contract import SourceContract, World

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from monitor import election
-from monitor.election import Election
+from hashing.header import BlockRef
+from monitor.agent import election
+from monitor.agent.election import Election
 from monitor.errors import ConfigError, StoreError
-from monitor.sources.base import BlockRef
 from monitor.store.base import Step
 from monitor.store.lease import WRITER, advisory
 from monitor.store.sql import open_store
 from tests.support.blocks import Mined, extend, genesis
+from tests.support.patience import PATIENCE
 from tests.support.postgres import new_database
 
 pytestmark = pytest.mark.postgres
@@ -81,7 +82,7 @@ async def agents(url: str, count: int) -> AsyncIterator[list[Agent]]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110 - a test may poll
             await asyncio.sleep(0.01)
 
@@ -113,7 +114,7 @@ async def test_a_writer_that_is_cut_off_stands_back(
     cut_off = (
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
     )
-    caplog.set_level(logging.INFO, "monitor.election")
+    caplog.set_level(logging.INFO, "monitor.agent.election")
     async with agents(shared, 1) as (agent,):
         await until(lambda: agent.election.writes)
         assert not caplog.records, "a writer from the start has nothing to say"

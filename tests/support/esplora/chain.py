@@ -10,10 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from hashing.build import build_coinbase, mine
-from hashing.header import BlockHeader, sha256d
+from hashing.header import BlockHeader, BlockRef, sha256d
 from hashing.params import MAINNET, REGTEST, TARGET_SPACING, NetworkParams
 from hashing.wire import TxOut, merkle_branch, merkle_root, parse_coinbase
-from monitor.sources.base import BlockRef
 from monitor.sources.rehearsal_chain import GENESIS_COINBASE
 from monitor.sources.sample_data import load_sample
 

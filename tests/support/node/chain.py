@@ -10,11 +10,10 @@ from typing import BinaryIO, Literal, NamedTuple
 
 import pbk
 
-from hashing.header import HEADER_SIZE, BlockHeader, sha256d
+from hashing.header import HEADER_SIZE, BlockHeader, BlockRef, sha256d
 from hashing.params import MEDIAN_TIME_SPAN, REGTEST
 from hashing.target import decode_nbits, work_from_target
 from hashing.wire import parse_block
-from monitor.sources.base import BlockRef
 
 TipStatus = Literal["active", "valid-fork", "valid-headers", "headers-only", "invalid"]
 

@@ -17,15 +17,15 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from hashing.header import HEADER_SIZE, sha256d
+from hashing.header import HEADER_SIZE, BlockRef, sha256d
 from hashing.wire import TxOut
-from monitor.sources.base import BlockRef
 from tests.support.node.chain import Event, RegtestChain
 from tests.support.node.faults import Faults
 from tests.support.node.flavours import CORE_31, Flavour
 from tests.support.node.mining import SPACING, Miner
 from tests.support.node.publisher import TOPICS, Publisher
 from tests.support.node.server import Server
+from tests.support.patience import PATIENCE
 
 WARMING_UP: Final = "Loading block index…"
 
@@ -141,7 +141,7 @@ class RegtestNode:
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="regtest-node")
         self._thread.start()
-        ready.result(timeout=30)
+        ready.result(timeout=PATIENCE)
         if not self.password:
             self.cookie.write_text(f"__cookie__:{self._secret}")
 

@@ -1,0 +1,1 @@
+"""What Prometheus scrapes: the metrics of the agent and of the state it publishes."""
