@@ -12,8 +12,10 @@ import click
 
 from analyzers.assumptions import Assumptions
 from analyzers.claims import CLAIMS, Finding, evaluate
-from monitor.commands.fleet import fleet_options, show_inputs, with_store
-from monitor.commands.inputs import Selection, selection_options
+from monitor.commands.fleet import fleet_options, show_inputs
+from monitor.commands.options import selection_options
+from monitor.queries.cost import with_store
+from monitor.queries.selection import Selection
 from monitor.report.claims import (
     CASE_HEADS,
     SWING_HEADS,
@@ -83,7 +85,7 @@ def command(
     try:
         assumptions = Assumptions(series=series, market=market)
         if from_store:
-            assumptions = with_store(assumptions, selection.settings)
+            assumptions = with_store(assumptions, selection.settings, selection.tell)
         table, _ = selection.table()
         findings = evaluate(table, selection.source, assumptions.given(given), only)
     except ValueError as error:

@@ -25,9 +25,9 @@ from analyzers.compare import (
 from analyzers.concentration import POINTS
 from analyzers.sharefile import Given, read_shares
 from analyzers.summary import Summary, summarize
-from monitor.commands import inputs
 from monitor.commands.divergence import POOLS, points_of, points_of_pools, show_divergence
-from monitor.commands.userfiles import text_of
+from monitor.queries.selection import given as table_of
+from monitor.queries.tables import text_of
 from monitor.words import number, plain
 
 
@@ -236,8 +236,8 @@ def _movement_json(move: Movement) -> dict[str, Any]:
 def _show_counts(given: Given, *, as_json: bool) -> None:
     rows = []
     for period, counts in given.counts:
-        known, nobody = inputs.given(counts)[:2]
-        rows.append((str(period or "-"), summarize(known, unattributed=nobody)))
+        found = table_of(counts)
+        rows.append((str(period or "-"), summarize(found.counts, unattributed=found.unattributed)))
     if as_json:
         values = [_summary_json(date, summary) for date, summary in rows]
         click.echo(json.dumps({"tables": values}, indent=2))

@@ -18,7 +18,7 @@ from analyzers.compare import (
 from analyzers.geography import lacks
 from analyzers.sharefile import Given
 from analyzers.summary import summarize
-from monitor.commands import inputs
+from monitor.queries.selection import given as table_of
 from monitor.words import number, plain
 
 POOLS: Final = "pools"
@@ -40,8 +40,9 @@ def points_of(given: Given) -> list[Point]:
     for period, counts in given.counts:
         if period is None:
             raise ValueError("counts without dates are no series")
-        known, nobody = inputs.given(counts)[:2]
-        points.append(Point(period.year, summarize(known, unattributed=nobody).hhi_interval))
+        found = table_of(counts)
+        summary = summarize(found.counts, unattributed=found.unattributed)
+        points.append(Point(period.year, summary.hhi_interval))
     return points
 
 

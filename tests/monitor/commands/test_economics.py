@@ -52,8 +52,10 @@ def test_cost_of_a_fleet() -> None:
         *("--efficiency", "20", "--pue", "1.05", "--pool-fee", "0.02", "--capital", "15"),
     )
     assert found["cost"]["usd_per_btc"] == pytest.approx(97_160.54, abs=0.01)
-    assert found["cost"]["interval"] == pytest.approx([97_160.54] * 2, abs=0.01)
-    assert "earnings" not in found
+    drawn = found["cost"]["drawn_usd_per_btc"]
+    assert (drawn["low"], drawn["high"]) == pytest.approx((97_160.54, 97_160.54), rel=1e-5)
+    assert found["earnings"] is None
+    assert found["regions"] == []
 
 
 def test_cost_with_a_price() -> None:
@@ -71,12 +73,14 @@ def test_cost_with_a_price() -> None:
 def test_cost_of_the_whole_network() -> None:
     # April 2026, 138.967 T, fees of 0.55 %: 1,055,294 kWh at 20 J/TH. At 73,000 USD the S19 XP,
     # S21 and S21 Pro pay (21.5, 17.5 and 15.1 J/TH), by CBECI's method with a PUE of 1.10.
-    found = as_json("cost", "--no-store", "--price", "73000", "--tariff", "0.07")["cbeci"]
-    assert found["twh_per_year"]["lower"] < found["twh_per_year"]["upper"]
+    found = as_json("cost", "--no-store", "--price", "73000", "--tariff", "0.07")["network"]
+    assert found["twh_per_year"]["low"] < found["twh_per_year"]["high"]
     mean = (21.5 + 17.5 + 15.1) / 3
-    assert found["kwh_per_btc"]["guess"] == pytest.approx(1_055_294 / 20 * mean * 1.1, rel=1e-5)
-    assert found["kwh_per_btc"]["upper"] == pytest.approx(1_055_294 / 20 * 21.5 * 1.2, rel=1e-5)
-    assert found["usd_per_btc"]["guess"] == pytest.approx(0.07 * found["kwh_per_btc"]["guess"])
+    assert found["kwh_per_btc"]["value"] == pytest.approx(1_055_294 / 20 * mean * 1.1, rel=1e-5)
+    assert found["kwh_per_btc"]["high"] == pytest.approx(1_055_294 / 20 * 21.5 * 1.2, rel=1e-5)
+    assert found["usd_per_btc"]["value"] == pytest.approx(
+        0.07 * found["kwh_per_btc"]["value"], rel=1e-5
+    )
 
 
 def test_the_price_that_is_set() -> None:
@@ -93,10 +97,11 @@ def test_the_price_that_is_set() -> None:
 
 def test_cost_by_region_has_a_source_for_each() -> None:
     found = as_json("cost", "--no-store")
-    costs = [row["median"] for row in found["regions"]]
+    costs = [row["drawn_usd_per_btc"]["value"] for row in found["regions"]]
     assert costs == sorted(costs)
     assert all(row["source"] and row["date"] for row in found["regions"])
-    assert all(row["interval"][0] < row["median"] < row["interval"][1] for row in found["regions"])
+    drawn = [row["drawn_usd_per_btc"] for row in found["regions"]]
+    assert all(cost["low"] < cost["value"] < cost["high"] for cost in drawn)
     text = run("cost", "--no-store").output
     assert "Paraguay" in text
     assert "kWh per BTC" in text
@@ -337,10 +342,11 @@ def test_eras_on_the_command_line() -> None:
     assert [era["era"] for era in subsidy["eras"]] == ["12.5 BTC", "6.25 BTC", "3.125 BTC"]
     assert [era["direction"] for era in subsidy["eras"]] == ["none", "rising", "falling"]
     for era in subsidy["eras"]:
-        assert era["interval"][0] < era["hhi"] < era["interval"][1]
-        assert era["bounds"][0] <= era["hhi"] <= era["bounds"][1] + 1e-9
+        assert era["hhi"]["low"] < era["hhi"]["value"] < era["hhi"]["high"] < 1
+        bounds = era["hhi_bounds"]
+        assert bounds["low"] <= bounds["value"] == era["hhi"]["value"] <= bounds["high"]
         assert era["source"]
-    assert [step["difference"] > 0 for step in subsidy["steps"]] == [True, True]
+    assert [step["difference"]["value"] > 0 for step in subsidy["steps"]] == [True, True]
     text = run("eras", "--history", "--by", "hardware").output
     assert "one era compares with nothing" in text
     assert "12.5 BTC" not in text
