@@ -8,10 +8,12 @@ from typing import Final
 from monitor.answers.base import CommandAnswer
 from monitor.answers.economics import Costs
 from monitor.answers.figures import WindowFigures
+from monitor.answers.markets import Divergence, Market, MarketSizes, SeriesNames
 from monitor.answers.network import NetworkSeen
 from monitor.answers.windows import Eras, Risks, Trends, WindowChange, WindowSeries
 
 ANSWERS: Final[dict[str, type[CommandAnswer] | UnionType]] = {
+    "compare": Market | MarketSizes | Divergence | SeriesNames,
     "concentration": WindowFigures | WindowSeries | WindowChange,
     "cost": Costs,
     "eras": Eras,

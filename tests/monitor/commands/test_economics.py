@@ -255,9 +255,13 @@ def test_no_text_breaks_out_of_the_fragment(text: str) -> None:
 
 def test_compare_what_ships() -> None:
     found = as_json("compare", "--series", "Hashrate Index")
-    assert [round(table["hhi"][0] * 10_000) for table in found["tables"]] == [1759, 1795, 1903]
+    assert [round(table["figures"]["hhi"]["low"], 4) for table in found["tables"]] == [
+        0.1759,
+        0.1795,
+        0.1903,
+    ]
     assert found["movement"]["change"] == "rose"
-    names = as_json("compare", "--list")
+    names = as_json("compare", "--list")["series"]
     assert "cloud infrastructure" in names
     for name in names:
         result = run("compare", "--series", name)
@@ -268,7 +272,7 @@ def test_compare_what_ships() -> None:
 def test_compare_a_table_of_shares(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("date,entity,share\n2024,<b>,60%\n2025,<b>,40%\n2025,c,30%\n")
     found = as_json("compare", str(tmp_path / "t.csv"))
-    assert [table["largest"] for table in found["tables"]] == [0.6, 0.4]
+    assert [table["figures"]["cr1"]["value"] for table in found["tables"]] == [0.6, 0.4]
     assert found["movement"]["direction"] == "unknown"
 
 
@@ -277,14 +281,16 @@ def test_compare_counts() -> None:
     assert "144" in result.output
     found = json.loads(run("compare", "-", "--json", stdin="a,60\nb,84\n").stdout)
     (table,) = found["tables"]
-    assert table["hhi_interval"][0] < table["hhi"] < table["hhi_interval"][1]
+    hhi = table["figures"]["hhi"]
+    assert hhi["low"] < hhi["value"] < hhi["high"]
+    assert (table["counted"], table["entities"], table["covered"]) == (144, 2, 1)
 
 
 def test_lists_that_lack_a_large_country_have_no_upper_bound() -> None:
     found = as_json("compare", "--series", "CBECI map")
     by_date = {table["date"]: table for table in found["tables"]}
-    assert by_date["2021-05"]["hhi"][1] is None
-    assert by_date["2021-08"]["hhi"][1] is not None
+    assert by_date["2021-05"]["figures"]["hhi"]["high"] is None
+    assert by_date["2021-08"]["figures"]["hhi"]["high"] is not None
     assert "2021-07" not in by_date  # China alone, at zero: nothing to measure
     assert found["movement"]["points"] == 3
     text = run("compare", "--series", "MinerMetrics").output
@@ -294,7 +300,7 @@ def test_lists_that_lack_a_large_country_have_no_upper_bound() -> None:
 def test_growth_of_a_market_is_no_concentration() -> None:
     found = as_json("compare", "--series", "edge AI")
     assert found["growth_per_year"] == pytest.approx(0.2155, abs=5e-5)
-    assert all(row["source"] and row["unit"] and row["date"] for row in found["figures"])
+    assert all(row["source"] and row["unit"] and row["date"] for row in found["sizes"])
     assert "says nothing about concentration" in run("compare", "--series", "edge AI").output
 
 

@@ -177,7 +177,7 @@ def test_tables_of_counts(text: str, tmp_path: Path) -> None:
 
 def test_a_table_of_shares_has_a_rest_of_nobody() -> None:
     (found,) = as_json("compare", "-", stdin="AntPool;60 %\nUnknown;40 %\n")["tables"]
-    assert (found["listed"], found["covered"]) == (1, 0.6)
+    assert (found["entities"], found["covered"], found["counted"]) == (1, 0.6, None)
     (found,) = as_json("compare", "-", stdin="AntPool,600\nantpool,1\nUnknown,400\n")["tables"]
     assert (found["counted"], found["entities"]) == (1001, 1)
 
