@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from monitor.answers.base import Answer, Exact
+from monitor.answers.base import Answer, CommandAnswer, Exact
 
 
 class Quantity(Answer):
@@ -16,6 +16,15 @@ class Quantity(Answer):
     """Its unit; empty where it is a plain number."""
     text: str
     """What stands in its place where it is null."""
+
+
+class Finding(Quantity):
+    """A number found, with its 95 % interval or the range of its inputs, all in `unit`."""
+
+    low: Exact
+    """Its lower end; null where there is no interval."""
+    high: Exact
+    """Its upper end; null where there is no interval."""
 
 
 class ClaimInput(Answer):
@@ -59,10 +68,8 @@ class ClaimCase(Answer):
 
     label: str
     """Which region, series or era."""
-    found: Quantity
+    found: Finding
     """What is found there."""
-    interval: tuple[float, float] | None
-    """Its 95 % interval or the range of its inputs, in its unit; null where there is none."""
     verdict: Literal["holds", "does not hold", "cannot be said"]
     """Whether the claim holds there."""
     note: str
@@ -82,12 +89,10 @@ class Claim(Answer):
     """Whether it holds."""
     claimed: Quantity
     """What was claimed, as a number."""
-    found: Quantity
+    found: Finding
     """What was found."""
     measure: str
     """What the number found is of."""
-    interval: tuple[float, float] | None
-    """Its 95 % interval or the range of its inputs, in its unit; null where there is none."""
     because: str
     """Why the verdict is so."""
     turns: str
@@ -117,3 +122,10 @@ class Claims(Answer):
     """Series of country shares to choose from."""
     markets: list[str]
     """AI markets to choose from."""
+
+
+class ClaimList(CommandAnswer):
+    """What ``claims`` says: the founding claims, judged."""
+
+    claims: list[Claim]
+    """The claims, judged."""

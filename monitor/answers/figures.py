@@ -177,8 +177,8 @@ class Confirmations(Answer):
     """Length of the window, in blocks."""
     lens: str
     """The lens that it is seen through."""
-    entity: str
-    """Slug of the largest entity."""
+    pool: str
+    """Slug of the largest pool (or other entity of the lens)."""
     name: str
     """Its name."""
     share: Estimate

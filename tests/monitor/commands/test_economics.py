@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from analyzers.claims import CLAIMS, Case, Finding, Quantity
 from analyzers.intervals import UNKNOWN, Interval
+from monitor.answers.of_claims import claim as answer_of
 from monitor.cli import cli
-from monitor.report.claims import as_html, as_values
+from monitor.report.claims import as_html
 from monitor.store.base import Step
 from monitor.store.sql import open_store
 from tests.support.blocks import extend, genesis
@@ -250,7 +251,7 @@ def test_no_text_breaks_out_of_the_fragment(text: str) -> None:
     found = as_html([hostile("x" + text)])
     assert found.count("<") == plain.count("<")
     assert found.count('"') == plain.count('"')
-    json.dumps(as_values(hostile(text)), allow_nan=False)
+    json.dumps(answer_of(hostile(text)).model_dump(), allow_nan=False)
 
 
 def test_compare_what_ships() -> None:
