@@ -14,7 +14,6 @@ from monitor.commands import leftout as left_out
 from monitor.commands.options import json_option, selection_options
 from monitor.commands.output import write_json
 from monitor.queries.selection import Selection
-from monitor.words import number
 
 _TITLES: Final[dict[str, str]] = {
     "hardware": "by hardware, from the first product of a kind on",
@@ -88,7 +87,7 @@ def _print(found: Eras) -> None:
             console.print(
                 Text(
                     f"{step.earlier} to {step.later}: HHI "
-                    f"{'-' if difference is None else f'{difference:+.3f}'} by sampling "
+                    f"{'-' if difference is None else f'{difference:+.4f}'} by sampling "
                     f"{_span(step.difference)}, with anybody unknown "
                     f"{_span(step.difference_bounds)}"
                 )
@@ -98,7 +97,7 @@ def _print(found: Eras) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else number(value)
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _span(found: Estimate) -> str:

@@ -15,7 +15,7 @@ from analyzers.summary import Summary
 from analyzers.windows import CountTable, Window, between, latest, partition, tally
 from monitor.config import Settings
 from monitor.errors import QuestionError, StoreEmpty, StoreError
-from monitor.queries.dates import moment_of
+from monitor.queries.dates import check_span, moment_of
 from monitor.queries.reading import reading_store
 from monitor.queries.tables import entity_named, lens_named, slug_finder
 from monitor.queries.telling import Tell, registry_told, warn
@@ -103,11 +103,7 @@ class Selection:
     tell: Tell = warn
 
     def __post_init__(self) -> None:
-        if self.start is not None and self.end is not None and self.start >= self.end:
-            raise QuestionError(
-                f"--from {moment_of(self.start)} is not before --to {moment_of(self.end)}, "
-                "which is not included"
-            )
+        check_span(self.start, self.end)
 
     @property
     def source(self) -> str:

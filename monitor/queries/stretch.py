@@ -16,7 +16,7 @@ from hashing.params import MEDIAN_TIME_SPAN, NETWORKS
 from hashing.target import decode_nbits, difficulty, work_from_target
 from monitor.config import Settings
 from monitor.errors import QuestionError, StoreEmpty
-from monitor.queries.dates import moment_of
+from monitor.queries.dates import check_span, moment_of
 from monitor.queries.reading import reading_store
 from monitor.queries.tables import entity_named, lens_named, slug_finder
 from monitor.queries.telling import Tell, registry_told, warn
@@ -82,7 +82,7 @@ def parse_claim(text: str) -> tuple[str, Claim]:
 
 @dataclass(frozen=True, slots=True)
 class StretchAsked:
-    """Which blocks: the last `window` before `end` (Unix time), seen through `lens`.
+    """Which blocks: the last `window` from `start` to before `end` (Unix time), through `lens`.
 
     `level` is what intervals hold the true value with, a probability 0..1.
     """
@@ -92,6 +92,9 @@ class StretchAsked:
     end: int | None = None
     lens: str = "tag"
     level: float = 0.95
+
+    def __post_init__(self) -> None:
+        check_span(self.start, self.end)
 
 
 def network_view(
