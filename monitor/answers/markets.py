@@ -40,7 +40,7 @@ class MarketShares(Answer):
 class Moved(Answer):
     """How HHI moved over the dates of a series."""
 
-    points: int
+    full_lists: int
     """Dates with a full list."""
     change: str
     """From the first to the last: rose, fell, within its bounds, or unknown."""
@@ -64,7 +64,7 @@ class MarketSize(Answer):
 
     date: str
     """The day, month or year that it is of."""
-    entity: str
+    subject: str
     """What it is of."""
     value: Exact
     """The figure."""

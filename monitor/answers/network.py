@@ -19,7 +19,7 @@ class Retarget(Answer):
 class Run(Answer):
     """The longest run of blocks of one pool."""
 
-    length: int
+    blocks: int
     """Blocks in it."""
     height: int
     """Height of its first block."""
@@ -32,7 +32,7 @@ class AnyRun(Answer):
 
     pool: str
     """Slug of the pool (or other entity of the lens) whose run it is."""
-    length: int
+    blocks: int
     """Blocks in it."""
     height: int
     """Height of its first block."""
@@ -56,7 +56,7 @@ class Delays(Answer):
 
     blocks: int
     """Blocks of which it is known."""
-    seconds: Estimate
+    delay_seconds: Estimate
     """Seconds: the median, with the 10 % and 90 % quantiles as its ends."""
 
 
@@ -111,7 +111,7 @@ class NetworkSeen(CommandAnswer):
     """Blocks in it."""
     timed_blocks: int
     """Blocks between the median times that the rates are from."""
-    seconds: int
+    duration_seconds: int
     """Seconds between these median times."""
     difficulty: Exact
     """Difficulty of its last block: 1 is the easiest of mainnet."""
@@ -123,7 +123,7 @@ class NetworkSeen(CommandAnswer):
     """Empty blocks of all."""
     stale_blocks: int
     """Stale blocks that the source heard of."""
-    stale: Estimate
+    stale_ratio: Estimate
     """These per active block, a ratio: at least so many."""
     delays: Delays
     """When blocks were first seen."""

@@ -61,7 +61,7 @@ def counted(date: str | None, summary: Summary) -> shapes.MarketShares:
 def moved(found: compare.Movement) -> shapes.Moved:
     """Return how HHI moved."""
     return shapes.Moved(
-        points=found.points, change=found.change, direction=found.direction, p=found.p
+        full_lists=found.points, change=found.change, direction=found.direction, p=found.p
     )
 
 

@@ -29,13 +29,13 @@ def network_seen(
         last_height=stretch.blocks[-1].height,
         blocks=seen.blocks,
         timed_blocks=seen.timed_blocks,
-        seconds=seen.seconds,
+        duration_seconds=seen.seconds,
         difficulty=stretch.difficulty,
         hashes_per_second=estimate(seen.rate),
         retarget=stretch.forecast and _retarget(stretch.forecast),
         empty=_empty(seen.empty),
         stale_blocks=seen.stale_blocks,
-        stale=estimate(seen.stale),
+        stale_ratio=estimate(seen.stale),
         delays=_delays(seen.delays),
         any_run=_any_run(seen),
         luck={
@@ -51,7 +51,7 @@ def network_seen(
                 share=estimate(entity.share),
                 hashes_per_second=estimate(entity.rate),
                 run=shapes.Run(
-                    length=entity.run.length,
+                    blocks=entity.run.length,
                     height=entity.run.height,
                     probability=entity.run.probability,
                 ),
@@ -80,7 +80,7 @@ def _empty(found: observed.EmptyBlocks) -> shapes.EmptyBlocks:
 
 def _delays(found: network.Delays) -> shapes.Delays:
     return shapes.Delays(
-        blocks=found.blocks, seconds=spread(found.median, Interval(found.p10, found.p90))
+        blocks=found.blocks, delay_seconds=spread(found.median, Interval(found.p10, found.p90))
     )
 
 
@@ -89,5 +89,5 @@ def _any_run(seen: observed.Observed) -> shapes.AnyRun | None:
         return None
     pool, run = seen.any_run
     return shapes.AnyRun(
-        pool=pool, length=run.length, height=run.height, probability=run.probability
+        pool=pool, blocks=run.length, height=run.height, probability=run.probability
     )

@@ -108,7 +108,7 @@ def _era(found: EraFigures) -> shapes.EraRow:
         source=found.era.source,
         windows=found.windows,
         blocks=found.blocks,
-        unknown_share=found.unattributed,
+        unknown_ratio=found.unattributed,
         hhi=spread(found.hhi, found.interval),
         hhi_bounds=spread(found.hhi, found.bounds),
         direction=found.trend.direction(),

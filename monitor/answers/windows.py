@@ -168,7 +168,7 @@ class Trends(CommandAnswer):
     """Rate of false positives of each test, a probability 0..1."""
     trends: list[PeriodTrend]
     """The whole first, then the eras."""
-    change_points: ChangePoints
+    share_changes: ChangePoints
     """When shares changed."""
 
 
@@ -183,7 +183,7 @@ class EraRow(Answer):
     """Windows in it."""
     blocks: int
     """Blocks in it."""
-    unknown_share: Figure
+    unknown_ratio: Figure
     """Part of the blocks that nothing names a pool for, a ratio 0..1."""
     hhi: Estimate
     """Mean HHI of its windows, a ratio 0..1, with the interval by sampling."""

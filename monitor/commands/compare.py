@@ -93,7 +93,7 @@ def _show_sizes(series: str, *, as_json: bool) -> None:
         sizes = [
             MarketSize(
                 date=str(row.period),
-                entity=row.entity,
+                subject=row.entity,
                 value=row.number,
                 unit=row.unit,
                 source=row.source,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from analyzers.assumptions import UNDATED, Assumptions
-from monitor.agent.price import Price, find_price
 from monitor.answers import Estimate, convert, economics
 from monitor.answers.of_economics import costs
 from monitor.commands import leftout as left_out
@@ -24,6 +23,7 @@ from monitor.commands.output import write_json
 from monitor.config import Settings
 from monitor.errors import SourceError, StoreError
 from monitor.queries.cost import CostFound, cost_of, with_store
+from monitor.watch.price import Price, find_price
 from monitor.words import number
 
 if TYPE_CHECKING:

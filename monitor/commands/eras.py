@@ -77,7 +77,7 @@ def _print(found: Eras) -> None:
                 str(era.windows),
                 _number(era.hhi.value),
                 _span(era.hhi),
-                "-" if era.unknown_share is None else f"{era.unknown_share:.1%}",
+                "-" if era.unknown_ratio is None else f"{era.unknown_ratio:.1%}",
                 _span(era.hhi_bounds),
                 era.direction,
             )

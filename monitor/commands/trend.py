@@ -68,7 +68,7 @@ def _answer(found: Found, selection: Selection) -> Trends:
         trends=[
             period_trend(part.name, part.windows, part.trend, found.alpha) for part in found.parts
         ],
-        change_points=change_points(found.changes),
+        share_changes=change_points(found.changes),
         left_out=convert.left_out(left_out.said()),
     )
 
@@ -99,7 +99,7 @@ def _print(found: Trends, title: str) -> None:
         )
     console.print(grid)
     console.print()
-    changes = found.change_points
+    changes = found.share_changes
     if not changes.changes:
         console.print("no change of shares found")
         return

@@ -115,9 +115,8 @@ def test_json_is_of_the_shape_that_is_described(where: Path, words: tuple[str, .
     assert found["left_out"] == []
     known = {measure.name for measure in MEASURES}
     for name, part in mappings(found):
-        assert not {"entity", "unattributed", "interval", "hhi_points", "attacker"} & set(part) - (
-            {"entity"} if "unit" in part else set()  # a row of sizes is of an entity, no pool
-        ), name
+        former = {"entity", "unattributed", "interval", "hhi_points", "attacker", "median"}
+        assert not former & set(part), name
         if name == "figures":
             others = {key for key in part if key not in known}
             assert all(

@@ -68,6 +68,7 @@ def test_entropies_as_others_publish_them() -> None:
     assert figures["entropy_chao_shen"]["value"] == pytest.approx(1.257316 / 0.6931472, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_days_have_the_centralisation_index() -> None:
     arguments = ("--history", "--each", "--window", "1d", "--from", "2026-04-01")
     days = as_json(*arguments)["windows"]
@@ -84,6 +85,7 @@ def test_days_have_the_centralisation_index() -> None:
     )
 
 
+@pytest.mark.slow
 def test_windows_that_overlap() -> None:
     arguments = (*HISTORY, "--each", "--window", "30d", "--step", "1d")
     found = as_json(*arguments)
@@ -112,6 +114,7 @@ def test_two_tables_side_by_side() -> None:
     assert found["hhi"]["difference"]["value"] == 0
 
 
+@pytest.mark.slow
 def test_the_window_before_and_one_that_ends_at_a_day() -> None:
     before = as_json(*HISTORY, "--window", "30d", "--compare")
     assert before["earlier"]["start_time"] == moment("2023-11-02")

@@ -178,6 +178,7 @@ def test_claims_as_json() -> None:
         assert claim["turns"]
 
 
+@pytest.mark.slow
 def test_a_reader_sees_a_verdict_move() -> None:
     def verdict(*given: str) -> str:
         (found,) = as_json("claims", "--claim", "cost-united-states", *given)["claims"]
@@ -293,7 +294,7 @@ def test_lists_that_lack_a_large_country_have_no_upper_bound() -> None:
     assert by_date["2021-05"]["figures"]["hhi"]["high"] is None
     assert by_date["2021-08"]["figures"]["hhi"]["high"] is not None
     assert "2021-07" not in by_date  # China alone, at zero: nothing to measure
-    assert found["movement"]["points"] == 3
+    assert found["movement"]["full_lists"] == 3
     text = run("compare", "--series", "MinerMetrics").output
     assert "no upper bound in 2023-11: China and Russia" in text
 

@@ -54,7 +54,7 @@ def as_json(*arguments: str) -> Any:
 def test_all_figures(regtest: tuple[str, ...]) -> None:
     found = as_json(*regtest, "--window", "30", "--claim", "antpool=50%")
     assert (found["blocks"], found["first_height"], found["last_height"]) == (30, 11, 40)
-    assert (found["timed_blocks"], found["seconds"]) == (30, 18_000)
+    assert (found["timed_blocks"], found["duration_seconds"]) == (30, 18_000)
     rate = found["hashes_per_second"]
     assert rate["low"] < rate["value"] < rate["high"]
     names = [entry["pool"] for entry in found["pools"]]
@@ -64,8 +64,8 @@ def test_all_figures(regtest: tuple[str, ...]) -> None:
         "of_blocks": 30,
         "share": {"value": 1, "low": pytest.approx(0.917, abs=0.01), "high": 1},
     }
-    assert found["delays"]["seconds"] == {"value": 4, "low": 4, "high": 4}
-    assert found["any_run"]["length"] == 1
+    assert found["delays"]["delay_seconds"] == {"value": 4, "low": 4, "high": 4}
+    assert found["any_run"]["blocks"] == 1
     assert found["luck"]["antpool"]["ratio"]["value"] == pytest.approx(12 / 15)
     assert found["stale_blocks"] == 0
     assert found["retarget"] is None

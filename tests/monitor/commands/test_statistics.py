@@ -186,13 +186,14 @@ def test_what_cannot_be_measured_is_said_plainly(store: str, tmp_path: Path) -> 
     assert "--history" in str(missing.exception)
 
 
+@pytest.mark.slow
 def test_trend() -> None:
     found = as_json("trend", "--history", "--window", "14d", "--json")
     by_era = {row["era"]: row for row in found["trends"]}
     assert by_era["after China's ban"]["direction"] == "rising"
     assert by_era["subsidy 3.125 BTC"]["direction"] == "falling"
     assert by_era["all"]["p"] > by_era["all"]["p_without_prewhitening"]
-    starts = [change["start_time"] for change in found["change_points"]["changes"]]
+    starts = [change["start_time"] for change in found["share_changes"]["changes"]]
     assert any(moment("2021-07-01") <= start < moment("2021-08-01") for start in starts)
     table = run("trend", "--history", "--window", "30d")
     assert "shares changed" in table.output
@@ -234,6 +235,7 @@ def test_risk_of_the_largest_and_of_a_group() -> None:
     assert "P(over 1/3)" in run("risk", *HISTORY).output
 
 
+@pytest.mark.slow
 def test_report(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     lens = tmp_path / "lens.csv"
@@ -260,6 +262,7 @@ def test_report(tmp_path: Path) -> None:
         assert outside not in page
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_plots(tmp_path: Path) -> None:
     pages = []
     for name in ("a.html", "b.html"):
@@ -268,6 +271,7 @@ def test_the_same_seed_draws_the_same_plots(tmp_path: Path) -> None:
     assert pages[0] == pages[1]
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
     result = run("report", *HISTORY, "--draws", "100", "--out", str(tmp_path / "no" / "r.html"))
     assert result.exit_code == 1
