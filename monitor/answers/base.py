@@ -88,6 +88,17 @@ class LeftOut(Answer):
     """At most five of them: heights, hashes, files."""
 
 
+class CountEstimate(Answer):
+    """A whole number at a share and at the ends of the share's interval."""
+
+    value: int | None
+    """The number at the share; null where none is enough."""
+    low: int | None
+    """The number at the lower end of the share; null where none is enough."""
+    high: int | None
+    """The number at the upper end of the share; null where none is enough."""
+
+
 class CommandAnswer(Answer):
     """What a command writes with ``--json``."""
 

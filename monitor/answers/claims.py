@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from monitor.answers.base import Answer, CommandAnswer, Exact
+from monitor.answers.base import Answer, CommandAnswer, Estimate, Exact
 
 
 class Quantity(Answer):
@@ -51,16 +51,12 @@ class ClaimSwing(Answer):
 
     name: str
     """The input that changes."""
-    low: float
-    """Its low end, in `unit`."""
-    high: float
-    """Its high end, in `unit`."""
+    input: Estimate
+    """Its ends, in `unit`."""
     unit: str
     """The unit of the input."""
-    at_low: float
-    """What is found at the low end, in the unit of the finding."""
-    at_high: float
-    """What is found at the high end, in the unit of the finding."""
+    found: Estimate
+    """What is found as it is, and at these ends, in the unit of the finding."""
 
 
 class ClaimCase(Answer):

@@ -65,14 +65,10 @@ class CostSwing(Answer):
 
     name: str
     """The input that changes, as in `inputs`."""
-    low: float
-    """Its low end, in the unit of the input."""
-    high: float
-    """Its high end, in the unit of the input."""
-    at_low: Figure
-    """US dollars for a bitcoin at the low end."""
-    at_high: Figure
-    """US dollars for a bitcoin at the high end."""
+    input: Estimate
+    """What it is and may be, in the unit of the input."""
+    usd_per_btc: Estimate
+    """US dollars for a bitcoin with it as it is, and at its ends."""
 
 
 class FleetCost(Answer):

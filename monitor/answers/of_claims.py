@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from analyzers.claims import Finding, Quantity
+from analyzers.claims import Finding, Quantity, Swing
 from analyzers.intervals import Interval
 from monitor.answers import claims as shapes
+from monitor.answers.convert import spread
 
 
 def claim(found: Finding) -> shapes.Claim:
@@ -24,7 +25,7 @@ def claim(found: Finding) -> shapes.Claim:
         because=found.because,
         turns=found.turns,
         inputs=[shapes.ClaimInput(**item._asdict()) for item in found.inputs],
-        sensitivity=[shapes.ClaimSwing(**swing._asdict()) for swing in found.swings],
+        sensitivity=[_swing(swing, found) for swing in found.swings],
         cases=[
             shapes.ClaimCase(
                 label=case.label,
@@ -36,6 +37,16 @@ def claim(found: Finding) -> shapes.Claim:
         ],
         sources=list(found.sources),
         cannot_show=list(found.unsaid),
+    )
+
+
+def _swing(swing: Swing, found: Finding) -> shapes.ClaimSwing:
+    known = {item.name: item.value for item in found.inputs}
+    return shapes.ClaimSwing(
+        name=swing.name,
+        input=spread(known.get(swing.name, math.nan), Interval(swing.low, swing.high)),
+        unit=swing.unit,
+        found=spread(found.found.value, Interval(swing.at_low, swing.at_high)),
     )
 
 

@@ -35,7 +35,7 @@ def costs(found: CostFound, price: shapes.Price | None, left_out: list[LeftOut])
             revenue_usd_per_mwh=earned.per_mwh,
         ),
         network=found.whole and _network(found.whole),
-        cost=found.fleet and _fleet(found.fleet, priced=price is not None),
+        cost=found.fleet and _fleet(found.fleet, found.inputs, priced=price is not None),
         regions=[_region(region, priced=price is not None) for region in found.regions],
         left_out=left_out,
     )
@@ -66,14 +66,22 @@ def _drawn(found: Simulated) -> Estimate:
     return spread(found.median, found.interval)
 
 
-def _fleet(found: FleetFound, *, priced: bool) -> shapes.FleetCost:
+def _fleet(found: FleetFound, inputs: Iterable[Input], *, priced: bool) -> shapes.FleetCost:
+    known = {item.name: item.value for item in inputs}
     return shapes.FleetCost(
         usd_per_btc=found.cost.total,
         drawn_usd_per_btc=_drawn(found.drawn),
         parts=shapes.CostParts(**found.cost._asdict()),
         probability_above_price=found.drawn.probability_above if priced else None,
         break_even_joules_per_terahash=found.break_even,
-        sensitivity=[shapes.CostSwing(**effect._asdict()) for effect in found.effects],
+        sensitivity=[
+            shapes.CostSwing(
+                name=effect.name,
+                input=spread(known[effect.name], Interval(effect.low, effect.high)),
+                usd_per_btc=spread(found.cost.total, Interval(effect.at_low, effect.at_high)),
+            )
+            for effect in found.effects
+        ],
     )
 
 

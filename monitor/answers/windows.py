@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.answers.base import Answer, CommandAnswer, Estimate, Figure
+from monitor.answers.base import Answer, CommandAnswer, CountEstimate, Estimate, Figure
 from monitor.answers.figures import Nakamoto
 
 
@@ -230,17 +230,6 @@ class Eras(CommandAnswer):
     """The lens that they are seen through."""
     divisions: dict[str, Division]
     """Eras by kind: hardware, subsidy."""
-
-
-class CountEstimate(Answer):
-    """A whole number at a share and at the ends of the share's interval."""
-
-    value: int | None
-    """The number at the share; null where none is enough."""
-    low: int | None
-    """The number at the lower end of the share; null where none is enough."""
-    high: int | None
-    """The number at the upper end of the share; null where none is enough."""
 
 
 class DoubleSpend(Answer):

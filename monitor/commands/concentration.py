@@ -25,8 +25,9 @@ from monitor.commands.options import (
     selection_options,
     window_of,
 )
-from monitor.commands.output import write_csv, write_json
+from monitor.commands.output import write_json
 from monitor.commands.sides import in_words
+from monitor.commands.table import write_csv
 from monitor.queries.selection import Counted, Selection, counted, given
 from monitor.words import number, span
 

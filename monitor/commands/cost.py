@@ -111,8 +111,9 @@ def _print(answer: economics.Costs, found: CostFound) -> None:
     if answer.cost:
         grid = _grid("if only this changes", "from", "to", "USD/BTC from", "to", right=4)
         for item in answer.cost.sensitivity:
-            ends = (f"{item.low:.5g}", f"{item.high:.5g}")
-            grid.add_row(item.name, *ends, f"{item.at_low:,.0f}", f"{item.at_high:,.0f}")
+            ends = (f"{item.input.low:.5g}", f"{item.input.high:.5g}")
+            costs_at = (f"{item.usd_per_btc.low:,.0f}", f"{item.usd_per_btc.high:,.0f}")
+            grid.add_row(item.name, *ends, *costs_at)
         if grid.row_count:
             console.print()
             console.print(grid)

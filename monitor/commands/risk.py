@@ -9,7 +9,8 @@ import click
 from analyzers.intervals import Interval
 from analyzers.summary import HALF, THIRD
 from monitor.answers import convert
-from monitor.answers.windows import CountEstimate, DoubleSpend, Holding, Risks, SelfishMining
+from monitor.answers.base import CountEstimate
+from monitor.answers.windows import DoubleSpend, Holding, Risks, SelfishMining
 from monitor.commands import leftout as left_out
 from monitor.commands.options import NumberRange, counts_option, json_option, selection_options
 from monitor.commands.output import write_json

@@ -12,7 +12,8 @@ from monitor.answers import convert
 from monitor.answers.of_windows import series_rows
 from monitor.answers.windows import WindowRow, WindowSeries
 from monitor.commands import leftout as left_out
-from monitor.commands.output import write_csv, write_json
+from monitor.commands.output import write_json
+from monitor.commands.table import write_csv
 from monitor.queries.dates import moment_of
 from monitor.queries.selection import DAY, Selection
 from monitor.words import number

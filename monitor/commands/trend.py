@@ -9,7 +9,8 @@ from monitor.answers.of_windows import change_points, period_trend
 from monitor.answers.windows import Trends
 from monitor.commands import leftout as left_out
 from monitor.commands.options import NumberRange, selection_options
-from monitor.commands.output import write_csv, write_json
+from monitor.commands.output import write_json
+from monitor.commands.table import write_csv
 from monitor.queries.dates import moment_of
 from monitor.queries.selection import Selection
 from monitor.queries.trend import Found, trends

@@ -12,8 +12,9 @@ from monitor.answers import convert
 from monitor.answers.of_windows import change_of, share_change
 from monitor.answers.windows import ChangeRow, Side, WindowChange
 from monitor.commands import leftout as left_out
-from monitor.commands.output import write_csv, write_json
+from monitor.commands.output import write_json
 from monitor.commands.sides import in_words
+from monitor.commands.table import write_csv
 from monitor.errors import QuestionError
 from monitor.queries.dates import moment
 from monitor.queries.selection import Counted, Selection, counted, given

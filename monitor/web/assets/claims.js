@@ -74,7 +74,7 @@ const PARTS = [
   ["Inputs", (claim) => claim.inputs, (inputs, name) => table(name, ["Input", "Value", "May be", "Unit", "As of", "Source"],
     inputs.map((i) => [i.name, amount(i.value), span(i.low, i.high), i.unit, i.date, i.source]))],
   ["Sensitivity", (claim) => claim.sensitivity, (swings, name) => table(name, ["If only this changes", "From", "To", "Unit", "Found from", "To"],
-    swings.map((s) => [s.name, amount(s.low), amount(s.high), s.unit, amount(s.at_low), amount(s.at_high)]))],
+    swings.map((s) => [s.name, amount(s.input.low), amount(s.input.high), s.unit, amount(s.found.low), amount(s.found.high)]))],
   ["Cases", (claim) => claim.cases, (cases, name) => table(name, ["Case", "Found", "Interval", "Verdict", "Note"],
     cases.map((c) => [c.label, quantity(c.found), between(c.found), badge(c.verdict), c.note]))],
   ["Sources", (claim) => claim.sources, lists],
