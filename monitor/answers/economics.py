@@ -47,19 +47,6 @@ class NetworkEnergy(Answer):
     """The tariff of `usd_per_btc`, US dollars a kWh: the one given, else that of the method."""
 
 
-class CostParts(Answer):
-    """What the cost of a bitcoin is made of, in US dollars for a bitcoin."""
-
-    electricity: Figure
-    """Electricity."""
-    running: Figure
-    """Other running cost."""
-    capital: Figure
-    """Wear of the machines."""
-    pool: Figure
-    """What the other parts grow by as the pool keeps its fee."""
-
-
 class CostSwing(Answer):
     """What a bitcoin costs at the ends of one input if nothing else changes."""
 
@@ -78,8 +65,9 @@ class FleetCost(Answer):
     """US dollars for a bitcoin, at the inputs as they are."""
     drawn_usd_per_btc: Estimate
     """Median of draws over what is uncertain, with the interval of 95 % of the draws."""
-    parts: CostParts
-    """What it is made of."""
+    parts_usd_per_btc: dict[str, Figure]
+    """What it is made of, US dollars for a bitcoin: electricity, running, capital, and pool, by
+    which the others grow as the pool keeps its fee."""
     probability_above_price: Figure
     """Part of the draws, 0..1, that cost more than the price; null without a price."""
     break_even_joules_per_terahash: Figure

@@ -43,7 +43,7 @@ class AnyRun(Answer):
 class EmptyBlocks(Answer):
     """Blocks with no transaction but the coinbase."""
 
-    found: int
+    blocks: int
     """How many."""
     of_blocks: int
     """Blocks whose number of transactions is known."""

@@ -71,7 +71,7 @@ def _fleet(found: FleetFound, inputs: Iterable[Input], *, priced: bool) -> shape
     return shapes.FleetCost(
         usd_per_btc=found.cost.total,
         drawn_usd_per_btc=_drawn(found.drawn),
-        parts=shapes.CostParts(**found.cost._asdict()),
+        parts_usd_per_btc=found.cost._asdict(),
         probability_above_price=found.drawn.probability_above if priced else None,
         break_even_joules_per_terahash=found.break_even,
         sensitivity=[

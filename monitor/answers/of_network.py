@@ -74,7 +74,7 @@ def _retarget(found: network.Forecast) -> shapes.Retarget:
 
 def _empty(found: observed.EmptyBlocks) -> shapes.EmptyBlocks:
     return shapes.EmptyBlocks(
-        found=found.found, of_blocks=found.of_blocks, share=estimate(found.share)
+        blocks=found.found, of_blocks=found.of_blocks, share=estimate(found.share)
     )
 
 

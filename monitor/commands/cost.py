@@ -169,7 +169,9 @@ def _over(value: float | None, unit: float) -> float:
 
 
 def _cost_lines(cost: economics.FleetCost) -> Iterator[str]:
-    parts = ", ".join(f"{name} {value:,.0f}" for name, value in cost.parts if value)
+    parts = ", ".join(
+        f"{name} {value:,.0f}" for name, value in cost.parts_usd_per_btc.items() if value
+    )
     yield f"cost      {cost.usd_per_btc:,.0f} USD per BTC ({parts})"
     drawn = cost.drawn_usd_per_btc
     if drawn.low != drawn.high:

@@ -60,7 +60,7 @@ def test_all_figures(regtest: tuple[str, ...]) -> None:
     names = [entry["pool"] for entry in found["pools"]]
     assert names == ["antpool", "f2pool", "viabtc"]
     assert found["empty"] == {
-        "found": 30,
+        "blocks": 30,
         "of_blocks": 30,
         "share": {"value": 1, "low": pytest.approx(0.917, abs=0.01), "high": 1},
     }
