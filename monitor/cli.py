@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 import io
 import sys
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from monitor import __version__
-from monitor.errors import PoolscopeError
+from monitor.errors import PoolscopeError, QuestionError
 from monitor.secrets import guard_tracebacks, hide
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -71,6 +71,13 @@ class LazyGroup(click.Group):
         module = importlib.import_module(COMMANDS[cmd_name][0])
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a question that cannot be answered as asked is an error of usage."""
+        try:
+            return super().invoke(ctx)
+        except QuestionError as error:
+            raise click.UsageError(str(error)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command list without importing the commands."""

@@ -4,6 +4,7 @@
 
     PoolscopeError(Exception)
     ├── ConfigError          a setting that cannot be used
+    ├── QuestionError        a question that cannot be answered as it is asked
     ├── SourceError          a source did not give what was asked
     │   ├── SourceUnavailable   try again later: down, too busy
     │   │   └── SourceStarting     it is there, and loads what it needs: a node that is warming up
@@ -13,6 +14,7 @@
     │   └── BadReply            the source answered nonsense; the reply is dropped
     ├── ProofError           a block that does not prove itself; refused and counted
     └── StoreError           the store cannot be used: read-only, full, newer, other network
+        ├── StoreEmpty          there is no block in it yet
         └── StoreChanged        it is not what this agent left there: read it anew
 """
 
@@ -44,6 +46,10 @@ class PoolscopeError(Exception):
 
 class ConfigError(PoolscopeError):
     """A setting that cannot be used."""
+
+
+class QuestionError(PoolscopeError, ValueError):
+    """A question that cannot be answered as it is asked; another one may be."""
 
 
 class SourceError(PoolscopeError):
@@ -104,6 +110,13 @@ class ProofError(PoolscopeError):
 
 class StoreError(PoolscopeError):
     """The store cannot be used as asked."""
+
+
+class StoreEmpty(StoreError):
+    """No block is stored yet."""
+
+    def __init__(self, advice: str = "") -> None:
+        super().__init__(f"the store is empty yet; is 'poolscope run' catching up?{advice}")
 
 
 class StoreChanged(StoreError):

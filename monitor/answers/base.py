@@ -50,10 +50,14 @@ class ErrorAnswer(Answer):
 
 
 class Estimate(Answer):
-    """A figure with its 95 % interval, all in the unit of the field that holds it."""
+    """A figure with its interval, all in the unit of the field that holds it.
+
+    The interval is of 95 %, unless the answer has another `level`, or the field says what the
+    ends are.
+    """
 
     value: Figure
-    """The estimate, in the unit of the field that holds it."""
+    """The estimate, in the unit of the field that holds it; null where only its ends are known."""
     low: Figure
     """Lower end of its interval, in the same unit."""
     high: Figure
@@ -82,6 +86,17 @@ class LeftOut(Answer):
     """Why they are not used."""
     examples: list[str]
     """At most five of them: heights, hashes, files."""
+
+
+class CountEstimate(Answer):
+    """A whole number at a share and at the ends of the share's interval."""
+
+    value: int | None
+    """The number at the share; null where none is enough."""
+    low: int | None
+    """The number at the lower end of the share; null where none is enough."""
+    high: int | None
+    """The number at the upper end of the share; null where none is enough."""
 
 
 class CommandAnswer(Answer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from monitor.answers.base import Answer, Exact
+from monitor.answers.base import Answer, CommandAnswer, Estimate, Exact
 
 
 class Quantity(Answer):
@@ -16,6 +16,15 @@ class Quantity(Answer):
     """Its unit; empty where it is a plain number."""
     text: str
     """What stands in its place where it is null."""
+
+
+class Finding(Quantity):
+    """A number found, with its 95 % interval or the range of its inputs, all in `unit`."""
+
+    low: Exact
+    """Its lower end; null where there is no interval."""
+    high: Exact
+    """Its upper end; null where there is no interval."""
 
 
 class ClaimInput(Answer):
@@ -42,16 +51,12 @@ class ClaimSwing(Answer):
 
     name: str
     """The input that changes."""
-    low: float
-    """Its low end, in `unit`."""
-    high: float
-    """Its high end, in `unit`."""
+    input: Estimate
+    """Its ends, in `unit`."""
     unit: str
     """The unit of the input."""
-    at_low: float
-    """What is found at the low end, in the unit of the finding."""
-    at_high: float
-    """What is found at the high end, in the unit of the finding."""
+    found: Estimate
+    """What is found as it is, and at these ends, in the unit of the finding."""
 
 
 class ClaimCase(Answer):
@@ -59,10 +64,8 @@ class ClaimCase(Answer):
 
     label: str
     """Which region, series or era."""
-    found: Quantity
+    found: Finding
     """What is found there."""
-    interval: tuple[float, float] | None
-    """Its 95 % interval or the range of its inputs, in its unit; null where there is none."""
     verdict: Literal["holds", "does not hold", "cannot be said"]
     """Whether the claim holds there."""
     note: str
@@ -82,12 +85,10 @@ class Claim(Answer):
     """Whether it holds."""
     claimed: Quantity
     """What was claimed, as a number."""
-    found: Quantity
+    found: Finding
     """What was found."""
     measure: str
     """What the number found is of."""
-    interval: tuple[float, float] | None
-    """Its 95 % interval or the range of its inputs, in its unit; null where there is none."""
     because: str
     """Why the verdict is so."""
     turns: str
@@ -117,3 +118,10 @@ class Claims(Answer):
     """Series of country shares to choose from."""
     markets: list[str]
     """AI markets to choose from."""
+
+
+class ClaimList(CommandAnswer):
+    """What ``claims`` says: the founding claims, judged."""
+
+    claims: list[Claim]
+    """The claims, judged."""

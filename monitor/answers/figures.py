@@ -112,8 +112,8 @@ class WindowFigures(Figures, CommandAnswer):
     """The window as it was asked for (2016, 7d); null for a table."""
     lens: str | None
     """The lens that it is seen through; null for a table."""
-    start: str | None
-    """Time in the header of its first block, ISO 8601; null for a table."""
+    start_time: int | None
+    """Time in the header of its first block, Unix time; null for a table."""
     first_height: int | None
     """Height of its first block; null for a table."""
     level: float
@@ -122,6 +122,19 @@ class WindowFigures(Figures, CommandAnswer):
     """Who found the blocks, the largest first."""
     groups: list[Share]
     """Joint shares of the groups that were asked for."""
+
+
+class FigureRow(Answer):
+    """A figure as a row of CSV."""
+
+    figure: str
+    """Name of the measure; share:POOL or group:A + B for a share."""
+    value: Figure
+    """The estimate, in the unit of the measure."""
+    low: Figure
+    """Lower end of its interval, in the same unit."""
+    high: Figure
+    """Upper end of its interval, in the same unit."""
 
 
 class Concentration(Figures):
@@ -164,8 +177,8 @@ class Confirmations(Answer):
     """Length of the window, in blocks."""
     lens: str
     """The lens that it is seen through."""
-    entity: str
-    """Slug of the largest entity."""
+    pool: str
+    """Slug of the largest pool (or other entity of the lens)."""
     name: str
     """Its name."""
     share: Estimate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -12,13 +11,19 @@ import click
 
 from analyzers.assumptions import Assumptions
 from analyzers.claims import CLAIMS, Finding, evaluate
-from monitor.commands.fleet import fleet_options, show_inputs, with_store
-from monitor.commands.inputs import Selection, selection_options
+from monitor.answers import convert
+from monitor.answers.claims import ClaimList
+from monitor.answers.of_claims import claim
+from monitor.commands import leftout as left_out
+from monitor.commands.fleet import fleet_options, show_inputs
+from monitor.commands.options import selection_options
+from monitor.commands.output import write_json
+from monitor.queries.cost import with_store
+from monitor.queries.selection import Selection
 from monitor.report.claims import (
     CASE_HEADS,
     SWING_HEADS,
     as_html,
-    as_values,
     case_row,
     found_in_words,
     quantity,
@@ -83,14 +88,15 @@ def command(
     try:
         assumptions = Assumptions(series=series, market=market)
         if from_store:
-            assumptions = with_store(assumptions, selection.settings)
+            assumptions = with_store(assumptions, selection.settings, selection.tell)
         table, _ = selection.table()
         findings = evaluate(table, selection.source, assumptions.given(given), only)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if form == "json":
-        values = [as_values(found) for found in findings]
-        click.echo(json.dumps({"claims": values}, indent=2, ensure_ascii=False))
+        write_json(
+            ClaimList(claims=list(map(claim, findings)), left_out=convert.left_out(left_out.said()))
+        )
     elif form == "html":
         click.echo(_page(findings))
     else:

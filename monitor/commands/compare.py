@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import click
 
-from analyzers import geography, tables
-from analyzers.claims.markets import markets
-from analyzers.compare import (
-    Measures,
-    Movement,
-    Point,
-    Shares,
-    from_rows,
-    growth,
-    measure,
-    measure_part,
-    movement,
-)
-from analyzers.concentration import POINTS
+from analyzers import geography
+from analyzers.compare import Movement, Shares, movement
 from analyzers.sharefile import Given, read_shares
-from analyzers.summary import Summary, summarize
-from monitor.commands import inputs
-from monitor.commands.divergence import POOLS, points_of, points_of_pools, show_divergence
-from monitor.commands.userfiles import text_of
-from monitor.words import number, plain
+from monitor.answers import of_markets
+from monitor.answers.markets import Market, MarketSize, MarketSizes, SeriesNames
+from monitor.commands.divergence import show_divergence
+from monitor.commands.options import json_option
+from monitor.commands.output import write_json
+from monitor.queries.markets import (
+    measured,
+    points_named,
+    points_of,
+    share_series,
+    shipped,
+    size_series,
+    sizes_of,
+    summaries,
+)
+from monitor.queries.tables import text_of
+from monitor.words import number
 
 
 @click.command("compare")
@@ -41,7 +39,7 @@ from monitor.words import number, plain
     help="Test whether both move apart; pools is the history of mining pools that ships.",
 )
 @click.option("--list", "listed", is_flag=True, help="Name the series that ship.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@json_option
 def command(file: str | None, series: str, against: str, *, listed: bool, as_json: bool) -> None:
     """Measure shares of any market: HHI, effective number, Nakamoto, the largest three.
 
@@ -61,18 +59,21 @@ def command(file: str | None, series: str, against: str, *, listed: bool, as_jso
       poolscope compare clouds.csv --against pools
     """
     if listed:
-        names = _names()
-        click.echo(json.dumps(names, indent=2) if as_json else "\n".join(names))
+        names = [*share_series(), *size_series()]
+        if as_json:
+            write_json(SeriesNames(series=names))
+        else:
+            click.echo("\n".join(names))
         return
     if (file is None) == (not series):
         raise click.UsageError("give either a FILE or --series (see --list)")
     try:
-        if series in _sizes() and not against:
+        if series in size_series() and not against:
             _show_sizes(series, as_json=as_json)
             return
-        given = _shipped(series) if file is None else read_shares(text_of(file), file)
+        given = shipped(series) if file is None else read_shares(text_of(file), file)
         if against:
-            ours, theirs = points_of(given), _other(against)
+            ours, theirs = points_of(given), points_named(against)
             show_divergence((file or series, against), ours, theirs, as_json=as_json)
             return
     except OSError as error:
@@ -85,77 +86,44 @@ def command(file: str | None, series: str, against: str, *, listed: bool, as_jso
         _show_shares(given.shares, as_json=as_json)
 
 
-def _names() -> list[str]:
-    return [*markets(), *geography.series_names(), *_sizes()]
-
-
-def _sizes() -> list[str]:
-    return list(dict.fromkeys(row.series for row in tables.load("sizes")))
-
-
-def _other(against: str) -> list[Point]:
-    """Return the points of a series that ships, of the pools, or of a file."""
-    if against == POOLS:
-        return points_of_pools()
-    if against in (*markets(), *geography.series_names()):
-        return points_of(_shipped(against))
-    return points_of(read_shares(text_of(against), against))
-
-
 def _show_sizes(series: str, *, as_json: bool) -> None:
     """Print figures that are no shares of firms, and their growth a year."""
-    rows = sorted(
-        (row for row in tables.load("sizes") if row.series == series), key=lambda row: row.period
-    )
-    first, last = rows[0], rows[-1]
-    years = last.period.year - first.period.year
-    grows = years > 0 and first.unit != "%"
-    rate = growth(first.number, last.number, years) if grows else None
+    found = sizes_of(series)
     if as_json:
-        values = [
-            {"date": str(row.period), "entity": row.entity, "value": float(row.value)}
-            | {"unit": row.unit, "source": row.source, "note": row.note}
-            for row in rows
+        sizes = [
+            MarketSize(
+                date=str(row.period),
+                subject=row.entity,
+                value=row.number,
+                unit=row.unit,
+                source=row.source,
+                note=row.note,
+            )
+            for row in found.rows
         ]
-        result = {"series": series, "figures": values, "growth_per_year": rate}
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        write_json(MarketSizes(series=series, sizes=sizes, growth_per_year=found.growth))
         return
-    for row in rows:
+    for row in found.rows:
         note = f" ({row.note})" if row.note else ""
         click.echo(f"{row.period!s:16} {row.entity}: {row.value} {row.unit}{note}")
         click.echo(f"{'':16} source: {row.source}")
-    if rate is not None:
-        times = last.number / first.number
-        click.echo(f"{times:.2f} times as much in {years:.0f} years, {rate:.2%} a year")
+    if found.growth is not None:
+        click.echo(
+            f"{found.times:.2f} times as much in {found.years:.0f} years, {found.growth:.2%} a year"
+        )
     click.echo("none of this is a share of a firm: it says nothing about concentration")
 
 
-def _shipped(series: str) -> Given:
-    """Return the shares of a series that ships."""
-    rows = [
-        row
-        for name in ("markets", "countries")
-        for row in tables.load(name)
-        if row.series == series
-    ]
-    if not rows:
-        known = [*markets(), *geography.series_names()]
-        raise ValueError(f"no series {series[:40]!r} of shares; there are {', '.join(known)}")
-    return Given(tuple(shares for shares in from_rows(rows) if shares.covered), ())
-
-
 def _show_shares(dated: Sequence[Shares], *, as_json: bool) -> None:
-    rows = [
-        (shares, measure_part(shares) if geography.lacks(shares) else measure(shares))
-        for shares in dated
-    ]
+    rows = [(shares, measured(shares)) for shares in dated]
     move = movement(points_of(Given(tuple(dated), ()))) if len(dated) > 1 else None
     if as_json:
-        result = {
-            "tables": [_shares_json(*row) for row in rows],
-            "movement": None if move is None else _movement_json(move),
-        }
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        write_json(
+            Market(
+                tables=[of_markets.listed(*row) for row in rows],
+                movement=move and of_markets.moved(move),
+            )
+        )
         return
     from rich.console import Console
     from rich.table import Table
@@ -169,7 +137,7 @@ def _show_shares(dated: Sequence[Shares], *, as_json: bool) -> None:
             str(shares.period or "-"),
             str(found.listed),
             f"{found.covered:.1%}",
-            _bounds(number(end * POINTS) for end in found.hhi),
+            _bounds(number(end) for end in found.hhi),
             _bounds(number(end) for end in found.effective_number),
             _bounds("-" if end is None else str(end) for end in found.nakamoto),
             _bounds([_percent(found.largest)]),
@@ -208,39 +176,10 @@ def _told(move: Movement) -> str:
     return f"{told}; {tests.get(move.direction, f'the trend is {move.direction}')}"
 
 
-def _shares_json(shares: Shares, found: Measures) -> dict[str, Any]:
-    return {
-        "series": shares.series,
-        "date": str(shares.period) if shares.period else None,
-        "listed": found.listed,
-        "covered": found.covered,
-        "hhi": list(map(plain, found.hhi)),
-        "effective_number": list(map(plain, found.effective_number)),
-        "nakamoto_half": list(found.nakamoto),
-        "largest": plain(found.largest),
-        "largest_three": list(map(plain, found.top3)),
-        "shares": {name: float(share) for name, share in shares.parts},
-        "sources": list(shares.sources),
-    }
-
-
-def _movement_json(move: Movement) -> dict[str, Any]:
-    return {
-        "points": move.points,
-        "change": move.change,
-        "direction": move.direction,
-        "p": plain(move.p),
-    }
-
-
 def _show_counts(given: Given, *, as_json: bool) -> None:
-    rows = []
-    for period, counts in given.counts:
-        known, nobody = inputs.given(counts)[:2]
-        rows.append((str(period or "-"), summarize(known, unattributed=nobody)))
+    rows = summaries(given)
     if as_json:
-        values = [_summary_json(date, summary) for date, summary in rows]
-        click.echo(json.dumps({"tables": values}, indent=2))
+        write_json(Market(tables=[of_markets.counted(*row) for row in rows], movement=None))
         return
     from rich.console import Console
     from rich.table import Table
@@ -250,25 +189,13 @@ def _show_counts(given: Given, *, as_json: bool) -> None:
     grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
     for date, summary in rows:
         grid.add_row(
-            date,
+            date or "-",
             str(summary.blocks),
             str(summary.entities),
-            number(summary.hhi * POINTS),
-            " to ".join(number(end * POINTS) for end in summary.hhi_interval),
+            number(summary.hhi),
+            " to ".join(map(number, summary.hhi_interval)),
             str(summary.nakamoto_half.observed or "-"),
             f"{summary.shares[0].share:.1%}" if summary.shares else "-",
         )
     console.print(grid)
     console.print("intervals take what is counted as a sample; 'poolscope concentration' has more")
-
-
-def _summary_json(date: str, summary: Summary) -> dict[str, Any]:
-    return {
-        "date": None if date == "-" else date,
-        "counted": summary.blocks,
-        "entities": summary.entities,
-        "hhi": plain(summary.hhi),
-        "hhi_interval": list(map(plain, summary.hhi_interval)),
-        "nakamoto_half": summary.nakamoto_half.observed,
-        "largest": summary.shares[0].share if summary.shares else None,
-    }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,22 +11,24 @@ from typing import Final
 import click
 
 from analyzers.figures import Figure, Unit, figures_of, nakamoto_figure
+from analyzers.intervals import Interval
 from analyzers.summary import HALF, THIRD, Share, Summary, nakamoto_at, summarize
 from analyzers.windows import Window
 from monitor.answers import WindowFigures, convert
+from monitor.answers.figures import FigureRow
 from monitor.commands import leftout as left_out
-from monitor.commands.inputs import (
-    DAY,
-    Counted,
-    Selection,
-    counted,
+from monitor.commands.options import (
     counts_option,
-    given,
+    level_option,
     parsed_by,
+    seed_option,
     selection_options,
+    window_of,
 )
-from monitor.commands.options import level_option, seed_option
 from monitor.commands.output import write_json
+from monitor.commands.sides import in_words
+from monitor.commands.table import write_csv
+from monitor.queries.selection import Counted, Selection, counted, given
 from monitor.words import number, span
 
 DRAWS: Final = 20_000
@@ -84,7 +84,7 @@ def _thresholds(
 @click.option("--each", is_flag=True, help="One row for each window instead of the last one.")
 @click.option(
     "--step",
-    callback=parsed_by(Window.parse),
+    callback=parsed_by(window_of),
     help="With --each: begin a window every so often (144, 1d), so that windows overlap.",
 )
 @level_option
@@ -141,10 +141,7 @@ def command(
         from monitor.commands.series_output import show_series
 
         table, window = selection.table() if step is None else selection.rolling(step)
-        facts = {"source": selection.source, "window": str(window), "lens": selection.lens}
-        if step is not None:
-            facts["step"] = str(step)
-        show_series(table, facts, level, form, daily=window.seconds == DAY)
+        show_series(table, selection, (window, step), level, form)
     else:
         last = selection.last()
         _show(selection, counted(selection, last), asked, form, last.homogeneity)
@@ -189,26 +186,26 @@ def _show(
                 note=note if homogeneity < DRIFT else "",
             )
         )
-    groups = [
-        summary.group(selection.entities(text.split(","), summary, "--group"))
-        for text in asked.groups
-    ]
+    groups = [summary.group(selection.entities(text.split(","), summary)) for text in asked.groups]
     if form == "json":
-        write_json(_answer(summary, found.facts, figures, groups))
+        write_json(_answer(summary, found, figures, groups))
     elif form == "csv":
-        rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(("figure", "value", "low", "high"))
-        rows.writerows(
-            (figure.name, figure.value, figure.interval.low, figure.interval.high)
-            for figure in figures
-        )
-        rows.writerows(
-            (f"{kind}:{share.entity}", share.share, share.interval.low, share.interval.high)
-            for kind, shares in (("group", groups), ("share", summary.shares))
-            for share in shares
+        write_csv(
+            [
+                *(_row(figure.name, figure.value, figure.interval) for figure in figures),
+                *(
+                    _row(f"{kind}:{share.entity}", share.share, share.interval)
+                    for kind, shares in (("group", groups), ("share", summary.shares))
+                    for share in shares
+                ),
+            ]
         )
     else:
-        _print_tables(summary, found.facts, figures, groups)
+        _print_tables(summary, found, figures, groups)
+
+
+def _row(figure: str, value: float, interval: Interval) -> FigureRow:
+    return FigureRow(figure=figure, value=value, low=interval.low, high=interval.high)
 
 
 def _with_thresholds(figures: list[Figure], found: Counted, asked: _Asked) -> list[Figure]:
@@ -230,12 +227,16 @@ def _with_thresholds(figures: list[Figure], found: Counted, asked: _Asked) -> li
 
 def _answer(
     summary: Summary,
-    facts: Mapping[str, str | int],
+    found: Counted,
     figures: Sequence[Figure],
     groups: Sequence[Share],
 ) -> WindowFigures:
     return WindowFigures(
-        **{"window": None, "lens": None, "start": None, "first_height": None, **facts},
+        source=found.source,
+        window=None if found.window is None else str(found.window),
+        lens=found.lens,
+        start_time=found.start_time,
+        first_height=found.first_height,
         **convert.measured(summary, figures),
         level=summary.level,
         shares=[convert.share(entry, str) for entry in summary.shares],
@@ -245,14 +246,14 @@ def _answer(
 
 
 def _print_tables(
-    summary: Summary, facts: Mapping[str, str | int], figures: list[Figure], groups: list[Share]
+    summary: Summary, found: Counted, figures: list[Figure], groups: list[Share]
 ) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    console.print(Text(", ".join(f"{name} {value}" for name, value in facts.items())))
+    console.print(Text(in_words(found)))
     console.print(
         f"{summary.blocks} blocks, {summary.entities} entities, "
         f"{summary.unattributed} of nobody known"

@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
-from analyzers.assumptions import (
-    INPUT_OF,
-    UNDATED,
-    Assumptions,
-    Costed,
-    Input,
-    costed,
-    tariff_of,
+from analyzers.assumptions import UNDATED, Assumptions
+from monitor.answers import Estimate, convert, economics
+from monitor.answers.of_economics import costs
+from monitor.commands import leftout as left_out
+from monitor.commands.fleet import fleet_options, show_inputs
+from monitor.commands.options import (
+    NumberRange,
+    json_option,
+    seed_option,
+    setting_option,
+    settings_options,
 )
-from analyzers.economics import (
-    DAY,
-    JOULES_PER_KWH,
-    PETA,
-    Simulated,
-    break_even_tariff,
-    cost_per_btc,
-    efficiency_for_cost,
-    energy_per_btc,
-    hashprice,
-    hashprice_usd,
-    revenue_per_mwh,
-    sensitivity,
-    simulate_cost,
-)
-from monitor.commands.fleet import fleet_options, show_inputs, with_store
-from monitor.commands.options import NumberRange, seed_option, setting_option, settings_options
+from monitor.commands.output import write_json
 from monitor.config import Settings
 from monitor.errors import SourceError, StoreError
+from monitor.queries.cost import CostFound, cost_of, with_store
 from monitor.watch.price import Price, find_price
-from monitor.words import number, plain
+from monitor.words import number
 
-REGIONS: Final = ("country", "US average", "US industrial", "miners")
-"""Series of the tariff table that the table of regions shows."""
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @click.command("cost")
@@ -53,7 +39,7 @@ REGIONS: Final = ("country", "US average", "US industrial", "miners")
 @seed_option
 @settings_options
 @setting_option("--offline", setting="offline", value=True, help="Ask no price source.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@json_option
 def command(
     settings: Settings,
     given: Mapping[str, float],
@@ -80,13 +66,16 @@ def command(
     """
     try:
         assumptions = _assumptions(settings, given, no_store=no_store)
-        result = _result(assumptions, _price(settings, price), seed)
+        known = _price(settings, price)
+        found = cost_of(assumptions, known and known.usd_per_btc, seed)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    paid = known and economics.Price(**known._asdict())
+    answer = costs(found, paid, convert.left_out(left_out.said()))
     if as_json:
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        write_json(answer)
     else:
-        _print(result)
+        _print(answer, found)
 
 
 def _assumptions(settings: Settings, given: Mapping[str, float], *, no_store: bool) -> Assumptions:
@@ -94,7 +83,7 @@ def _assumptions(settings: Settings, given: Mapping[str, float], *, no_store: bo
     assumptions = Assumptions()
     if not no_store and "difficulty" not in given:
         try:
-            assumptions = with_store(assumptions, settings)
+            assumptions = with_store(assumptions, settings, left_out.hear)
         except StoreError as error:
             click.echo(f"poolscope: {error}; using the table that ships", err=True)
     return assumptions.given(given)
@@ -111,218 +100,106 @@ def _price(settings: Settings, given: float | None) -> Price | None:
         return None
 
 
-def _result(assumptions: Assumptions, known_price: Price | None, seed: int) -> dict[str, Any]:
-    price = known_price.usd_per_btc if known_price else None
-    known_tariff = assumptions.has("tariff")
-    tariff = assumptions.input("tariff") if known_tariff else Input("tariff", 0, 0, 0, "", "", "")
-    known = costed(assumptions, tariff)
-    energy = energy_per_btc(known.terms, known.fleet.joules_per_terahash, known.fleet.pue)
-    result: dict[str, Any] = {
-        "inputs": [
-            item._asdict() for item in known.inputs if item.name != "tariff" or known_tariff
-        ],
-        "energy_per_btc_kwh": energy / JOULES_PER_KWH,
-        "network_hash_rate": known.terms.hash_rate,
-        "network_power_watts": known.terms.hash_rate
-        / 1e12
-        * known.fleet.joules_per_terahash
-        * known.fleet.pue,
-        "hashprice_btc_per_ph_day": hashprice(known.terms) * PETA * DAY,
-    }
-    if price is not None and known_price is not None:
-        result["price"] = known_price._asdict()
-        result["earnings"] = _earnings(known, price)
-        result["cbeci"] = _cbeci(known, price, tariff.value if known_tariff else None)
-    if known_tariff:
-        result["cost"] = _cost(known, price, seed)
-    else:
-        result["regions"] = _regions(assumptions, price, seed)
-    return result
-
-
-def _earnings(known: Costed, price: float) -> dict[str, float]:
-    fleet = known.fleet
-    earned = hashprice_usd(known.terms, price)
-    kept = earned * (1 - fleet.pool_fee)
-    return {
-        "hashprice_usd_per_ph_day": earned,
-        "break_even_tariff_usd_per_kwh": break_even_tariff(
-            kept, fleet.joules_per_terahash, fleet.pue
-        ),
-        "revenue_usd_per_mwh": revenue_per_mwh(earned, fleet.joules_per_terahash),
-    }
-
-
-def _cbeci(known: Costed, price: float, tariff: float | None) -> dict[str, Any]:
-    """Return what CBECI's method says of the network: who runs at its own default tariff.
-
-    What the network's bitcoin costs is at `tariff`, the default one if None.
-    """
-    from analyzers import energy, tables
-
-    made = next(item for item in known.inputs if item.name == "difficulty").date
-    day = tables.Period.parse(made).last if made != UNDATED else datetime.now(UTC).date()
-    earned = hashprice(known.terms) * price
-    running = energy.profitable(energy.machines(), earned, day=day)
-    power = energy.network_power(running, known.terms.hash_rate) if running else None
-    paid = energy.CBECI_TARIFF if tariff is None else tariff
-    years = [energy.annual_energy(watts) / energy.JOULES_PER_TWH for watts in power or ()]
-    each = [
-        watts * known.terms.spacing / known.terms.reward / JOULES_PER_KWH for watts in power or ()
-    ]
-    ends = energy.Power._fields
-    return {
-        "tariff_usd_per_kwh": energy.CBECI_TARIFF,
-        "machines": [machine.name for machine in running],
-        "power_watts": power._asdict() if power else None,
-        "twh_per_year": dict(zip(ends, years, strict=True)) if power else None,
-        "kwh_per_btc": dict(zip(ends, each, strict=True)) if power else None,
-        "usd_per_btc": {end: kwh * paid for end, kwh in zip(ends, each, strict=True)}
-        if power
-        else None,
-        "paid_usd_per_kwh": paid,
-    }
-
-
-def _cost(known: Costed, price: float | None, seed: int) -> dict[str, Any]:
-    parts = cost_per_btc(known.terms, known.fleet)
-    found = simulate_cost(
-        known.terms, known.fleet, known.spreads, threshold=price or float("inf"), seed=seed
-    )
-    return {
-        "usd_per_btc": parts.total,
-        "parts": parts._asdict(),
-        **_simulated(found, price),
-        "break_even_joules_per_terahash": plain(
-            efficiency_for_cost(known.terms, known.fleet, price)
-        )
-        if price
-        else None,
-        "sensitivity": [
-            effect._asdict() | {"name": INPUT_OF[effect.name]}
-            for effect in sensitivity(known.terms, known.fleet, known.spreads)
-        ],
-    }
-
-
-def _simulated(found: Simulated, price: float | None) -> dict[str, Any]:
-    return {
-        "median": found.median,
-        "interval": list(found.interval),
-        "probability_above_price": found.probability_above if price else None,
-    }
-
-
-def _regions(assumptions: Assumptions, price: float | None, seed: int) -> list[dict[str, Any]]:
-    from analyzers import tables
-
-    rows = []
-    for row in tables.load("tariffs"):
-        if row.series not in REGIONS:
-            continue
-        known = costed(assumptions, tariff_of(row))
-        found = simulate_cost(
-            known.terms, known.fleet, known.spreads, threshold=price or float("inf"), seed=seed
-        )
-        rows.append(
-            {
-                "region": row.entity,
-                "kind": row.series,
-                "usd_per_kwh": row.number,
-                "date": str(row.period),
-                "source": row.source,
-                **_simulated(found, price),
-            }
-        )
-    return sorted(rows, key=lambda item: item["median"])
-
-
-def _print(result: Mapping[str, Any]) -> None:
+def _print(answer: economics.Costs, found: CostFound) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-
-    def grid_of(*heads: str, right: int = 1) -> Table:
-        grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
-        for column in grid.columns[1 : 1 + right]:
-            column.justify = "right"
-        return grid
-
-    show_inputs(console, [Input(**item) for item in result["inputs"]])
-    for line in _lines(result):
+    show_inputs(console, found.inputs)
+    for line in _lines(answer):
         console.print(Text(line))
-    if "cost" in result:
-        grid = grid_of("if only this changes", "from", "to", "USD/BTC from", "to", right=4)
-        for item in result["cost"]["sensitivity"]:
-            ends = (f"{item['low']:.5g}", f"{item['high']:.5g}")
-            costs = (f"{item['at_low']:,.0f}", f"{item['at_high']:,.0f}")
-            grid.add_row(item["name"], *ends, *costs)
+    if answer.cost:
+        grid = _grid("if only this changes", "from", "to", "USD/BTC from", "to", right=4)
+        for item in answer.cost.sensitivity:
+            ends = (f"{item.input.low:.5g}", f"{item.input.high:.5g}")
+            costs_at = (f"{item.usd_per_btc.low:,.0f}", f"{item.usd_per_btc.high:,.0f}")
+            grid.add_row(item.name, *ends, *costs_at)
         if grid.row_count:
             console.print()
             console.print(grid)
         return
     console.print()
-    grid = grid_of("region", "USD/kWh", "USD/BTC", "95% interval", "as of", right=2)
-    for item in result["regions"]:
-        low, high = item["interval"]
+    grid = _grid("region", "USD/kWh", "USD/BTC", "95% interval", "as of", right=2)
+    for region in answer.regions:
+        drawn = region.drawn_usd_per_btc
         grid.add_row(
-            Text(item["region"]),
-            f"{item['usd_per_kwh']:.4f}",
-            f"{item['median']:,.0f}",
-            f"{low:,.0f} to {high:,.0f}",
-            item["date"],
+            Text(region.region),
+            f"{region.usd_per_kwh:.4f}",
+            f"{drawn.value:,.0f}",
+            f"{drawn.low:,.0f} to {drawn.high:,.0f}",
+            region.date,
         )
     console.print(grid)
     console.print("regions are average tariffs with the same machines; sources with --json")
 
 
-def _lines(result: Mapping[str, Any]) -> list[str]:
-    lines = []
-    if price := result.get("price"):
-        dated = "" if price["date"] == UNDATED else f" on {price['date']}"
-        lines.append(f"price     {price['usd_per_btc']:,.0f} USD per BTC, {price['source']}{dated}")
-    lines += [
-        f"energy    {result['energy_per_btc_kwh']:,.0f} kWh per BTC",
-        f"network   {result['network_hash_rate'] / 1e18:,.1f} EH/s, "
-        f"{result['network_power_watts'] / 1e9:,.1f} GW with these machines",
-        f"hashprice {result['hashprice_btc_per_ph_day']:.8f} BTC/PH/day",
-    ]
-    if earned := result.get("earnings"):
-        lines.append(
-            f"earnings  {earned['hashprice_usd_per_ph_day']:.2f} USD/PH/day, "
-            f"{earned['revenue_usd_per_mwh']:.1f} USD/MWh; electricity takes all at "
-            f"{earned['break_even_tariff_usd_per_kwh']:.4f} USD/kWh"
+def _grid(*heads: str, right: int) -> Table:
+    from rich.table import Table
+
+    grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
+    for column in grid.columns[1 : 1 + right]:
+        column.justify = "right"
+    return grid
+
+
+def _lines(found: economics.Costs) -> Iterator[str]:
+    if price := found.price:
+        dated = "" if price.date == UNDATED else f" on {price.date}"
+        yield f"price     {price.usd_per_btc:,.0f} USD per BTC, {price.source}{dated}"
+    yield f"energy    {found.kwh_per_btc:,.0f} kWh per BTC"
+    yield (
+        f"network   {_over(found.hashes_per_second, 1e18):,.1f} EH/s, "
+        f"{_over(found.power_watts, 1e9):,.1f} GW with these machines"
+    )
+    yield f"hashprice {found.hashprice_btc_per_ph_day:.8f} BTC/PH/day"
+    if earned := found.earnings:
+        yield (
+            f"earnings  {earned.hashprice_usd_per_ph_day:.2f} USD/PH/day, "
+            f"{earned.revenue_usd_per_mwh:.1f} USD/MWh; electricity takes all at "
+            f"{earned.break_even_tariff_usd_per_kwh:.4f} USD/kWh"
         )
-    if "cbeci" in result:
-        lines += _cbeci_lines(result["cbeci"])
-    if cost := result.get("cost"):
-        low, high = cost["interval"]
-        parts = ", ".join(f"{name} {value:,.0f}" for name, value in cost["parts"].items() if value)
-        lines.append(f"cost      {cost['usd_per_btc']:,.0f} USD per BTC ({parts})")
-        if low < high:
-            lines.append(
-                f"          {low:,.0f} to {high:,.0f} in 95 % of draws over what is uncertain"
-            )
-        if cost["probability_above_price"] is not None:
-            lines.append(f"          above the price in {cost['probability_above_price']:.0%}")
-        if limit := cost["break_even_joules_per_terahash"]:
-            lines.append(f"          equal to the price with {number(limit)} J/TH")
-    return lines
+    if found.network:
+        yield from _network_lines(found.network)
+    if found.cost:
+        yield from _cost_lines(found.cost)
 
 
-def _cbeci_lines(found: Mapping[str, Any]) -> list[str]:
-    at = f"at {found['tariff_usd_per_kwh']} USD/kWh"
-    if not found["machines"]:
-        return [
-            f"CBECI     no machine of the table pays {at}: its method keeps the last set that did"
-        ]
-    years, each, cost = found["twh_per_year"], found["kwh_per_btc"], found["usd_per_btc"]
-    return [
-        f"CBECI     {years['lower']:.0f} to {years['upper']:.0f} TWh a year, best guess "
-        f"{years['guess']:.0f}, by its method {at} from {', '.join(found['machines'])}",
-        f"          {each['lower']:,.0f} to {each['upper']:,.0f} kWh per BTC of the whole network, "
-        f"best guess {each['guess']:,.0f}: {cost['guess']:,.0f} USD of electricity at "
-        f"{found['paid_usd_per_kwh']:.4g} USD/kWh",
-    ]
+def _over(value: float | None, unit: float) -> float:
+    return float("nan") if value is None else value / unit
+
+
+def _cost_lines(cost: economics.FleetCost) -> Iterator[str]:
+    parts = ", ".join(
+        f"{name} {value:,.0f}" for name, value in cost.parts_usd_per_btc.items() if value
+    )
+    yield f"cost      {cost.usd_per_btc:,.0f} USD per BTC ({parts})"
+    drawn = cost.drawn_usd_per_btc
+    if drawn.low != drawn.high:
+        yield (
+            f"          {drawn.low:,.0f} to {drawn.high:,.0f} in 95 % of draws over what is "
+            "uncertain"
+        )
+    if cost.probability_above_price is not None:
+        yield f"          above the price in {cost.probability_above_price:.0%}"
+    if limit := cost.break_even_joules_per_terahash:
+        yield f"          equal to the price with {number(limit)} J/TH"
+
+
+def _network_lines(found: economics.NetworkEnergy) -> Iterator[str]:
+    at = f"at {found.tariff_usd_per_kwh} USD/kWh"
+    years, each, cost = found.twh_per_year, found.kwh_per_btc, found.usd_per_btc
+    if not years or not each or not cost:
+        yield f"CBECI     no machine of the table pays {at}: its method keeps the last set that did"
+        return
+    yield (
+        f"CBECI     {_ends(years)} TWh a year, best guess {years.value:.0f}, by its method {at} "
+        f"from {', '.join(found.machines)}"
+    )
+    yield (
+        f"          {_ends(each)} kWh per BTC of the whole network, best guess {each.value:,.0f}: "
+        f"{cost.value:,.0f} USD of electricity at {found.paid_usd_per_kwh:.4g} USD/kWh"
+    )
+
+
+def _ends(found: Estimate) -> str:
+    return f"{found.low:,.0f} to {found.high:,.0f}"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Sequence
-from typing import Any
+from typing import Final
 
 import click
 
-from analyzers.concentration import POINTS
-from analyzers.eras import DIVISIONS, Division, EraChange, EraFigures, by_division, change
-from analyzers.intervals import Interval
+from analyzers.eras import DIVISIONS, Division, by_division
+from monitor.answers import Estimate, convert
+from monitor.answers.of_windows import divisions as answers_of
+from monitor.answers.windows import Eras
 from monitor.commands import leftout as left_out
-from monitor.commands.inputs import Selection, selection_options
-from monitor.words import number, plain
+from monitor.commands.options import json_option, selection_options
+from monitor.commands.output import write_json
+from monitor.queries.selection import Selection
 
-_TITLES: dict[Division, str] = {
+_TITLES: Final[dict[str, str]] = {
     "hardware": "by hardware, from the first product of a kind on",
     "subsidy": "by subsidy, from halving to halving",
 }
@@ -31,7 +30,7 @@ _TITLES: dict[Division, str] = {
     multiple=True,
     help="Only this division; both if not given.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@json_option
 def command(selection: Selection, *, divisions: tuple[Division, ...], as_json: bool) -> None:
     """Measure concentration in each era, the trend within it, and the step to the next.
 
@@ -47,90 +46,60 @@ def command(selection: Selection, *, divisions: tuple[Division, ...], as_json: b
       poolscope eras --history --window 30d --json
     """
     table, window = selection.table()
-    found = {name: by_division(table, name) for name in divisions or DIVISIONS}
-    facts = {"source": selection.source, "window": str(window), "lens": selection.lens}
+    found = Eras(
+        source=selection.source,
+        window=str(window),
+        lens=selection.lens,
+        divisions=answers_of({name: by_division(table, name) for name in divisions or DIVISIONS}),
+        left_out=convert.left_out(left_out.said()),
+    )
     if as_json:
-        result: dict[str, Any] = {**facts, "unit": "HHI points"}
-        result["divisions"] = {name: _values(eras) for name, eras in found.items()}
-        result["left_out"] = left_out.as_json()
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        write_json(found)
     else:
-        _print(facts, found)
+        _print(found)
 
 
-def _steps(eras: Sequence[EraFigures]) -> list[EraChange]:
-    return [change(first, second) for first, second in itertools.pairwise(eras)]
-
-
-def _points(interval: Interval) -> list[float | None]:
-    return [plain(end * POINTS) for end in interval]
-
-
-def _values(eras: Sequence[EraFigures]) -> dict[str, Any]:
-    return {
-        "eras": [
-            {
-                "era": found.era.name,
-                "source": found.era.source,
-                "windows": found.windows,
-                "blocks": found.blocks,
-                "unattributed": plain(found.unattributed),
-                "hhi": plain(found.hhi * POINTS),
-                "interval": _points(found.interval),
-                "bounds": _points(found.bounds),
-                "direction": found.trend.direction(),
-                "p": plain(found.trend.p),
-                "slope_per_year": plain(found.trend.slope.value * POINTS),
-            }
-            for found in eras
-        ],
-        "steps": [
-            {
-                "from": step.earlier,
-                "to": step.later,
-                "difference": plain(step.difference * POINTS),
-                "interval": _points(step.interval),
-                "bounds": _points(step.bounds),
-            }
-            for step in _steps(eras)
-        ],
-    }
-
-
-def _print(facts: dict[str, str], found: dict[Division, list[EraFigures]]) -> None:
+def _print(found: Eras) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    console.print(Text(", ".join(f"{name} {value}" for name, value in facts.items())))
-    for name, eras in found.items():
+    console.print(Text(f"source {found.source}, window {found.window}, lens {found.lens}"))
+    for name, division in found.divisions.items():
         console.print()
         console.print(Text(_TITLES[name], style="bold"))
         heads = ("era", "windows", "HHI", "95% interval", "nobody known", "bounds", "trend")
         grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
-        for era in eras:
+        for era in division.eras:
             grid.add_row(
-                era.era.name,
+                era.era,
                 str(era.windows),
-                number(era.hhi * POINTS),
-                _span(era.interval),
-                f"{era.unattributed:.1%}",
-                _span(era.bounds),
-                era.trend.direction(),
+                _number(era.hhi.value),
+                _span(era.hhi),
+                "-" if era.unknown_ratio is None else f"{era.unknown_ratio:.1%}",
+                _span(era.hhi_bounds),
+                era.direction,
             )
         console.print(grid)
-        for step in _steps(eras):
+        for step in division.steps:
+            difference = step.difference.value
             console.print(
                 Text(
-                    f"{step.earlier} to {step.later}: {step.difference * POINTS:+.0f} points by "
-                    f"sampling {_span(step.interval)}, with anybody unknown {_span(step.bounds)}"
+                    f"{step.earlier} to {step.later}: HHI "
+                    f"{'-' if difference is None else f'{difference:+.4f}'} by sampling "
+                    f"{_span(step.difference)}, with anybody unknown "
+                    f"{_span(step.difference_bounds)}"
                 )
             )
-        if len(eras) < 2:
+        if len(division.eras) < 2:
             console.print("one era compares with nothing: a longer chain is needed")
 
 
-def _span(interval: Interval) -> str:
-    low, high = (number(end * POINTS) for end in interval)
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _span(found: Estimate) -> str:
+    low, high = _number(found.low), _number(found.high)
     return low if low == high else f"{low} to {high}"

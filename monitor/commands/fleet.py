@@ -1,4 +1,4 @@
-"""Options that set what a cost is computed from, and the terms of the stored chain."""
+"""Options that set what a cost is computed from, and its inputs as people read them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from analyzers.assumptions import Assumptions, Input
+from analyzers.assumptions import Input
 from monitor.commands.options import NumberRange
-from monitor.commands.reading import reading_store
-from monitor.config import Settings
-from monitor.errors import PoolscopeError, StoreError
-from monitor.terms import terms_at_tip, with_terms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,30 +48,6 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
     for flag, name, text in reversed(_OPTIONS):
         decorated = click.option(flag, name, type=NumberRange(min=0), help=text)(decorated)
     return decorated
-
-
-def with_store(assumptions: Assumptions, settings: Settings) -> Assumptions:
-    """Return `assumptions` with difficulty, subsidy and fees of the store's tip.
-
-    Raises
-    ------
-    StoreError
-        If there is no store, or it cannot be used.
-    PoolscopeError
-        If its chain is not mainnet, where a cost would mean something, or is empty.
-    """
-    with reading_store(settings) as store:
-        if store.network != "mainnet":
-            raise PoolscopeError(
-                f"the store follows {store.network}, whose coins cost nothing: give --difficulty, "
-                "or --network mainnet"
-            )
-        known = terms_at_tip(store)
-        synthetic = store.synthetic
-    if known is None:
-        raise StoreError("the store has no block yet; give --difficulty or run 'poolscope run'")
-    chain = "the store" + (f" ({synthetic} chain)" if synthetic else "")
-    return with_terms(assumptions, known, chain)
 
 
 def show_inputs(console: Console, inputs: Sequence[Input]) -> None:

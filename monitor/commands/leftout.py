@@ -10,10 +10,24 @@ import click
 
 from analyzers.leftout import LeftOut
 from analyzers.registry import Registry
-from monitor.relabel import registry_of
+from monitor.queries.telling import registry_told
 
 _SAID: Final = "poolscope.left_out"
 """Where the context of a command keeps what it has said."""
+_NOTES: Final = "poolscope.notes"
+"""Where it keeps the notes that it has said: some commands ask more than once."""
+
+
+def hear(told: LeftOut | str) -> None:
+    """Say on stderr what a question has to say beside its answer; nothing is said twice."""
+    if isinstance(told, LeftOut):
+        say([told])
+        return
+    context = click.get_current_context(silent=True)
+    notes: set[str] = set() if context is None else context.meta.setdefault(_NOTES, set())
+    if told not in notes:
+        notes.add(told)
+        click.echo(f"note: {told}", err=True)
 
 
 def say(left_out: Iterable[LeftOut]) -> None:
@@ -45,6 +59,4 @@ def registry_said(path: Path | None) -> Registry:
     ConfigError
         If it cannot be used.
     """
-    registry = registry_of(path)
-    say(registry.left_out)
-    return registry
+    return registry_told(path, hear)

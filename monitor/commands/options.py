@@ -1,4 +1,4 @@
-"""Options that choose settings, shared by the commands."""
+"""Options that several commands take: settings, which blocks, how sure, and the lens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -16,6 +16,10 @@ from monitor.commands.paths import HomePath
 from monitor.config import Settings, load_settings
 from monitor.config_values import is_text, merged, nested
 from monitor.errors import ConfigError
+from monitor.queries.dates import moment
+
+if TYPE_CHECKING:
+    from analyzers.windows import Window
 
 _FLAGS = "poolscope.flags"
 CONFIG_PATH = "poolscope.config_path"
@@ -49,6 +53,119 @@ seed_option = click.option(
     show_default=True,
     help="Same seed, same simulated figures.",
 )
+
+
+def parsed_by(read: Callable[[str], Any]) -> Callable[..., Any]:
+    """Return an option callback that reads the value with `read`, its errors in plain words."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+        if value is None:
+            return None
+        try:
+            return read(value)
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+    return callback
+
+
+def window_of(text: str) -> Window:
+    """Return a window as users write it: blocks (144) or time (12h, 7d, 2w).
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    from analyzers.windows import Window
+
+    return Window.parse(text)
+
+
+def window_option(default: str | None = "2016") -> Callable[[Decorated], Decorated]:
+    """Return the option for how many blocks, or how long; it gives an `analyzers.windows.Window`.
+
+    Without a default it gives None, and the question chooses by what it looks at.
+    """
+    return click.option(
+        "--window",
+        default=default,
+        show_default=default or "2016, of the history 30d; for many windows 1008 or 7d",
+        callback=parsed_by(window_of),
+        help="Blocks (144) or time (12h, 7d, 2w), ending with the newest block.",
+    )
+
+
+lens_option = click.option(
+    "--lens",
+    default="tag",
+    show_default=True,
+    help="Who counts as one: tag, template, template-narrow, owner, custody, country, or a CSV "
+    "of pool,entity.",
+)
+from_option = click.option(
+    "--from",
+    "start",
+    callback=parsed_by(moment),
+    metavar="DAY|TIME",
+    help="First day (UTC), or time (2024-01-31T12:00+02:00).",
+)
+to_option = click.option(
+    "--to",
+    "end",
+    callback=parsed_by(moment),
+    metavar="DAY|TIME",
+    help="Day after the last, or time: not included.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+
+
+def counts_option(what: str) -> Callable[[Decorated], Decorated]:
+    """Return the option for a table of counts; `what` is done with it."""
+
+    def read(text: str) -> Any:
+        from monitor.queries.tables import parse_counts
+
+        return parse_counts(text)
+
+    return click.option(
+        "--counts",
+        callback=parsed_by(read),
+        metavar="FILE|A,B,C",
+        help=f"{what}: numbers, or a CSV of entity,count (- for stdin).",
+    )
+
+
+def selection_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options that choose blocks, and pass it a `Selection`."""
+
+    @click.option(
+        "--history",
+        is_flag=True,
+        help="Use the history that ships (2020 to 2026) instead of the store.",
+    )
+    @window_option(None)
+    @lens_option
+    @from_option
+    @to_option
+    @settings_options
+    @functools.wraps(command)
+    def wrapper(
+        *,
+        settings: Settings,
+        history: bool,
+        window: Window | None,
+        lens: str,
+        start: int | None,
+        end: int | None,
+        **options: Any,
+    ) -> None:
+        from monitor.commands.leftout import hear
+        from monitor.queries.selection import Selection
+
+        command(selection=Selection(settings, history, window, lens, start, end, hear), **options)
+
+    return wrapper
 
 
 def setting_option(

@@ -1,74 +1,18 @@
-"""Opening the agent's store to read from it, while the agent may be writing."""
+"""Opening the agent's store for a command: what the store has to say goes to stderr, once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Final
+from contextlib import AbstractContextManager
 
-import click
+from monitor.commands.leftout import hear
+from monitor.config import Settings
+from monitor.queries.reading import found_store
+from monitor.queries.reading import reading_store as read
+from monitor.store.sql import SqlStore
 
-from monitor.config import Settings, store_url
-from monitor.errors import StoreError
-from monitor.store.sql import SqlStore, open_store
-
-_KINDS: Final = ("", "sample", "rehearsal")
-"""The live chain first: what is not live is read only where nothing else is there."""
-
-_SAID: Final = "poolscope.registries"
-"""Where the context keeps that a mix of registries was said: some commands open the store twice."""
+__all__ = ["found_store", "reading_store"]
 
 
-@contextmanager
-def reading_store(settings: Settings) -> Iterator[SqlStore]:
-    """Open the store that the settings mean, read-only, and say on stderr if its blocks are mixed.
-
-    With source ``auto`` that is the first that exists of the live chain's, the sample's and
-    the rehearsal's; its `synthetic` says which it is.
-
-    Raises
-    ------
-    StoreError
-        If there is none, or it cannot be used.
-    """
-    with found_store(settings) as store:
-        _say_mix(store)
-        yield store
-
-
-@contextmanager
-def found_store(settings: Settings) -> Iterator[SqlStore]:
-    """Open the store as `reading_store` does, for a command that asks for no figures."""
-    if settings.source in _KINDS:
-        kinds: tuple[str, ...] = (settings.source,)
-    else:
-        kinds = _KINDS if settings.source == "auto" else ("",)
-    store = _first(settings, kinds)
-    with closing(store):
-        yield store
-
-
-def _say_mix(store: SqlStore) -> None:
-    """Say on stderr, once a command, if several registries attributed the blocks of `store`."""
-    context = click.get_current_context(silent=True)
-    meta = context.meta if context else {}
-    if len(store.registries()) > 1 and not meta.get(_SAID):
-        meta[_SAID] = True
-        parts = (f"{blocks} under {name[:16]}" for name, blocks in store.by_registry().items())
-        click.echo(
-            f"poolscope: the stored blocks are attributed by more than one registry "
-            f"({', '.join(parts)}), so the figures are a mix; 'poolscope relabel' or the next "
-            "start of the agent brings all under one",
-            err=True,
-        )
-
-
-def _first(settings: Settings, kinds: tuple[str, ...]) -> SqlStore:
-    problem: StoreError | None = None
-    for kind in kinds:
-        network = "regtest" if kind == "rehearsal" else settings.network
-        try:
-            return open_store(store_url(settings, kind), network, synthetic=kind, read_only=True)
-        except StoreError as error:
-            problem = problem or error
-    raise problem or StoreError("there is no store")
+def reading_store(settings: Settings) -> AbstractContextManager[SqlStore]:
+    """Open the store as `monitor.queries.reading.reading_store` does."""
+    return read(settings, hear)

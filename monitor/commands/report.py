@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from monitor.commands.inputs import Selection, selection_options
-from monitor.commands.options import level_option, seed_option
+from monitor.commands.options import level_option, seed_option, selection_options
 from monitor.commands.paths import HomePath
 from monitor.commands.waiting import busy
 from monitor.errors import PoolscopeError
+from monitor.queries.selection import Selection
 
 
 @click.command("report")

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final
 
 import click
 
 from analyzers.intervals import Interval
-from analyzers.security import (
-    confirmations_needed,
-    double_spend,
-    selfish_revenue,
-    selfish_threshold,
-)
-from analyzers.summary import HALF, THIRD, summarize
+from analyzers.summary import HALF, THIRD
+from monitor.answers import convert
+from monitor.answers.base import CountEstimate
+from monitor.answers.windows import DoubleSpend, Holding, Risks, SelfishMining
 from monitor.commands import leftout as left_out
-from monitor.commands.inputs import Selection, counts_option, given, selection_options
-from monitor.commands.options import NumberRange
-from monitor.words import number, plain
-
-WAITS: Final = (1, 2, 3, 6, 12, 24, 48, 100)
-"""Confirmations that the table shows."""
-
-GAMMAS: Final = (0.0, 0.5, 1.0)
-"""Parts of the honest hash rate that follow the attacker in a tie."""
+from monitor.commands.options import NumberRange, counts_option, json_option, selection_options
+from monitor.commands.output import write_json
+from monitor.queries.risk import Attack, Attacker, Ends, attack, attacker
+from monitor.queries.selection import Selection
+from monitor.words import number
 
 
 @click.command("risk")
@@ -40,7 +31,7 @@ GAMMAS: Final = (0.0, 0.5, 1.0)
     show_default=True,
     help="Accepted probability of a successful double spend.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@json_option
 def command(
     selection: Selection,
     share: float | None,
@@ -62,90 +53,82 @@ def command(
       poolscope risk --counts 43,25,20,15,9,7 --risk 0.01
       poolscope risk --history --entity antpool --entity poolin --json
     """
+    who = None
     if share is not None:
-        who, interval = "the share given", Interval(share, share)
-        facts: dict[str, Any] = {}
+        found = attack(share, Interval(share, share), risk)
     else:
-        who, share, interval, facts = _attacker(selection, counts, entity)
-    result = {"attacker": who, **facts, **_figures(share, interval, risk)}
-    result["left_out"] = left_out.as_json()
+        who = attacker(selection, counts, entity)
+        found = attack(who.share.share, who.share.interval, risk)
+    answer = _answer(who, found)
     if as_json:
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        write_json(answer)
     else:
-        _print(result, share, interval)
+        _print(answer)
 
 
-def _attacker(
-    selection: Selection, counts: Mapping[str, int] | None, names: tuple[str, ...]
-) -> tuple[str, float, Interval, dict[str, Any]]:
-    """Return the name, share and interval of whom to look at, and what is known of them."""
-    table: Mapping[str, int]
-    facts: dict[str, Any]
-    if counts is None:
-        last = selection.last("7d", "1008")
-        table, unattributed = last.counts, last.unattributed
-        facts = {"source": selection.source, "window": str(last.window), "lens": selection.lens}
-    else:
-        table, unattributed, facts = given(counts)
-    summary = summarize(table, unattributed=unattributed)
-    if not summary.shares:
-        raise click.UsageError("no block is attributed to anybody, so there is no largest miner")
-    chosen = selection.entities(names, summary, "--entity")
-    found = summary.group(chosen) if names else summary.shares[0]
-    known: dict[str, Any] = {
-        **facts,
-        "blocks": found.blocks,
-        "of_blocks": summary.blocks,
-        "above_quarter": found.above_quarter,
-        "above_third": found.above_third,
-        "above_half": found.above_half,
-        "any_above_third": summary.any_above[THIRD],
-        "any_above_half": summary.any_above[HALF],
-        "nakamoto_half": summary.nakamoto_half.observed,
-        "nakamoto_half_posterior": summary.nakamoto_half.posterior,
-    }
-    return found.entity, found.share, found.interval, known
+def _answer(who: Attacker | None, found: Attack) -> Risks:
+    return Risks(
+        pool=who and who.share.entity,
+        share=convert.estimate(found.share),
+        holding=who and _holding(who),
+        risk=found.risk,
+        confirmations=_ends(found.confirmations),
+        confirmations_whitepaper=_ends(found.confirmations_whitepaper),
+        double_spend=[
+            DoubleSpend(confirmations=wait, probability=convert.estimate(chance))
+            for wait, chance in found.double_spend.items()
+        ],
+        selfish_mining=[
+            SelfishMining(gamma=gamma, threshold=pays_above, revenue=convert.estimate(revenue))
+            for gamma, (pays_above, revenue) in found.selfish.items()
+        ],
+        left_out=convert.left_out(left_out.said()),
+    )
 
 
-def _figures(share: float, interval: Interval, risk: float) -> dict[str, Any]:
-    points = {"point": share, "low": interval.low, "high": interval.high}
-    return {
-        "share": points,
-        "risk": risk,
-        "confirmations": {name: confirmations_needed(q, risk) for name, q in points.items()},
-        "confirmations_whitepaper": {
-            name: confirmations_needed(q, risk, "nakamoto") for name, q in points.items()
-        },
-        "double_spend": {
-            str(wait): {name: double_spend(q, wait) for name, q in points.items()} for wait in WAITS
-        },
-        "selfish_mining": {
-            str(gamma): {
-                "threshold": selfish_threshold(gamma),
-                **{name: selfish_revenue(q, gamma) for name, q in points.items()},
-            }
-            for gamma in GAMMAS
-        },
-    }
+def _ends(found: Ends) -> CountEstimate:
+    return CountEstimate(value=found.value, low=found.low, high=found.high)
 
 
-def _print(result: Mapping[str, Any], share: float, interval: Interval) -> None:
+def _holding(who: Attacker) -> Holding:
+    return Holding(
+        source=who.found.source,
+        window=None if who.found.window is None else str(who.found.window),
+        lens=who.found.lens,
+        blocks=who.share.blocks,
+        of_blocks=who.summary.blocks,
+        above_quarter=who.share.above_quarter,
+        above_third=who.share.above_third,
+        above_half=who.share.above_half,
+        any_above_third=who.summary.any_above[THIRD],
+        any_above_half=who.summary.any_above[HALF],
+        nakamoto_half=convert.nakamoto(who.summary.nakamoto_half),
+    )
+
+
+def _print(found: Risks) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    known = interval.low < interval.high
-    span = f" ({interval.low:.1%} to {interval.high:.1%})" if known else ""
-    console.print(Text(f"{result['attacker']}: {share:.1%}{span} of the hash rate"))
-    if "blocks" in result:
+    share = found.share
+    known = share.low != share.high
+    span = f" ({_percent(share.low)} to {_percent(share.high)})" if known else ""
+    console.print(
+        Text(f"{found.pool or 'the share given'}: {_percent(share.value)}{span} of the hash rate")
+    )
+    if held := found.holding:
+        quarter, third, half = (
+            "-" if chance is None else number(chance)
+            for chance in (held.above_quarter, held.above_third, held.above_half)
+        )
         console.print(
-            f"{result['blocks']} of {result['of_blocks']} blocks; P(over 1/4) "
-            f"{number(result['above_quarter'])}, P(over 1/3) {number(result['above_third'])}, "
-            f"P(over 1/2) {number(result['above_half'])}"
+            f"{held.blocks} of {held.of_blocks} blocks; P(over 1/4) {quarter}, "
+            f"P(over 1/3) {third}, P(over 1/2) {half}"
         )
     heads = ("", "at the share", *(("low end", "high end") if known else ()))
-    names = ("point", "low", "high")[: len(heads) - 1]
+    ends = ("value", "low", "high")[: len(heads) - 1]
 
     def grid_of(title: str) -> Table:
         grid = Table(title, *heads[1:], box=None, pad_edge=False, header_style="bold")
@@ -154,26 +137,35 @@ def _print(result: Mapping[str, Any], share: float, interval: Interval) -> None:
         return grid
 
     grid = grid_of("double spend after")
-    for wait, chances in result["double_spend"].items():
-        unit = "confirmation" if wait == "1" else "confirmations"
-        grid.add_row(f"{wait} {unit}", *(_chance(chances[name]) for name in names))
+    for row in found.double_spend:
+        unit = "confirmation" if row.confirmations == 1 else "confirmations"
+        grid.add_row(
+            f"{row.confirmations} {unit}", *(_chance(getattr(row.probability, end)) for end in ends)
+        )
     console.print(grid)
-    grid = grid_of(f"confirmations for a risk below {result['risk']:g}")
-    for key, title in (("confirmations", "exact"), ("confirmations_whitepaper", "whitepaper")):
-        waits = (result[key][name] for name in names)
-        grid.add_row(title, *("never" if wait is None else str(wait) for wait in waits))
+    grid = grid_of(f"confirmations for a risk below {found.risk:g}")
+    for waits, title in (
+        (found.confirmations, "exact"),
+        (found.confirmations_whitepaper, "whitepaper"),
+    ):
+        shown = (getattr(waits, end) for end in ends)
+        grid.add_row(title, *("never" if wait is None else str(wait) for wait in shown))
     console.print(grid)
     grid = grid_of("selfish mining earns")
-    for gamma, earned in result["selfish_mining"].items():
+    for earned in found.selfish_mining:
         grid.add_row(
-            f"gamma {float(gamma):g} (pays above {earned['threshold']:.1%})",
-            *(f"{earned[name]:.1%}" for name in names),
+            f"gamma {earned.gamma:g} (pays above {_percent(earned.threshold)})",
+            *(_percent(getattr(earned.revenue, end)) for end in ends),
         )
     console.print(grid)
 
 
-def _chance(chance: float) -> str:
+def _percent(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.1%}"
+
+
+def _chance(chance: float | None) -> str:
     """Return a probability in percent, small ones with two digits."""
-    if plain(chance) is None:
+    if chance is None:
         return "-"
     return f"{chance:.1%}" if chance >= 0.01 else f"{100 * chance:.2g}%"

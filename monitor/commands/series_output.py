@@ -2,72 +2,91 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
-
-import click
 
 from analyzers.concentration import centralisation_index
 from analyzers.series import series
-from analyzers.windows import CountTable
-from monitor.answers.series import rows_of
+from analyzers.windows import CountTable, Window
+from monitor.answers import convert
+from monitor.answers.of_windows import series_rows
+from monitor.answers.windows import WindowRow, WindowSeries
 from monitor.commands import leftout as left_out
-from monitor.words import number, plain
+from monitor.commands.output import write_json
+from monitor.commands.table import write_csv
+from monitor.queries.dates import moment_of
+from monitor.queries.selection import DAY, Selection
+from monitor.words import number
 
 INDEX_TOPS: Final = (2, 3, 4, 5, 6)
 """Group sizes of 0xB10C's mining centralisation index, of days."""
+SHOWN_INDEX: Final = f"cr{INDEX_TOPS[-1]}_30d"
+"""The one that the table for people shows."""
 
 
 def show_series(
-    table: CountTable, facts: Mapping[str, str], level: float, form: str | None, *, daily: bool
+    table: CountTable,
+    selection: Selection,
+    windows: tuple[Window, Window | None],
+    level: float,
+    form: str | None,
 ) -> None:
-    """Write the figures of each window of `table`; 0xB10C's index too where these are `daily`."""
-    rows = list(rows_of(series(table, level)))
-    if daily:
+    """Write the figures of each window of `table`; 0xB10C's index too where these are days.
+
+    `windows` are the length of each, and how often one begins where they overlap.
+    """
+    window, step = windows
+    more: dict[str, list[float]] = {}
+    if window.seconds == DAY:
         counts = [[*row.values(), *[1] * own] for row, own in _days(table)]
-        for top in INDEX_TOPS:
-            index = centralisation_index(counts, top)
-            for row, value in zip(rows, index, strict=True):
-                row[f"cr{top}_30d"] = plain(value)
+        more = {f"cr{top}_30d": centralisation_index(counts, top) for top in INDEX_TOPS}
+    found = WindowSeries(
+        source=selection.source,
+        window=str(window),
+        step=None if step is None else str(step),
+        lens=selection.lens,
+        level=level,
+        windows=series_rows(series(table, level), more),
+        left_out=convert.left_out(left_out.said()),
+    )
     if form == "json":
-        result = {**facts, "level": level, "windows": rows, "left_out": left_out.as_json()}
-        click.echo(json.dumps(result, indent=2))
-        return
-    if form == "csv":
-        out = csv.DictWriter(sys.stdout, rows[0], lineterminator="\n")
-        out.writeheader()
-        out.writerows(rows)
-        return
+        write_json(found)
+    elif form == "csv":
+        write_csv(found.windows)
+    else:
+        _print(found)
+
+
+def _print(found: WindowSeries) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    console.print(Text(", ".join(f"{name} {value}" for name, value in facts.items())))
-    names = ("start", "blocks", "entities", "HHI", f"{level:.0%} interval", "Nakamoto", "largest")
-    grid = Table(*names, box=None, pad_edge=False, header_style="bold")
+    facts = f"source {found.source}, window {found.window}, lens {found.lens}"
+    console.print(Text(facts + (f", step {found.step}" if found.step else "")))
+    heads = ("start", "blocks", "entities", "HHI", f"{found.level:.0%} interval", "Nakamoto")
+    grid = Table(*heads, "largest", box=None, pad_edge=False, header_style="bold")
     grid.columns[4].no_wrap = True
+    daily = any(SHOWN_INDEX in row.figures for row in found.windows)
     if daily:
         grid.add_column(f"CR{INDEX_TOPS[-1]}, 30 days", justify="right")
-    for row in rows:
-        low, high = (_points(row[name]) for name in ("hhi_low", "hhi_high"))
-        grid.add_row(
-            row["start"][:10],
-            str(row["blocks"]),
-            str(row["entities"]),
-            _points(row["hhi"]),
-            f"{low} to {high}",
-            str(row["nakamoto"] or "-"),
-            *(
-                _percent(row[name])
-                for name in ("largest", f"cr{INDEX_TOPS[-1]}_30d")
-                if name in row
-            ),
-        )
+    for row in found.windows:
+        grid.add_row(*_cells(row, daily=daily))
     console.print(grid)
+
+
+def _cells(row: WindowRow, *, daily: bool) -> Iterator[str]:
+    hhi = row.figures["hhi"]
+    yield moment_of(row.start_time)[:10]
+    yield str(row.blocks)
+    yield str(row.entities)
+    yield _number(hhi.value)
+    yield f"{_number(hhi.low)} to {_number(hhi.high)}"
+    yield _number(row.figures["nakamoto_half"].value)
+    yield _percent(row.figures["cr1"].value)
+    if daily:
+        yield _percent(row.figures[SHOWN_INDEX].value)
 
 
 def _days(table: CountTable) -> Iterator[tuple[dict[str, int], int]]:
@@ -79,5 +98,5 @@ def _percent(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.1%}"
 
 
-def _points(ratio: float | None) -> str:
-    return "-" if ratio is None else number(ratio * 10_000)
+def _number(value: float | None) -> str:
+    return "-" if value is None else number(value)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-import click
-
-from analyzers.differences import Change, Comparison, ShareMove, compare_windows
+from analyzers.differences import Comparison, ShareMove, compare_windows
+from monitor.answers import convert
+from monitor.answers.of_windows import change_of, share_change
+from monitor.answers.windows import ChangeRow, Side, WindowChange
 from monitor.commands import leftout as left_out
-from monitor.commands.dates import moment
-from monitor.commands.inputs import Counted, Selection, counted, given
-from monitor.commands.userfiles import parse_counts
+from monitor.commands.output import write_json
+from monitor.commands.sides import in_words
+from monitor.commands.table import write_csv
+from monitor.errors import QuestionError
+from monitor.queries.dates import moment
+from monitor.queries.selection import Counted, Selection, counted, given
+from monitor.queries.tables import parse_counts
 from monitor.words import number, plain
 
 SHOWN: Final = 20
@@ -33,13 +35,13 @@ def two_windows(
 
     Raises
     ------
-    click.UsageError
+    QuestionError
         If the windows overlap or are not there.
     """
     table = _table(other)
     if counts is not None:
         if table is None:
-            raise click.UsageError("--compare needs another table beside --counts")
+            raise QuestionError("--compare needs another table beside --counts")
         return given(table), given(counts)
     last = selection.last()
     later = counted(selection, last)
@@ -47,9 +49,9 @@ def two_windows(
         return given(table), later
     end = last.start_time if other == "before" else _seconds(other)
     if end > last.start_time:
-        raise click.UsageError(f"the window before {other} overlaps the later one")
+        raise QuestionError(f"the window before {other} overlaps the later one")
     before = replace(selection, window=last.window, end=end)
-    return counted(before, before.last()), later
+    return counted(before), later
 
 
 def _table(text: str) -> dict[str, int] | None:
@@ -59,16 +61,14 @@ def _table(text: str) -> dict[str, int] | None:
     try:
         return parse_counts(text)
     except (OSError, ValueError) as error:
-        raise click.BadParameter(
-            f"{error}; a day is written 2024-04-20", param_hint="--compare"
-        ) from None
+        raise QuestionError(f"--compare: {error}; a day is written 2024-04-20") from None
 
 
 def _seconds(day: str) -> int:
     try:
         return moment(day)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--compare") from None
+        raise QuestionError(f"--compare: {error}") from None
 
 
 def show_change(earlier: Counted, later: Counted, level: float, form: str | None) -> None:
@@ -77,41 +77,34 @@ def show_change(earlier: Counted, later: Counted, level: float, form: str | None
         earlier.counts, later.counts, (earlier.unattributed, later.unattributed), level
     )
     if form == "json":
-        result = {
-            "earlier": {**earlier.facts, "blocks": found.blocks[0]},
-            "later": {**later.facts, "blocks": found.blocks[1]},
-            "level": level,
-            "hhi": _change_json(found.hhi),
-            "same_shares_p": plain(found.same),
-            "shares": [
-                {
-                    "pool": move.entity,
-                    "earlier_blocks": move.earlier,
-                    "later_blocks": move.later,
-                    **_change_json(move.change),
-                }
-                for move in found.shares
-            ],
-            "left_out": left_out.as_json(),
-        }
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        write_json(
+            WindowChange(
+                earlier=_side(earlier, found.blocks[0]),
+                later=_side(later, found.blocks[1]),
+                level=level,
+                hhi=change_of(found.hhi),
+                same_shares_p=found.same,
+                shares=list(map(share_change, found.shares)),
+                left_out=convert.left_out(left_out.said()),
+            )
+        )
     elif form == "csv":
-        rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(("figure", "difference", "low", "high", "probability_up"))
-        rows.writerow(("hhi", *_cells(found.hhi)))
-        rows.writerows((f"share:{move.entity}", *_cells(move.change)) for move in found.shares)
+        rows = [("hhi", found.hhi)]
+        rows += [(f"share:{move.entity}", move.change) for move in found.shares]
+        write_csv([ChangeRow(figure=name, **dict(change_of(change))) for name, change in rows])
     else:
         _print(found, earlier, later, level)
 
 
-def _cells(change: Change) -> tuple[float | None, ...]:
-    figures = (change.difference, *change.interval)
-    return (*map(plain, figures), plain(change.probability_up))
-
-
-def _change_json(change: Change) -> dict[str, Any]:
-    names = ("difference", "low", "high", "probability_up")
-    return dict(zip(names, _cells(change), strict=True))
+def _side(found: Counted, blocks: int) -> Side:
+    return Side(
+        source=found.source,
+        window=None if found.window is None else str(found.window),
+        lens=found.lens,
+        start_time=found.start_time,
+        first_height=found.first_height,
+        blocks=blocks,
+    )
 
 
 def _print(found: Comparison, earlier: Counted, later: Counted, level: float) -> None:
@@ -124,8 +117,7 @@ def _print(found: Comparison, earlier: Counted, later: Counted, level: float) ->
         ("earlier", earlier, found.blocks[0]),
         ("later", later, found.blocks[1]),
     ):
-        about = ", ".join(f"{name} {value}" for name, value in side.facts.items())
-        console.print(Text(f"{title}: {blocks} blocks, {about}"))
+        console.print(Text(f"{title}: {blocks} blocks, {in_words(side)}"))
     difference, low, high = map(number, (found.hhi[0], *found.hhi.interval))
     console.print(
         f"HHI changed by {difference} ({low} to {high}); "

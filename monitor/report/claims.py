@@ -1,11 +1,11 @@
-"""Judged claims as text, plain values and HTML, for the terminal, machines and pages."""
+"""Judged claims as text and HTML, for the terminal and pages."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from html import escape
-from typing import Any, Final
+from typing import Final
 
 from analyzers.assumptions import Input
 from analyzers.claims import Case, Finding, Quantity, Swing
@@ -61,45 +61,6 @@ def swing_row(swing: Swing) -> tuple[str, str, str, str, str, str]:
 def case_row(case: Case) -> tuple[str, str, str, str, str]:
     """Return a case as label, found, interval, verdict and note."""
     return (case.label, quantity(case.found), between(case.interval), case.verdict, case.note)
-
-
-def as_values(found: Finding) -> dict[str, Any]:
-    """Return a finding as values that JSON can carry; undefined numbers are None."""
-    return {
-        "slug": found.slug,
-        "claim": found.claim,
-        "said_by": found.said_by,
-        "verdict": found.verdict,
-        "claimed": _value(found.claimed),
-        "found": _value(found.found),
-        "measure": found.measure,
-        "interval": _ends(found.interval),
-        "because": found.because,
-        "turns": found.turns,
-        "inputs": [item._asdict() for item in found.inputs],
-        "sensitivity": [swing._asdict() for swing in found.swings],
-        "cases": [
-            {
-                "label": case.label,
-                "found": _value(case.found),
-                "interval": _ends(case.interval),
-                "verdict": case.verdict,
-                "note": case.note,
-            }
-            for case in found.cases
-        ],
-        "sources": list(found.sources),
-        "cannot_show": list(found.unsaid),
-    }
-
-
-def _value(found: Quantity) -> dict[str, float | str | None]:
-    known = math.isfinite(found.value)
-    return {"value": found.value if known else None, "unit": found.unit, "text": found.text}
-
-
-def _ends(interval: Interval) -> list[float] | None:
-    return list(interval) if all(map(math.isfinite, interval)) else None
 
 
 def as_html(findings: Sequence[Finding], heading: int = 2) -> str:

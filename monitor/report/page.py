@@ -22,12 +22,13 @@ from analyzers.summary import Summary, summarize
 from analyzers.trend import MINIMUM, Trend, by_era, window_trend
 from analyzers.windows import CountTable
 from monitor import __version__
-from monitor.answers.series import rows_of
+from monitor.answers.flat import flat
+from monitor.answers.of_windows import series_rows
 from monitor.report import plots
 from monitor.report.claims import as_html
 from monitor.report.html import grid
 from monitor.report.short import compared, in_short, shares_table, year_before
-from monitor.words import number, plain, span
+from monitor.words import number, span
 
 MOST_CHANGES = 12
 """Changes of shares that are shown at once, the largest by gain."""
@@ -97,9 +98,7 @@ def make_report(
         draws=draws,
         seed=seed,
     )
-    rows = list(rows_of(found))
-    for row, above in zip(rows, drawn.above_third.tolist(), strict=True):
-        row["probability_any_over_third"] = plain(above)
+    rows = flat(series_rows(found, {"any_above_third": drawn.above_third.tolist()}))
     trends = _trends_of(table)
     place = year_before(table)
     change = None if place is None else compared(table, place, level)
@@ -231,9 +230,9 @@ def _data(rows: Sequence[dict[str, Any]], table: CountTable) -> str:
         ["" if v is None else f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()]
         for row in rows
     ]
-    heads = ("start", "unattributed", *table.entities)
+    heads = ("start_time", "unknown", *table.entities)
     counts = (
-        (row["start"], own, *found)
+        (row["start_time"], own, *found)
         for row, own, found in zip(
             rows, table.unattributed.tolist(), table.counts.tolist(), strict=True
         )

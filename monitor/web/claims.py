@@ -13,7 +13,7 @@ from analyzers.history import SOURCE, load_history, with_own_names
 from analyzers.registry.lenses import TAG_LENS
 from analyzers.windows import CountTable
 from monitor import answers
-from monitor.report.claims import as_values
+from monitor.answers.of_claims import claim as claim_of
 from monitor.snapshot import Snapshot
 from monitor.terms import TipTerms, with_terms
 from monitor.web.errors import ApiError
@@ -64,7 +64,7 @@ def _judged(
     """Return the judged claims; the same inputs give the same verdicts whatever the tip."""
     assumptions = Assumptions({item.name: item for item in changed}, series, market)
     found = evaluate(_weeks(), SOURCE, assumptions, [claim] if claim else ())
-    return tuple(answers.Claim.model_validate(as_values(finding)) for finding in found)
+    return tuple(map(claim_of, found))
 
 
 def judged(query: ClaimsQuery, chain: TipTerms | None) -> answers.Claims:

@@ -110,7 +110,7 @@ def risk(view: WindowView, context: WebContext) -> answers.Confirmations | None:
     return answers.Confirmations(
         window=view.window,
         lens=view.lens,
-        entity=largest.entity,
+        pool=largest.entity,
         name=context.entity_name_of(view.lens, largest.entity),
         share=convert.spread(found.share, found.interval),
         risk=RISK,

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from analyzers.history import load_history, with_own_names
-from monitor.commands.userfiles import lens_named
+from monitor.queries.tables import lens_named
 from tests.analyzers.vectors import pool_mix
 from tests.support.alarms import DAY, SPACING, Chain, Shares, alarms, episodes, mine, moved
 

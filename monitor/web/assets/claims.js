@@ -52,7 +52,7 @@ function drawInputs(answer) {
 
 const quantity = ({ value, unit, text }) => (value === null ? text || "–" : `${amount(value)} ${unit}`.trim());
 const span = (low, high) => (amount(low) === amount(high) ? "" : `${amount(low)} to ${amount(high)}`);
-const between = (ends) => (ends ? span(...ends) : "");
+const between = (found) => (found.low === null ? "" : span(found.low, found.high));
 const badge = (verdict) => el("span", { class: `verdict ${KINDS[verdict]}` }, verdict);
 const cell = (item) => el("td", {}, item);
 
@@ -74,16 +74,16 @@ const PARTS = [
   ["Inputs", (claim) => claim.inputs, (inputs, name) => table(name, ["Input", "Value", "May be", "Unit", "As of", "Source"],
     inputs.map((i) => [i.name, amount(i.value), span(i.low, i.high), i.unit, i.date, i.source]))],
   ["Sensitivity", (claim) => claim.sensitivity, (swings, name) => table(name, ["If only this changes", "From", "To", "Unit", "Found from", "To"],
-    swings.map((s) => [s.name, amount(s.low), amount(s.high), s.unit, amount(s.at_low), amount(s.at_high)]))],
+    swings.map((s) => [s.name, amount(s.input.low), amount(s.input.high), s.unit, amount(s.found.low), amount(s.found.high)]))],
   ["Cases", (claim) => claim.cases, (cases, name) => table(name, ["Case", "Found", "Interval", "Verdict", "Note"],
-    cases.map((c) => [c.label, quantity(c.found), between(c.interval), badge(c.verdict), c.note]))],
+    cases.map((c) => [c.label, quantity(c.found), between(c.found), badge(c.verdict), c.note]))],
   ["Sources", (claim) => claim.sources, lists],
   ["What this cannot show", (claim) => claim.cannot_show, lists],
 ];
 
 function update(section, claim) {
   const open = new Set([...section.querySelectorAll("details[open]")].map((node) => node.dataset.part));
-  const found = [quantity(claim.found), between(claim.interval)].filter(Boolean).join(", ");
+  const found = [quantity(claim.found), between(claim.found)].filter(Boolean).join(", ");
   const facts = [["Claimed", quantity(claim.claimed)], ["Found", `${found} (${claim.measure})`],
     ["Because", claim.because], ["What would turn it", claim.turns], ["Said by", claim.said_by]];
   section.replaceChildren(

@@ -7,7 +7,7 @@ const NARROW = "\u202f";
 export const count = (value) => whole.format(value);
 export const decimal = (value) => (value === null ? "–" : oneDigit.format(value));
 export const significant = (value) => (value >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(3))));
-export const amount = (value) => (Math.abs(value) >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(4))))
+export const amount = (value) => (value === null ? "-" : Math.abs(value) >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(4))))
   .replace(/^-/, "−");
 export const plural = (number, one, many = `${one}s`) =>
   `${count(number)} ${number === 1 ? one : many}`;

@@ -15,6 +15,7 @@ from analyzers.concentration import centralisation_index
 from analyzers.differences import share_change
 from analyzers.history import load_history
 from monitor.cli import cli
+from monitor.queries.dates import moment
 from monitor.store.base import Step
 from monitor.store.sql import open_store
 from tests.support.blocks import extend, genesis
@@ -74,17 +75,22 @@ def test_days_have_the_centralisation_index() -> None:
     table = load_history().between(int(load_history().start_time[-len(days)]))
     rows = zip(table.rows(), table.unattributed.tolist(), strict=True)
     counts = [[*row.values(), *[1] * own] for row, own in rows]
-    assert [day["cr6_30d"] for day in days] == pytest.approx(centralisation_index(counts, 6))
+    assert [day["figures"]["cr6_30d"]["value"] for day in days] == pytest.approx(
+        centralisation_index(counts, 6)
+    )
     assert "CR6" in run(*arguments).output
-    assert "cr6_30d" not in as_json("--history", "--each", "--from", "2026-01-01")["windows"][0]
+    assert (
+        "cr6_30d"
+        not in as_json("--history", "--each", "--from", "2026-01-01")["windows"][0]["figures"]
+    )
 
 
 @pytest.mark.slow
 def test_windows_that_overlap() -> None:
     arguments = (*HISTORY, "--each", "--window", "30d", "--step", "1d")
     found = as_json(*arguments)
-    starts = [window["start"][:10] for window in found["windows"]]
-    assert starts[:2] == ["2023-01-01", "2023-01-02"]
+    starts = [window["start_time"] for window in found["windows"]]
+    assert starts[:2] == [moment("2023-01-01"), moment("2023-01-02")]
     assert len(starts) == 365 - 29
     assert found["step"] == "1d"
     apart = as_json(*HISTORY, "--each", "--window", "30d")["windows"]
@@ -101,19 +107,20 @@ def test_two_tables_side_by_side() -> None:
     first, second = found["shares"]
     expected = share_change((40, 100), (60, 100))
     assert (first["pool"], second["pool"]) == ("#1", "#2")
-    assert first["difference"] == pytest.approx(0.2)
-    assert (first["low"], first["high"]) == pytest.approx(expected.interval)
+    difference = first["difference"]
+    assert difference["value"] == pytest.approx(0.2)
+    assert (difference["low"], difference["high"]) == pytest.approx(expected.interval, rel=1e-5)
     assert first["probability_up"] > 0.99
-    assert found["hhi"]["difference"] == 0
+    assert found["hhi"]["difference"]["value"] == 0
 
 
 @pytest.mark.slow
 def test_the_window_before_and_one_that_ends_at_a_day() -> None:
     before = as_json(*HISTORY, "--window", "30d", "--compare")
-    assert before["earlier"]["start"] == "2023-11-02T00:00:00Z"
-    assert before["later"]["start"] == "2023-12-02T00:00:00Z"
+    assert before["earlier"]["start_time"] == moment("2023-11-02")
+    assert before["later"]["start_time"] == moment("2023-12-02")
     day = as_json(*HISTORY, "--window", "30d", "--compare", "2023-07-01")
-    assert day["earlier"]["start"] == "2023-06-01T00:00:00Z"
+    assert day["earlier"]["start_time"] == moment("2023-06-01")
     text = run(*HISTORY, "--window", "30d", "--compare").output
     assert "P-value that no share changed" in text
     assert " nan" not in text
@@ -133,7 +140,7 @@ def test_windows_of_the_store(tmp_path: Path) -> None:
     found = as_json(*place, "--window", "20", "--compare")
     assert (found["earlier"]["blocks"], found["later"]["blocks"]) == (20, 20)
     assert found["earlier"]["first_height"] == 1
-    assert found["shares"][0]["difference"] == pytest.approx(-0.5)
+    assert found["shares"][0]["difference"]["value"] == pytest.approx(-0.5)
 
 
 @pytest.mark.parametrize(
@@ -159,4 +166,4 @@ def test_empty_windows_have_dashes_not_errors() -> None:
     result = run("--counts", "0", "--compare", "0")
     assert result.exit_code == 0
     assert "nan" not in result.output
-    assert as_json("--counts", "0", "--compare", "1")["hhi"]["difference"] is None
+    assert as_json("--counts", "0", "--compare", "1")["hhi"]["difference"]["value"] is None

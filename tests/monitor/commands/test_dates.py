@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analyzers.windows import Window
 from monitor.cli import cli
-from monitor.commands.dates import moment, moment_of
+from monitor.queries.dates import moment, moment_of
 from monitor.store.base import Step
 from monitor.store.sql import open_store
 from tests.support.blocks import extend, genesis
@@ -45,7 +45,7 @@ def rows(*arguments: str) -> list[tuple[int, int]]:
         assert "no whole window" in result.stderr, result.output
         return []
     table = csv.DictReader(io.StringIO(result.stdout))
-    return [(moment(row["start"]), int(row["blocks"])) for row in table]
+    return [(int(row["start_time"]), int(row["blocks"])) for row in table]
 
 
 @pytest.fixture(scope="module")

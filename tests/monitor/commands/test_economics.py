@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from analyzers.claims import CLAIMS, Case, Finding, Quantity
 from analyzers.intervals import UNKNOWN, Interval
+from monitor.answers.of_claims import claim as answer_of
 from monitor.cli import cli
-from monitor.report.claims import as_html, as_values
+from monitor.report.claims import as_html
 from monitor.store.base import Step
 from monitor.store.sql import open_store
 from tests.support.blocks import extend, genesis
@@ -52,8 +53,10 @@ def test_cost_of_a_fleet() -> None:
         *("--efficiency", "20", "--pue", "1.05", "--pool-fee", "0.02", "--capital", "15"),
     )
     assert found["cost"]["usd_per_btc"] == pytest.approx(97_160.54, abs=0.01)
-    assert found["cost"]["interval"] == pytest.approx([97_160.54] * 2, abs=0.01)
-    assert "earnings" not in found
+    drawn = found["cost"]["drawn_usd_per_btc"]
+    assert (drawn["low"], drawn["high"]) == pytest.approx((97_160.54, 97_160.54), rel=1e-5)
+    assert found["earnings"] is None
+    assert found["regions"] == []
 
 
 def test_cost_with_a_price() -> None:
@@ -71,12 +74,14 @@ def test_cost_with_a_price() -> None:
 def test_cost_of_the_whole_network() -> None:
     # April 2026, 138.967 T, fees of 0.55 %: 1,055,294 kWh at 20 J/TH. At 73,000 USD the S19 XP,
     # S21 and S21 Pro pay (21.5, 17.5 and 15.1 J/TH), by CBECI's method with a PUE of 1.10.
-    found = as_json("cost", "--no-store", "--price", "73000", "--tariff", "0.07")["cbeci"]
-    assert found["twh_per_year"]["lower"] < found["twh_per_year"]["upper"]
+    found = as_json("cost", "--no-store", "--price", "73000", "--tariff", "0.07")["network"]
+    assert found["twh_per_year"]["low"] < found["twh_per_year"]["high"]
     mean = (21.5 + 17.5 + 15.1) / 3
-    assert found["kwh_per_btc"]["guess"] == pytest.approx(1_055_294 / 20 * mean * 1.1, rel=1e-5)
-    assert found["kwh_per_btc"]["upper"] == pytest.approx(1_055_294 / 20 * 21.5 * 1.2, rel=1e-5)
-    assert found["usd_per_btc"]["guess"] == pytest.approx(0.07 * found["kwh_per_btc"]["guess"])
+    assert found["kwh_per_btc"]["value"] == pytest.approx(1_055_294 / 20 * mean * 1.1, rel=1e-5)
+    assert found["kwh_per_btc"]["high"] == pytest.approx(1_055_294 / 20 * 21.5 * 1.2, rel=1e-5)
+    assert found["usd_per_btc"]["value"] == pytest.approx(
+        0.07 * found["kwh_per_btc"]["value"], rel=1e-5
+    )
 
 
 def test_the_price_that_is_set() -> None:
@@ -93,10 +98,11 @@ def test_the_price_that_is_set() -> None:
 
 def test_cost_by_region_has_a_source_for_each() -> None:
     found = as_json("cost", "--no-store")
-    costs = [row["median"] for row in found["regions"]]
+    costs = [row["drawn_usd_per_btc"]["value"] for row in found["regions"]]
     assert costs == sorted(costs)
     assert all(row["source"] and row["date"] for row in found["regions"])
-    assert all(row["interval"][0] < row["median"] < row["interval"][1] for row in found["regions"])
+    drawn = [row["drawn_usd_per_btc"] for row in found["regions"]]
+    assert all(cost["low"] < cost["value"] < cost["high"] for cost in drawn)
     text = run("cost", "--no-store").output
     assert "Paraguay" in text
     assert "kWh per BTC" in text
@@ -246,14 +252,18 @@ def test_no_text_breaks_out_of_the_fragment(text: str) -> None:
     found = as_html([hostile("x" + text)])
     assert found.count("<") == plain.count("<")
     assert found.count('"') == plain.count('"')
-    json.dumps(as_values(hostile(text)), allow_nan=False)
+    json.dumps(answer_of(hostile(text)).model_dump(), allow_nan=False)
 
 
 def test_compare_what_ships() -> None:
     found = as_json("compare", "--series", "Hashrate Index")
-    assert [round(table["hhi"][0] * 10_000) for table in found["tables"]] == [1759, 1795, 1903]
+    assert [round(table["figures"]["hhi"]["low"], 4) for table in found["tables"]] == [
+        0.1759,
+        0.1795,
+        0.1903,
+    ]
     assert found["movement"]["change"] == "rose"
-    names = as_json("compare", "--list")
+    names = as_json("compare", "--list")["series"]
     assert "cloud infrastructure" in names
     for name in names:
         result = run("compare", "--series", name)
@@ -264,7 +274,7 @@ def test_compare_what_ships() -> None:
 def test_compare_a_table_of_shares(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("date,entity,share\n2024,<b>,60%\n2025,<b>,40%\n2025,c,30%\n")
     found = as_json("compare", str(tmp_path / "t.csv"))
-    assert [table["largest"] for table in found["tables"]] == [0.6, 0.4]
+    assert [table["figures"]["cr1"]["value"] for table in found["tables"]] == [0.6, 0.4]
     assert found["movement"]["direction"] == "unknown"
 
 
@@ -273,16 +283,18 @@ def test_compare_counts() -> None:
     assert "144" in result.output
     found = json.loads(run("compare", "-", "--json", stdin="a,60\nb,84\n").stdout)
     (table,) = found["tables"]
-    assert table["hhi_interval"][0] < table["hhi"] < table["hhi_interval"][1]
+    hhi = table["figures"]["hhi"]
+    assert hhi["low"] < hhi["value"] < hhi["high"]
+    assert (table["counted"], table["entities"], table["covered"]) == (144, 2, 1)
 
 
 def test_lists_that_lack_a_large_country_have_no_upper_bound() -> None:
     found = as_json("compare", "--series", "CBECI map")
     by_date = {table["date"]: table for table in found["tables"]}
-    assert by_date["2021-05"]["hhi"][1] is None
-    assert by_date["2021-08"]["hhi"][1] is not None
+    assert by_date["2021-05"]["figures"]["hhi"]["high"] is None
+    assert by_date["2021-08"]["figures"]["hhi"]["high"] is not None
     assert "2021-07" not in by_date  # China alone, at zero: nothing to measure
-    assert found["movement"]["points"] == 3
+    assert found["movement"]["full_lists"] == 3
     text = run("compare", "--series", "MinerMetrics").output
     assert "no upper bound in 2023-11: China and Russia" in text
 
@@ -290,7 +302,7 @@ def test_lists_that_lack_a_large_country_have_no_upper_bound() -> None:
 def test_growth_of_a_market_is_no_concentration() -> None:
     found = as_json("compare", "--series", "edge AI")
     assert found["growth_per_year"] == pytest.approx(0.2155, abs=5e-5)
-    assert all(row["source"] and row["unit"] and row["date"] for row in found["figures"])
+    assert all(row["source"] and row["unit"] and row["date"] for row in found["sizes"])
     assert "says nothing about concentration" in run("compare", "--series", "edge AI").output
 
 
@@ -338,10 +350,11 @@ def test_eras_on_the_command_line() -> None:
     assert [era["era"] for era in subsidy["eras"]] == ["12.5 BTC", "6.25 BTC", "3.125 BTC"]
     assert [era["direction"] for era in subsidy["eras"]] == ["none", "rising", "falling"]
     for era in subsidy["eras"]:
-        assert era["interval"][0] < era["hhi"] < era["interval"][1]
-        assert era["bounds"][0] <= era["hhi"] <= era["bounds"][1] + 1e-9
+        assert era["hhi"]["low"] < era["hhi"]["value"] < era["hhi"]["high"] < 1
+        bounds = era["hhi_bounds"]
+        assert bounds["low"] <= bounds["value"] == era["hhi"]["value"] <= bounds["high"]
         assert era["source"]
-    assert [step["difference"] > 0 for step in subsidy["steps"]] == [True, True]
+    assert [step["difference"]["value"] > 0 for step in subsidy["steps"]] == [True, True]
     text = run("eras", "--history", "--by", "hardware").output
     assert "one era compares with nothing" in text
     assert "12.5 BTC" not in text

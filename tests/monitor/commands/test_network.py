@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.cli import cli
-from monitor.commands.network import parse_claim
+from monitor.queries.stretch import parse_claim
 from monitor.store.base import Step
 from monitor.store.sql import open_store
 from tests.support.blocks import extend, genesis
@@ -54,18 +54,18 @@ def as_json(*arguments: str) -> Any:
 def test_all_figures(regtest: tuple[str, ...]) -> None:
     found = as_json(*regtest, "--window", "30", "--claim", "antpool=50%")
     assert (found["blocks"], found["first_height"], found["last_height"]) == (30, 11, 40)
-    assert (found["timed_blocks"], found["seconds"]) == (30, 18_000)
-    rate = found["rate"]
-    assert rate["interval"]["low"] < rate["value"] < rate["interval"]["high"]
-    names = [entity["entity"] for entity in found["entities"]]
+    assert (found["timed_blocks"], found["duration_seconds"]) == (30, 18_000)
+    rate = found["hashes_per_second"]
+    assert rate["low"] < rate["value"] < rate["high"]
+    names = [entry["pool"] for entry in found["pools"]]
     assert names == ["antpool", "f2pool", "viabtc"]
     assert found["empty"] == {
-        "found": 30,
+        "blocks": 30,
         "of_blocks": 30,
-        "share": {"value": 1, "interval": {"low": pytest.approx(0.917, abs=0.01), "high": 1}},
+        "share": {"value": 1, "low": pytest.approx(0.917, abs=0.01), "high": 1},
     }
-    assert found["delays"]["median"] == 4
-    assert found["any_run"]["length"] == 1
+    assert found["delays"]["delay_seconds"] == {"value": 4, "low": 4, "high": 4}
+    assert found["any_run"]["blocks"] == 1
     assert found["luck"]["antpool"]["ratio"]["value"] == pytest.approx(12 / 15)
     assert found["stale_blocks"] == 0
     assert found["retarget"] is None
@@ -83,7 +83,10 @@ def test_a_lens_counts_pools_as_one(regtest: tuple[str, ...], tmp_path: Path) ->
     lens = tmp_path / "lens.csv"
     lens.write_text("viabtc,both\nf2pool,both\n")
     found = as_json(*regtest, "--window", "40", "--lens", str(lens))
-    assert {e["entity"]: e["blocks"] for e in found["entities"]} == {"antpool": 16, "both": 16}
+    assert {entry["pool"]: entry["blocks"] for entry in found["pools"]} == {
+        "antpool": 16,
+        "both": 16,
+    }
     assert "no lens" in run(*regtest, "--lens", "nonesuch").output
 
 
@@ -91,8 +94,8 @@ def test_the_retarget_of_a_network_that_has_one(tmp_path: Path) -> None:
     place = ("--network", "mainnet", "--store", filled(tmp_path / "m.sqlite", "mainnet"))
     retarget = as_json(*place)["retarget"]
     assert retarget["blocks_left"] == 2015 - 40
-    factor = retarget["factor"]
-    assert factor["interval"]["low"] < factor["value"] < factor["interval"]["high"]
+    change = retarget["change"]
+    assert change["low"] < change["value"] < change["high"]
     text = run(*place, "--claim", "antpool=1EH").output
     for part in ("next retarget", "longest run", "first seen", "luck of antpool", "stale"):
         assert part in text
@@ -101,7 +104,10 @@ def test_the_retarget_of_a_network_that_has_one(tmp_path: Path) -> None:
 
 def test_blocks_before_a_day(regtest: tuple[str, ...]) -> None:
     assert as_json(*regtest, "--to", "2030-01-01")["blocks"] == 41
-    assert "no block before 2009-01-01" in str(run(*regtest, "--to", "2009-01-01").exception)
+    assert "no block before 2009-01-01" in run(*regtest, "--to", "2009-01-01").stderr
+    later = as_json(*regtest, "--from", "2011-02-03T02:00")
+    assert 0 < later["blocks"] < 41
+    assert later["last_height"] == 40
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from analyzers.claims import CLAIMS
 from analyzers.summary import summarize
 from monitor.cli import cli
-from monitor.commands.userfiles import parse_counts
+from monitor.queries.dates import moment
+from monitor.queries.tables import parse_counts
 from monitor.store.base import Step
 from monitor.store.sql import open_store
 from tests.support.blocks import extend, genesis
@@ -104,7 +105,7 @@ def test_empty_counts_have_dashes_and_nulls_not_errors() -> None:
 
 def test_the_last_window_of_the_history() -> None:
     found = as_json("concentration", *HISTORY, "--window", "30d", "--json")
-    assert found["start"] == "2023-12-02T00:00:00Z"
+    assert found["start_time"] == 1_701_475_200
     assert "not of this project" in found["source"]
     assert found["figures"]["hhi"]["low"] < found["figures"]["hhi"]["value"]
     table = run("concentration", *HISTORY, "--window", "30d")
@@ -122,7 +123,9 @@ def test_each_window_of_the_history() -> None:
     assert len(weeks) == 52
     result = run("concentration", *HISTORY, "--each", "--csv")
     rows = list(csv.DictReader(io.StringIO(result.output)))
-    assert [float(row["hhi"]) for row in rows] == [week["hhi"] for week in weeks]
+    assert [float(row["hhi"]) for row in rows] == [
+        week["figures"]["hhi"]["value"] for week in weeks
+    ]
     assert "2023-12-25" in run("concentration", *HISTORY, "--each").output
 
 
@@ -168,7 +171,7 @@ def test_the_store(store: str) -> None:
     assert as_json("concentration", *place, "--window", "10", "--json")["blocks"] == 10
     weeks = as_json("concentration", *place, "--each", "--window", "10", "--json")["windows"]
     assert [week["first_height"] for week in weeks] == [10, 20, 30]
-    assert as_json("risk", *place, "--json")["attacker"] == "antpool"
+    assert as_json("risk", *place, "--json")["pool"] == "antpool"
 
 
 def test_what_cannot_be_measured_is_said_plainly(store: str, tmp_path: Path) -> None:
@@ -189,8 +192,8 @@ def test_trend() -> None:
     by_era = {row["era"]: row for row in found["trends"]}
     assert {row["direction"] for row in found["trends"]} <= {"none", "unknown"}
     assert by_era["all"]["p"] > by_era["all"]["p_without_prewhitening"]
-    starts = [change["start"] for change in found["change_points"]["changes"]]
-    assert any(start.startswith("2021-07") for start in starts)
+    starts = [change["start_time"] for change in found["share_changes"]["changes"]]
+    assert any(moment("2021-07-01") <= start < moment("2021-08-01") for start in starts)
     table = run("trend", "--history", "--window", "30d")
     assert "shares changed" in table.output
     rows = csv.DictReader(io.StringIO(run("trend", "--history", "--csv").output))
@@ -199,8 +202,8 @@ def test_trend() -> None:
 
 def test_trend_of_one_pool() -> None:
     found = as_json("trend", *HISTORY, "--measure", "foundryusa", "--json")
-    assert found["measure"] == "Share of foundryusa"
-    assert "nor an entity" in run("trend", *HISTORY, "--measure", "nonesuch").stderr
+    assert (found["measure"], found["pool"], found["unit"]) == ("share", "foundryusa", "ratio")
+    assert "nor a pool" in run("trend", *HISTORY, "--measure", "nonesuch").stderr
 
 
 def test_no_change_is_said() -> None:
@@ -210,8 +213,10 @@ def test_no_change_is_said() -> None:
 
 def test_risk_of_a_share() -> None:
     found = as_json("risk", "--share", "0.3", "--json")
-    assert found["confirmations"] == {"point": 32, "low": 32, "high": 32}
-    assert found["double_spend"]["6"]["point"] == pytest.approx(0.15645, abs=1e-5)
+    assert found["confirmations"] == {"value": 32, "low": 32, "high": 32}
+    assert found["holding"] is None
+    chances = {row["confirmations"]: row["probability"] for row in found["double_spend"]}
+    assert chances[6]["value"] == pytest.approx(0.15645, abs=1e-5)
     shown = run("risk", "--share", "0.6").output
     assert "never" in shown
     assert "1 confirmation  " in shown
@@ -220,10 +225,10 @@ def test_risk_of_a_share() -> None:
 
 def test_risk_of_the_largest_and_of_a_group() -> None:
     found = as_json("risk", "--counts", "43,25,20,15,41", "--json")
-    assert found["attacker"] == "#1"
-    assert found["confirmations"]["low"] < found["confirmations"]["point"]
+    assert found["pool"] == "#1"
+    assert found["confirmations"]["low"] < found["confirmations"]["value"]
     group = as_json("risk", *HISTORY, "--entity", "antpool", "--entity", "poolin", "--json")
-    assert group["attacker"] == "antpool + poolin"
+    assert group["pool"] == "antpool + poolin"
     assert "found no block" in run("risk", *HISTORY, "--entity", "nonesuch").stderr
     assert "no largest" in run("risk", "--counts", "0").stderr
     assert "P(over 1/3)" in run("risk", *HISTORY).output
@@ -250,7 +255,7 @@ def test_report(tmp_path: Path) -> None:
     ]
     assert [len(rows) for rows in files] == [26, 26]
     for figures, blocks in zip(*files, strict=True):
-        assert figures["start"] == blocks.pop("start")
+        assert figures["start_time"] == blocks.pop("start_time")
         assert int(figures["blocks"]) == sum(map(int, blocks.values()))
     for outside in ('src="http', "url(http", "@import", "<link"):
         assert outside not in page

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analyzers.leftout import Kind
 from monitor.cli import cli
-from monitor.commands.userfiles import parse_counts
+from monitor.queries.tables import parse_counts
 from monitor.store.base import Step
 from monitor.store.sql import open_store
 from tests.support.blocks import extend, genesis
@@ -65,8 +65,8 @@ def test_a_lens_names_pools_as_people_do(text: str, plain: Any, tmp_path: Path) 
     (tmp_path / "lens.csv").write_text(text)
     found = as_json(*HISTORY, "--lens", str(tmp_path / "lens.csv"))
     assert found["left_out"] == []
-    blocks = {share["entity"]: share["blocks"] for share in found["shares"]}
-    former = {share["entity"]: share["blocks"] for share in plain["shares"]}
+    blocks = {share["pool"]: share["blocks"] for share in found["shares"]}
+    former = {share["pool"]: share["blocks"] for share in plain["shares"]}
     assert blocks["big"] == former["foundryusa"] + former["antpool"]
     assert not {"foundryusa", "antpool"} & set(blocks)
     assert found["entities"] == plain["entities"] - 1
@@ -75,8 +75,8 @@ def test_a_lens_names_pools_as_people_do(text: str, plain: Any, tmp_path: Path) 
 def test_former_names_are_known(tmp_path: Path, plain: Any) -> None:
     (tmp_path / "lens.csv").write_text("SlushPool,slush\n")
     found = as_json(*HISTORY, "--lens", str(tmp_path / "lens.csv"))
-    former = {share["entity"]: share["blocks"] for share in plain["shares"]}
-    assert {share["entity"]: share["blocks"] for share in found["shares"]}["slush"] == former[
+    former = {share["pool"]: share["blocks"] for share in plain["shares"]}
+    assert {share["pool"]: share["blocks"] for share in found["shares"]}["slush"] == former[
         "braiinspool"
     ]
 
@@ -136,11 +136,11 @@ def test_every_command_with_a_lens_takes_names(
 @pytest.mark.parametrize("name", ["Foundry USA", "foundryusa", " FOUNDRY USA "])
 def test_groups_and_entities_by_any_name(name: str) -> None:
     (group,) = as_json(*HISTORY, "--group", f"{name},AntPool")["groups"]
-    assert group["entity"] == "antpool + foundryusa"
+    assert group["pool"] == "antpool + foundryusa"
     risk = ("risk", *HISTORY[1:])
-    assert as_json(*risk, "--entity", name)["attacker"] == "foundryusa"
+    assert as_json(*risk, "--entity", name)["pool"] == "foundryusa"
     found = as_json("trend", *HISTORY[1:], "--measure", name)
-    assert found["measure"] == "Share of foundryusa"
+    assert found["pool"] == "foundryusa"
     given = as_json("concentration", "--counts", "-", "--group", name, stdin="Foundry USA,3\nb,4")
     assert given["groups"][0]["blocks"] == 3
 
@@ -166,18 +166,18 @@ COUNTED = {"AntPool": 1200, "b": 30}
 def test_tables_of_counts(text: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text)
     found = as_json("concentration", "--counts", str(tmp_path / "t.csv"))
-    assert {share["entity"]: share["blocks"] for share in found["shares"]} == COUNTED
-    assert (found["blocks"], found["unattributed"]) == (1237, 7)
+    assert {share["pool"]: share["blocks"] for share in found["shares"]} == COUNTED
+    assert (found["blocks"], found["unknown"]) == (1237, 7)
     risk = as_json("risk", "--counts", str(tmp_path / "t.csv"))
-    assert (risk["attacker"], risk["of_blocks"]) == ("AntPool", 1237)
+    assert (risk["pool"], risk["holding"]["of_blocks"]) == ("AntPool", 1237)
     change = as_json("concentration", "--counts", "9,8", "--compare", str(tmp_path / "t.csv"))
     assert change["earlier"]["blocks"] == 1237
-    assert {move["entity"] for move in change["shares"]} == {"AntPool", "b", "#1", "#2"}
+    assert {move["pool"] for move in change["shares"]} == {"AntPool", "b", "#1", "#2"}
 
 
 def test_a_table_of_shares_has_a_rest_of_nobody() -> None:
     (found,) = as_json("compare", "-", stdin="AntPool;60 %\nUnknown;40 %\n")["tables"]
-    assert (found["listed"], found["covered"]) == (1, 0.6)
+    assert (found["entities"], found["covered"], found["counted"]) == (1, 0.6, None)
     (found,) = as_json("compare", "-", stdin="AntPool,600\nantpool,1\nUnknown,400\n")["tables"]
     assert (found["counted"], found["entities"]) == (1001, 1)
 

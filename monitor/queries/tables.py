@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import click
 
 from analyzers.leftout import Kind, Tally
 from analyzers.mined import EntityOf, lens_from
 from analyzers.registry import Registry
 from analyzers.registry.values import name_key, slugify
 from analyzers.textrows import MOST_DIGITS, Line, decoded, number_of, quoted, rows_of, same
-from monitor.commands.leftout import registry_said, say
+from monitor.errors import QuestionError
 from monitor.paths import at_home
+from monitor.queries.telling import Tell, registry_told, tell_all, warn
 
 LARGEST: Final = 10_000_000
 """Bytes; a larger file is no table of entities."""
@@ -36,8 +36,11 @@ def text_of(source: str) -> str:
         If it cannot be read.
     """
     where = "standard input" if source == "-" else source
-    with click.open_file("-" if source == "-" else str(at_home(source)), "rb") as file:
-        raw: bytes = file.read(LARGEST + 1)
+    if source == "-":
+        raw = sys.stdin.buffer.read(LARGEST + 1)
+    else:
+        with at_home(source).open("rb") as file:
+            raw = file.read(LARGEST + 1)
     if len(raw) > LARGEST:
         raise ValueError(f"{where} is larger than {LARGEST // 10**6} MB")
     try:
@@ -141,20 +144,20 @@ def read_lens_rows(path: Path) -> tuple[LensRow, ...]:
 
     Raises
     ------
-    click.BadParameter
+    QuestionError
         If the file cannot be read or a line has too few columns.
     """
     try:
         lines = _lines(text_of(str(path)), str(path), range(2, 12))
     except (OSError, ValueError) as error:
-        raise click.BadParameter(str(error)) from None
+        raise QuestionError(str(error)) from None
     pool, entity, width = 0, 1, 2
     if lines and (columns := _columns(lines[0].fields)):
         pool, entity, width = *columns, len(lines[0].fields)
         lines = lines[1:]
     for number, fields in lines:
         if len(fields) != width:
-            raise click.BadParameter(f"{path}, line {number}: expected pool,entity")
+            raise QuestionError(f"{path}, line {number}: expected pool,entity")
     return tuple(LensRow(number, fields[pool], fields[entity]) for number, fields in lines)
 
 
@@ -177,7 +180,7 @@ def lens_mapping(
 
     Raises
     ------
-    click.BadParameter
+    QuestionError
         If two rows send one pool to different entities, or no row is of any pool.
     """
     mapping: dict[str, str] = {}
@@ -190,7 +193,7 @@ def lens_mapping(
         elif not row.entity:
             unused.add(Kind.LENS_ROW, "it names no entity", f"line {row.line}: {row.pool}")
         elif mapping.setdefault(slug, row.entity) != row.entity:
-            raise click.BadParameter(
+            raise QuestionError(
                 f"{where}, line {row.line}: {row.pool} (pool {slug}) is {row.entity!r} here and "
                 f"{mapping[slug]!r} in line {line_of[slug]}: keep one of them"
             )
@@ -198,21 +201,24 @@ def lens_mapping(
             line_of.setdefault(slug, row.line)
     if not mapping:
         told = "; ".join(str(left) for left in unused.found) or "it has no row of pool,entity"
-        raise click.BadParameter(f"{where} is without effect: {told}")
+        raise QuestionError(f"{where} is without effect: {told}")
     return mapping, unused
 
 
 def lens_named(
-    name: str, pools: Collection[str] = (), registry: Registry | None = None
+    name: str,
+    pools: Collection[str] = (),
+    registry: Registry | None = None,
+    tell: Tell = warn,
 ) -> EntityOf:
     """Return the lens that ships under `name`, or one from a CSV file of pool,entity.
 
     A file may name pools by slug, name or alias, as `registry` (by default ours) knows them, or
-    as `pools` of the chain are. Rows of nobody are said on stderr.
+    as `pools` of the chain are. Rows of nobody are told.
 
     Raises
     ------
-    click.BadParameter
+    QuestionError
         If there is neither, or the file cannot be used.
     """
     from analyzers.registry.lenses import load_lenses
@@ -222,12 +228,12 @@ def lens_named(
         return lenses[name]
     path = at_home(name)
     if not path.is_file():
-        raise click.BadParameter(
+        raise QuestionError(
             f"{name!r} is no lens: give {', '.join(lenses)} or a CSV file of pool,entity"
         )
-    slug_of = slug_finder(pools, registry or registry_said(None))
+    slug_of = slug_finder(pools, registry or registry_told(None, tell))
     mapping, unused = lens_mapping(read_lens_rows(path), slug_of, name)
-    say(unused.found)
+    tell_all(unused.found, tell)
     return lens_from(mapping)
 
 

@@ -1,15 +1,11 @@
-"""Where the statistics commands take their blocks from: a table, the store, or the history."""
+"""Which blocks to look at: those of a table, of the store, or of the history that ships."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
-
-import click
+from typing import Final, NamedTuple
 
 from analyzers.differences import homogeneity
 from analyzers.mined import Chain, EntityOf, by_tag
@@ -17,31 +13,19 @@ from analyzers.registry import Registry
 from analyzers.registry.values import names_nobody
 from analyzers.summary import Summary
 from analyzers.windows import CountTable, Window, between, latest, partition, tally
-from monitor.commands.dates import moment, moment_of
-from monitor.commands.leftout import registry_said
-from monitor.commands.options import Decorated, settings_options
-from monitor.commands.userfiles import entity_named, lens_named, parse_counts, slug_finder
 from monitor.config import Settings
-from monitor.errors import StoreError
+from monitor.errors import QuestionError, StoreEmpty, StoreError
+from monitor.queries.dates import check_span, moment_of
+from monitor.queries.reading import reading_store
+from monitor.queries.tables import entity_named, lens_named, slug_finder
+from monitor.queries.telling import Tell, registry_told, warn
 from monitor.store.base import BlockStore
 
 DAY: Final = 86_400
+NEEDS_NONE: Final = " (--history needs no store)"
+"""What an error about the store adds where there is another way."""
 MOST_UNATTRIBUTED: Final = 1_000_000
 """Blocks of nobody known that can be counted as miners of their own, one by one."""
-
-
-def parsed_by(read: Callable[[str], Any]) -> Callable[..., Any]:
-    """Return an option callback that reads the value with `read`, its errors in plain words."""
-
-    def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
-        if value is None:
-            return None
-        try:
-            return read(value)
-        except (OSError, ValueError) as error:
-            raise click.BadParameter(str(error), ctx, param) from None
-
-    return callback
 
 
 class Last(NamedTuple):
@@ -58,22 +42,20 @@ class Last(NamedTuple):
     homogeneity: float
 
 
-class Counted(NamedTuple):
-    """Blocks per entity and of nobody known, and in words where they come from."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Blocks per entity and of nobody known, and where they come from.
+
+    Window, lens, `start_time` (Unix) and `first_height` are None for a table.
+    """
 
     counts: Mapping[str, int]
     unattributed: int
-    facts: dict[str, str | int]
-
-
-def counts_option(what: str) -> Callable[[Decorated], Decorated]:
-    """Return the option for a table of counts; `what` is done with it."""
-    return click.option(
-        "--counts",
-        callback=parsed_by(parse_counts),
-        metavar="FILE|A,B,C",
-        help=f"{what}: numbers, or a CSV of entity,count (- for stdin).",
-    )
+    source: str
+    window: Window | None = None
+    lens: str | None = None
+    start_time: int | None = None
+    first_height: int | None = None
 
 
 def given(counts: Mapping[str, int]) -> Counted:
@@ -81,30 +63,31 @@ def given(counts: Mapping[str, int]) -> Counted:
 
     Raises
     ------
-    click.UsageError
+    QuestionError
         If there are more blocks of nobody known than can be counted one by one.
     """
     known = {name: blocks for name, blocks in counts.items() if not names_nobody(name)}
     nobody = sum(counts.values()) - sum(known.values())
     if nobody > MOST_UNATTRIBUTED:
-        raise click.UsageError(
+        raise QuestionError(
             f"{nobody} blocks of nobody known: each would be a miner of its own, and more than "
             f"{MOST_UNATTRIBUTED} cannot be counted so; leave the row out, or give blocks"
         )
-    return Counted(known, nobody, {"source": "counts given"})
+    return Counted(known, nobody, "counts given")
 
 
-def counted(selection: Selection, last: Last) -> Counted:
-    """Return the last window of a selection."""
-    start = datetime.fromtimestamp(last.start_time, UTC)
-    facts: dict[str, str | int] = {
-        "source": selection.source,
-        "window": str(last.window),
-        "lens": selection.lens,
-        "start": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "first_height": last.first_height,
-    }
-    return Counted(last.counts, last.unattributed, facts)
+def counted(selection: Selection, last: Last | None = None) -> Counted:
+    """Return the last window of a selection, or `last` if that was read before."""
+    last = last or selection.last()
+    return Counted(
+        last.counts,
+        last.unattributed,
+        selection.source,
+        last.window,
+        selection.lens,
+        last.start_time,
+        last.first_height,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +95,15 @@ class Selection:
     """What part of which chain to look at."""
 
     settings: Settings
-    history: bool
-    window: Window | None
-    lens: str
-    start: int | None
-    end: int | None
+    history: bool = False
+    window: Window | None = None
+    lens: str = "tag"
+    start: int | None = None
+    end: int | None = None
+    tell: Tell = warn
+
+    def __post_init__(self) -> None:
+        check_span(self.start, self.end)
 
     @property
     def source(self) -> str:
@@ -125,7 +112,7 @@ class Selection:
 
         if self.history:
             return SOURCE
-        with _store(self.settings) as store:
+        with _store(self.settings, self.tell) as store:
             name = f"{store.synthetic} chain, blocks of the store".removeprefix(" chain, ")
             registries = len(store.registries())
         return name if registries < 2 else f"{name} under {registries} registries"
@@ -146,7 +133,7 @@ class Selection:
 
         Raises
         ------
-        click.UsageError
+        QuestionError
             If the window does not fit the source, or no whole window is there.
         StoreError
             If the store cannot be read.
@@ -162,7 +149,7 @@ class Selection:
             raise self._nothing(f"no whole window of {window}")
         return table, window
 
-    def _nothing(self, what: str) -> click.UsageError:
+    def _nothing(self, what: str) -> QuestionError:
         """Return the error that `what` is not there, with what is."""
         if self.history:
             from analyzers.history import load_history
@@ -172,18 +159,16 @@ class Selection:
             held = f"the history goes from {moment_of(low)} to {moment_of(high)}"
         else:
             chain = self._chain()
-            held = "the store has no block"
-            if len(chain):
-                low, high = int(chain.time.min()), int(chain.time.max())
-                held = f"the store goes from {moment_of(low)} to {moment_of(high)}"
-        return click.UsageError(f"{what} from {self.span}: {held}; try a smaller --window")
+            low, high = int(chain.time.min()), int(chain.time.max())
+            held = f"the store goes from {moment_of(low)} to {moment_of(high)}"
+        return QuestionError(f"{what} from {self.span}: {held}; try a smaller --window")
 
     def rolling(self, step: Window) -> tuple[CountTable, Window]:
         """Return blocks per entity in windows that begin every `step`, and the window used.
 
         Raises
         ------
-        click.UsageError
+        QuestionError
             If the window is no multiple of `step`; also as `table` does.
         """
         parts, _ = replace(self, window=step).table()
@@ -194,7 +179,7 @@ class Selection:
             else (window.seconds or 0, step.seconds)
         )
         if not part or not whole or whole % part:
-            raise click.UsageError(f"a window of {window} is no multiple of a step of {step}")
+            raise QuestionError(f"a window of {window} is no multiple of a step of {step}")
         table = parts.rolling(whole // part)
         if not len(table):
             raise self._nothing(f"no whole window of {window}")
@@ -247,7 +232,7 @@ class Selection:
     @staticmethod
     def _span(window: Window) -> int:
         if window.seconds is None or window.seconds % DAY:
-            raise click.UsageError("the history that ships counts days: give --window 7d or so")
+            raise QuestionError("the history that ships counts days: give --window 7d or so")
         return window.seconds // DAY
 
     def _history(self, window: Window) -> CountTable:
@@ -263,26 +248,27 @@ class Selection:
 
     def _chain(self) -> Chain:
         """Return all blocks of the store; say where a span asked for reaches beyond them."""
-        with _store(self.settings) as store:
+        with _store(self.settings, self.tell) as store:
             chain = store.chain()
-        if len(chain):
-            low, high = int(chain.time.min()), int(chain.time.max())
-            if self.start is not None and self.start < low:
-                _note(f"the store begins at {moment_of(low)}, after --from {moment_of(self.start)}")
-            if self.end is not None and self.end > high + 1:
-                _note(f"the store ends at {moment_of(high)}, before --to {moment_of(self.end)}")
+        if not len(chain):
+            raise StoreEmpty(NEEDS_NONE)
+        low, high = int(chain.time.min()), int(chain.time.max())
+        if self.start is not None and self.start < low:
+            self.tell(f"the store begins at {moment_of(low)}, after --from {moment_of(self.start)}")
+        if self.end is not None and self.end > high + 1:
+            self.tell(f"the store ends at {moment_of(high)}, before --to {moment_of(self.end)}")
         return chain
 
     def _lens(self, pools: Collection[str]) -> EntityOf:
         """Return the lens for a chain of `pools`; what of its file is nobody's is said."""
-        return lens_named(self.lens, pools, self.registry)
+        return lens_named(self.lens, pools, self.registry, self.tell)
 
-    def entities(self, names: Iterable[str], summary: Summary, option: str) -> frozenset[str]:
+    def entities(self, names: Iterable[str], summary: Summary) -> frozenset[str]:
         """Return the entities of `summary` that `names` mean, by whatever name.
 
         Raises
         ------
-        click.BadParameter
+        QuestionError
             If one of them found no block: a misspelt name would make a group too small.
         """
         entities = [share.entity for share in summary.shares]
@@ -290,90 +276,26 @@ class Selection:
         for name in names:
             entity = entity_named(name.strip(), entities, slug_finder(entities, self.registry))
             if entity is None:
-                raise click.BadParameter(f"{name.strip()!r} found no block here", param_hint=option)
+                raise QuestionError(f"{name.strip()!r} found no block here")
             found[entity] = name
         return frozenset(found)
 
     @property
     def registry(self) -> Registry:
         """The registry that names the pools."""
-        return registry_said(None if self.history else self.settings.registry)
-
-
-def _note(text: str) -> None:
-    """Say `text` on stderr, once in a command."""
-    context = click.get_current_context(silent=True)
-    said: set[str] = set() if context is None else context.meta.setdefault("poolscope.notes", set())
-    if text not in said:
-        said.add(text)
-        click.echo(f"note: {text}", err=True)
+        return registry_told(None if self.history else self.settings.registry, self.tell)
 
 
 @contextmanager
-def _store(settings: Settings) -> Iterator[BlockStore]:
+def _store(settings: Settings, tell: Tell) -> Iterator[BlockStore]:
     """Open the store to read; what goes wrong names the way that needs none."""
-    from monitor.commands.reading import reading_store
-
     try:
-        with reading_store(settings) as store:
+        with reading_store(settings, tell) as store:
             yield store
     except StoreError as error:
-        raise StoreError(f"{error} (--history needs no store)") from None
+        raise StoreError(f"{error}{NEEDS_NONE}") from None
 
 
 def halves(length: int) -> tuple[slice, slice]:
     """Return the two halves of a sequence of `length`."""
     return slice(0, length // 2), slice(length // 2, length)
-
-
-def selection_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the options that choose blocks, and pass it a `Selection`."""
-
-    @click.option(
-        "--history",
-        is_flag=True,
-        help="Use the history that ships (2020 to 2026) instead of the store.",
-    )
-    @click.option(
-        "--window", callback=parsed_by(Window.parse), help="Blocks (144) or time (12h, 7d, 2w)."
-    )
-    @click.option(
-        "--lens",
-        default="tag",
-        show_default=True,
-        help="Who counts as one: tag, template, owner, custody, country, or a CSV of pool,entity.",
-    )
-    @click.option(
-        "--from",
-        "start",
-        callback=parsed_by(moment),
-        metavar="DAY|TIME",
-        help="First day (UTC), or time (2024-01-31T12:00+02:00).",
-    )
-    @click.option(
-        "--to",
-        "end",
-        callback=parsed_by(moment),
-        metavar="DAY|TIME",
-        help="Day after the last, or time: not included.",
-    )
-    @settings_options
-    @functools.wraps(command)
-    def wrapper(
-        *,
-        settings: Settings,
-        history: bool,
-        window: Window | None,
-        lens: str,
-        start: int | None,
-        end: int | None,
-        **options: Any,
-    ) -> None:
-        if start is not None and end is not None and start >= end:
-            raise click.UsageError(
-                f"--from {moment_of(start)} is not before --to {moment_of(end)}, which is not "
-                "included"
-            )
-        command(selection=Selection(settings, history, window, lens, start, end), **options)
-
-    return wrapper

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from monitor.errors import QuestionError
+
 
 def moment(text: str) -> int:
     """Return a day (its beginning) or a time as Unix seconds; without an offset it is UTC.
@@ -39,3 +41,17 @@ def moment_of(time: int) -> str:
     """
     found = datetime.fromtimestamp(time, UTC)
     return found.strftime("%Y-%m-%dT%H:%M:%SZ" if time % 86_400 else "%Y-%m-%d")
+
+
+def check_span(start: int | None, end: int | None) -> None:
+    """Refuse a span (Unix seconds, either end may be open) in which no time lies.
+
+    Raises
+    ------
+    QuestionError
+        If `start` is not before `end`.
+    """
+    if start is not None and end is not None and start >= end:
+        raise QuestionError(
+            f"--from {moment_of(start)} is not before --to {moment_of(end)}, which is not included"
+        )
