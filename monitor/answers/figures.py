@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from monitor.answers.base import Answer, CommandAnswer, Estimate, Exact, Figure, WhenEstimate
+from monitor.answers.base import (
+    Answer,
+    CommandAnswer,
+    CountEstimate,
+    Estimate,
+    Exact,
+    Figure,
+    WhenEstimate,
+)
 
 
 class Tip(Answer):
@@ -158,26 +166,22 @@ class Epoch(Answer):
 
 
 class Confirmations(Answer):
-    """Confirmations to wait for against the largest entity of a window, if it attacked."""
+    """Confirmations to wait for against the largest pool of a window, if it attacked."""
 
     window: int
     """Length of the window, in blocks."""
     lens: str
     """The lens that it is seen through."""
-    entity: str
-    """Slug of the largest entity."""
+    pool: str
+    """Slug of the largest pool (or other entity of the lens)."""
     name: str
     """Its name."""
     share: Estimate
     """Its share of the blocks, a ratio 0..1."""
     risk: float
     """Accepted probability 0..1 that a payment is replaced."""
-    confirmations: int | None
-    """How many, at the share as observed; null where no number is enough."""
-    low: int | None
-    """How many, at the lower end of the share's interval; null where no number is enough."""
-    high: int | None
-    """How many, at its upper end; null where no number is enough."""
+    confirmations: CountEstimate
+    """How many, at the share as observed and at the ends of its interval."""
 
 
 class Point(Answer):
