@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import JsonValue
+from typing import Any, Literal
 
 from monitor.answers.base import Answer, CommandAnswer, Exact, Figure, Range
 from monitor.answers.figures import Tip
@@ -155,7 +153,7 @@ class NodeWhitelist(CommandAnswer):
 class EffectiveSettings(CommandAnswer):
     """The effective settings."""
 
-    settings: dict[str, JsonValue]
+    settings: dict[str, Any]
     """The settings by name and section, each as the page on configuration describes it; what is
     secret is hidden."""
 
