@@ -23,9 +23,7 @@ from monitor.agent.choose import Choice, choose_sources, until_live
 from monitor.agent.election import Election
 from monitor.agent.follower import Follower
 from monitor.agent.ingest import Ingest
-from monitor.agent.localrate import watch_local_rate
 from monitor.agent.notify import Supervisor
-from monitor.agent.price import watch_price
 from monitor.agent.turns import SourceState
 from monitor.analysis import KEPT, RECENT, Analysis, Origin, Totals
 from monitor.config import Settings, store_url
@@ -35,6 +33,10 @@ from monitor.relabel import registry_of, relabel
 from monitor.snapshot import Board
 from monitor.store.base import BlockStore, Step, StoredBlock
 from monitor.store.sql import open_store
+from monitor.watch.base import Watcher
+from monitor.watch.localrate import LocalRateWatcher
+from monitor.watch.price import PriceWatcher
+from monitor.watch.supervise import Health, Supervised
 from monitor.web.server import WebContext, WebServer
 
 log = logging.getLogger(__name__)
@@ -111,9 +113,8 @@ async def _run_once(settings: Settings, progress: Progress, supervisor: Supervis
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(agent.run())
             tasks.create_task(supervisor.keep_informed(agent.status))
-            if settings.hashrate.enabled:
-                tasks.create_task(watch_local_rate(settings.hashrate, agent.metrics))
-            tasks.create_task(watch_price(settings, agent.metrics))
+            for watched in agent.watched:
+                tasks.create_task(watched.run())
             if choice.makeshift:
                 tasks.create_task(_leave_sample(settings))
 
@@ -160,6 +161,14 @@ def _open(settings: Settings, choice: Choice, *, read_only: bool = False) -> Blo
         synthetic=choice.synthetic,
         read_only=read_only,
     )
+
+
+def _watchers(settings: Settings) -> Iterator[Watcher]:
+    """Yield what is to be watched beside the chain."""
+    if settings.hashrate.enabled:
+        yield LocalRateWatcher(settings.hashrate)
+    if settings.economics.price_url or settings.economics.price_usd:
+        yield PriceWatcher(settings)
 
 
 def _chosen_lenses(settings: Settings) -> dict[str, Lens]:
@@ -264,6 +273,10 @@ class Agent:
         self.metrics = AgentMetrics()
         with _damage_said():
             self.board = Board(self._analysis.snapshot(self._totals, time.time()))
+        self.watched = [
+            Supervised(watcher, self.board.observed, self.metrics)
+            for watcher in _watchers(settings)
+        ]
         self._exporter = Exporter(self.board, self.metrics, settings.economics)
         self._election = Election(store, executor, self)
         self._ingest: Ingest | None = None
@@ -339,10 +352,14 @@ class Agent:
             registry=self._registry,
             lenses=self._lenses,
             sources=self._source_states,
+            watchers=self._watchers_health,
         )
 
     def _source_states(self) -> Sequence[SourceState]:
         return self._ingest.states() if self._ingest else ()
+
+    def _watchers_health(self) -> list[Health]:
+        return [watched.health for watched in self.watched]
 
     def status(self) -> str:
         """Say in a few words how the agent is."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from analyzers.network import Estimate, Forecast
 from analyzers.summary import Summary
 from hashing.header import BlockRef
 from monitor.store.base import StoredBlock
 from monitor.terms import TipTerms
+from monitor.watch.base import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Snapshot:
     `rules` by the rule that attributed them. `registry_date` is when the registry's rows were
     last held against their sources, None where it does not say. `other_registry` counts the stored
     blocks, active or stale, that a registry of another version attributed: 0 unless they are being
-    attributed anew, or the agent that writes has another registry than this one.
+    attributed anew, or the agent that writes has another registry than this one. `watched` is what
+    each watcher observed last, by the watcher's name.
     """
 
     network: str
@@ -88,6 +90,7 @@ class Snapshot:
     recent: tuple[StoredBlock, ...]
     made_at: float
     other_registry: int = 0
+    watched: Mapping[str, Part] = field(default_factory=dict)
 
     def window(self, blocks: int, lens: str) -> Summary | None:
         """Return the summary of a window under a lens, None if it is not kept."""
@@ -102,6 +105,7 @@ class Board:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        self._watched: dict[str, Part] = {}
         self._changed = asyncio.Event()
 
     @property
@@ -110,10 +114,15 @@ class Board:
         return self._snapshot
 
     def publish(self, snapshot: Snapshot) -> None:
-        """Swap the snapshot and wake everyone who follows."""
-        self._snapshot = snapshot
+        """Swap the snapshot, for one of the chain anew, and wake everyone who follows."""
+        self._snapshot = replace(snapshot, watched=self._watched)
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def observed(self, watcher: str, part: Part) -> None:
+        """Swap the snapshot for one with what a watcher has observed."""
+        self._watched = {**self._watched, watcher: part}
+        self.publish(self._snapshot)
 
     async def follow(self) -> AsyncIterator[Snapshot]:
         """Yield the latest snapshot now and after each change; slow readers skip some."""

@@ -6,7 +6,7 @@ hex. Bytes from the chain are hex; beside it may stand `text`, escaped so that i
 show anywhere.
 """
 
-from monitor.answers.agent import LocalRate, Source, Sources, Status
+from monitor.answers.agent import LocalRate, Source, Sources, Status, Watcher
 from monitor.answers.base import (
     Answer,
     CountEstimate,
@@ -115,6 +115,7 @@ __all__ = [
     "Status",
     "Text",
     "Tip",
+    "Watcher",
     "WhenEstimate",
     "WindowFigures",
     "Windows",

@@ -30,6 +30,17 @@ class Source(Answer):
     """What it holds and poolscope does not use."""
 
 
+class Watcher(Answer):
+    """What is observed beside the chain; its failing stops nothing else."""
+
+    name: str
+    """Its name, such as price."""
+    up: bool | None
+    """Whether it observed something last; null before it did, or failed."""
+    trouble: str
+    """Why it fails, empty while it does not."""
+
+
 class LocalRate(Answer):
     """The SHA-256d rate of the machine that poolscope runs on, one thread."""
 
@@ -58,6 +69,8 @@ class Status(Answer):
     """Unix time by the agent's clock."""
     sources: list[Source]
     """How the sources are, the preferred one first."""
+    watchers: list[Watcher]
+    """How the watchers are."""
     local_rate: LocalRate | None
     """Null where it has not been measured."""
     registry_version: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from analyzers import model
 from analyzers.coinbase import CoinbaseReading, read_coinbase_text
@@ -14,7 +15,9 @@ from hashing.params import NetworkParams
 from hashing.target import decode_nbits, difficulty
 from hashing.wire import CoinbaseTx, parse_coinbase
 from monitor import answers
-from monitor.store.base import StoredBlock
+
+if TYPE_CHECKING:
+    from monitor.store.base import StoredBlock
 
 NameOf = Callable[[str], str]
 """From a pool's slug to its name."""

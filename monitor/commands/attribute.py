@@ -17,11 +17,11 @@ from monitor.commands.paths import HomePath
 from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
-    from analyzers.model import Attribution
+    from analyzers.facts import BlockFacts
+    from analyzers.model import Attribution, Evidence
     from analyzers.registry import Registry
     from hashing.wire import TxOut
     from monitor.answers.attribution import Attributed, CoinbaseText, Facts
-    from monitor.answers.blocks import Evidence
 
 MAX_LINE: Final = 16_000_000
 """Longer lines are refused unread: a block's hex has at most 8 million digits."""
@@ -87,14 +87,19 @@ def _attribute_hex(
     failed = 0
     for number, text in enumerate(coinbases, 1):
         try:
-            answer = _answer(_object_of_hex(text), registry, reading=reading or not as_json)
+            given = _object_of_hex(text)
+            told = (
+                json_of(_answer(given, registry, reading=reading))
+                if as_json
+                else _describe(given, registry)
+            )
         except ValueError as error:
             failed += 1
             _complain(f"argument {number}", error)
             if as_json:
                 click.echo(_refusal(error))
             continue
-        click.echo(json_of(answer) if as_json else _describe(answer))
+        click.echo(told)
     return failed
 
 
@@ -175,7 +180,7 @@ def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> Attr
         evidence=convert_blocks.evidence(found.evidence, registry.name_of, None),
         conflicts=convert_blocks.evidence(found.conflicts, registry.name_of, None),
         coinbase=_reading(script_sig, outputs, height) if reading else None,
-        facts=_facts(given, found, script_sig, outputs, height) if reading else None,
+        facts=_shown(_facts(given, found, script_sig, outputs, height)) if reading else None,
     )
 
 
@@ -252,16 +257,15 @@ def _facts(
     script_sig: bytes,
     outputs: tuple[TxOut, ...],
     height: int | None,
-) -> Facts:
+) -> BlockFacts:
     from analyzers.facts import block_facts
     from analyzers.registry.lenses import load_lenses
     from hashing.header import BlockHeader
-    from monitor.answers.attribution import Facts
 
     header = None
     if given.get("header") is not None:
         header = BlockHeader.parse(_bytes(given["header"], "header"))
-    facts = block_facts(
+    return block_facts(
         attribution,
         script_sig,
         outputs,
@@ -270,6 +274,11 @@ def _facts(
         tx_count=_count(given, "tx_count"),
         lens=load_lenses()["template"],
     )
+
+
+def _shown(facts: BlockFacts) -> Facts:
+    from monitor.answers.attribution import Facts
+
     return Facts(
         sureness=facts.sureness,
         tag_owner=facts.tag_owner,
@@ -281,22 +290,32 @@ def _facts(
     )
 
 
-def _describe(answer: Attributed) -> str:
-    """Return an answer for people, in a few lines; it was made with what else is read."""
-    assert answer.facts is not None
-    assert answer.coinbase is not None
-    lines = [f"{answer.name or 'unknown'}  (rule: {answer.rule}; {answer.facts.sureness})"]
-    lines += [_told(item, against=item in answer.conflicts) for item in answer.evidence]
-    lines += [f"  text     {run.text}" for run in answer.coinbase.runs]
-    lines += [f"  miner    {miner.text}" for miner in answer.coinbase.miners]
-    lines += [f"  software {name}" for name in answer.coinbase.software]
+def _describe(given: dict[str, Any], registry: Registry) -> str:
+    """Return an answer for people, in a few lines; `ValueError` if `given` cannot be read."""
+    from analyzers.attribution import attribute_parts
+    from analyzers.coinbase import read_parts
+    from analyzers.escape import escape_text
+
+    script_sig, outputs, height = _parts(given)
+    found = attribute_parts(script_sig, outputs, registry, height=height)
+    sure = _facts(given, found, script_sig, outputs, height).sureness
+    seen = read_parts(script_sig, outputs, height)
+    name = "unknown" if found.pool is None else registry.name_of(found.pool)
+    lines = [f"{name}  (rule: {found.rule}; {sure})"]
+    lines += [_told(item, against=item in found.conflicts) for item in found.evidence]
+    lines += [f"  text     {escape_text(run.data)}" for run in seen.runs]
+    lines += [f"  miner    {escape_text(miner.name)}" for miner in seen.miners]
+    lines += [f"  software {name}" for name in seen.software]
     return "\n".join(lines)
 
 
 def _told(item: Evidence, *, against: bool) -> str:
+    from analyzers.escape import escape_text
+
     mark = "against" if against else item.strength
-    what = f"{item.share or 0:.1%} of the value" if item.kind == "payout" else item.text
-    where = f"{item.field}, byte {item.offset}"
+    payout = item.kind == "payout"
+    what = f"{item.share:.1%} of the value" if payout else escape_text(item.matched)
+    where = f"{item.where.field}, byte {item.where.offset}"
     return f"  {mark:8} {item.kind:7} {item.pool}: {what}  ({where})"
 
 

@@ -33,11 +33,11 @@ from analyzers.economics import (
     sensitivity,
     simulate_cost,
 )
-from monitor.agent.price import Price, find_price
 from monitor.commands.fleet import fleet_options, show_inputs, with_store
 from monitor.commands.options import NumberRange, seed_option, setting_option, settings_options
 from monitor.config import Settings
 from monitor.errors import SourceError, StoreError
+from monitor.watch.price import Price, find_price
 from monitor.words import number, plain
 
 REGIONS: Final = ("country", "US average", "US industrial", "miners")

@@ -20,7 +20,7 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -28,6 +28,7 @@ from monitor.config import EconomicsSettings
 from monitor.errors import REASONS
 from monitor.metrics.economics import economics_metrics
 from monitor.metrics.state import state_metrics
+from monitor.metrics.watched import watched_metrics
 from monitor.snapshot import Board, Snapshot
 
 DEPTHS: Final = {1: "1", 2: "2", 3: "3-5", 6: "6+"}
@@ -39,23 +40,6 @@ _FORMATS: Final = 2
 Encode: TypeAlias = Callable[[Collector], bytes]
 
 _EOF: Final = b"# EOF\n"
-
-
-class MeasuredGauge(Collector):
-    """A gauge without labels that has no sample until there is a value: 0 would be one."""
-
-    def __init__(self, name: str, text: str, registry: CollectorRegistry) -> None:
-        self.value: float | None = None
-        self._name, self._text = name, text
-        registry.register(self)
-
-    def set(self, value: float) -> None:
-        """Set the value, in the unit that the name says."""
-        self.value = value
-
-    def collect(self) -> Iterable[Metric]:
-        """Return the metric, without a sample while nothing was measured."""
-        return [GaugeMetricFamily(self._name, self._text, value=self.value)]
 
 
 class AgentMetrics:
@@ -71,9 +55,6 @@ class AgentMetrics:
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(f"poolscope_{name}", text, labels, registry=self.registry)
-
-        def measured(name: str, text: str) -> MeasuredGauge:
-            return MeasuredGauge(f"poolscope_{name}", text, self.registry)
 
         self.blocks = counter("blocks_stored", "Blocks stored, stale ones among them.")
         self.refused = counter("blocks_refused", "Blocks refused, by the reason why.", "reason")
@@ -119,21 +100,11 @@ class AgentMetrics:
         self.writer = gauge(
             "writer", "1 if this agent writes to the store, 0 if it follows one that does."
         )
-        self.local_rate = measured(
-            "local_hashes_per_second", "SHA-256d rate of this machine, one thread, last measured."
+        self.watcher_up = gauge(
+            "watcher_up", "1 if the watcher observed something last, 0 if it failed.", "watcher"
         )
-        self.local_rate_spread = measured(
-            "local_hashes_per_second_spread",
-            "Highest minus lowest repetition of the measurement of the local rate.",
-        )
-        self.local_rate_kernel: str | None = None
-        """What made the local rate: a kernel, or hashlib while none is compiled."""
-
-        self.price = gauge(
-            "bitcoin_price_dollars", "Price of a bitcoin, as this source says.", "source"
-        )
-        self.price_time = gauge(
-            "bitcoin_price_timestamp_seconds", "When that source last said it.", "source"
+        self.watcher_failures = counter(
+            "watcher_failures", "Times that the watcher failed and was begun anew.", "watcher"
         )
 
     def forget_source(self, name: str) -> None:
@@ -176,7 +147,8 @@ class Exporter:
         if kept is None or kept.snapshot is not snapshot:
             state = state_metrics(snapshot)
             costs = economics_metrics(snapshot.terms, self._economics)
-            body = encode(_Collected([*state, *costs]))
+            watched = watched_metrics(snapshot.watched)
+            body = encode(_Collected([*state, *costs, *watched]))
             kept = _Rendered(encode, snapshot, body)
             # Accept headers come from outside: keep the few formats that are really in use.
             rest = {k: v for k, v in self._rendered.items() if k != content_type}

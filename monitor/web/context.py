@@ -15,6 +15,7 @@ from monitor.agent.turns import SourceState
 from monitor.metrics.exporter import AgentMetrics, Exporter
 from monitor.snapshot import Board
 from monitor.store.base import BlockStore
+from monitor.watch.supervise import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class WebContext:
     """What the handlers read. `ready` returns what is still missing, or an empty list.
 
     `store` is a read connection of its own, used by one thread at a time; without it the
-    answers that need more than the snapshot say so. `metrics` tells about sources and the
-    local hash rate, `registry` the names of pools, `sources` how the sources are.
+    answers that need more than the snapshot say so. `metrics` tells about sources,
+    `registry` the names of pools, `sources` and `watchers` how those are.
     """
 
     board: Board
@@ -33,6 +34,7 @@ class WebContext:
     metrics: AgentMetrics | None = None
     registry: Registry | None = None
     sources: Callable[[], Sequence[SourceState]] = tuple
+    watchers: Callable[[], Sequence[Health]] = tuple
     lenses: Mapping[str, Lens] = field(default_factory=lambda: {TAG_LENS.name: TAG_LENS})
 
     @property

@@ -8,7 +8,9 @@ from prometheus_client import Counter, Gauge
 
 from monitor import __version__, answers
 from monitor.answers import convert
-from monitor.metrics.exporter import AgentMetrics
+from monitor.snapshot import Snapshot
+from monitor.watch.base import LocalRate
+from monitor.watch.localrate import LocalRateWatcher
 from monitor.web.context import WebContext
 
 
@@ -23,7 +25,11 @@ def status(context: WebContext) -> answers.Status:
         missing=missing,
         now=time.time(),
         sources=sources(context),
-        local_rate=_local_rate(context.metrics),
+        watchers=[
+            answers.Watcher(name=health.name, up=health.up, trouble=health.trouble)
+            for health in context.watchers()
+        ],
+        local_rate=_local_rate(snapshot),
         registry_version=snapshot.registry_version,
         registry_pools=snapshot.registry_pools,
         other_registry_blocks=snapshot.other_registry,
@@ -68,11 +74,12 @@ def _by_source(metric: Counter | Gauge) -> dict[str, float]:
     }
 
 
-def _local_rate(metrics: AgentMetrics | None) -> answers.LocalRate | None:
-    if metrics is None or metrics.local_rate.value is None:
+def _local_rate(snapshot: Snapshot) -> answers.LocalRate | None:
+    rate = snapshot.watched.get(LocalRateWatcher.name)
+    if not isinstance(rate, LocalRate):
         return None
     return answers.LocalRate(
-        hashes_per_second=metrics.local_rate.value,
-        spread=metrics.local_rate_spread.value,
-        kernel=metrics.local_rate_kernel,
+        hashes_per_second=rate.median,
+        spread=rate.highest - rate.lowest,
+        kernel=rate.kernel,
     )

@@ -32,6 +32,7 @@ def test_a_summary_of_any_counts_is_consistent(counts: dict[str, int], own: int)
         assert math.fsum(found.nakamoto_half.posterior.values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 @given(any_counts, any_counts, st.tuples(st.integers(0, 9), st.integers(0, 9)))
 def test_any_two_windows_compare(
     earlier: dict[str, int], later: dict[str, int], own: tuple[int, int]
@@ -47,6 +48,7 @@ def test_any_two_windows_compare(
             assert 0 <= move.change.probability_up <= 1
 
 
+@pytest.mark.slow
 @given(st.lists(any_counts, max_size=6))
 def test_a_series_of_any_windows_agrees_with_their_summaries(rows: list[dict[str, int]]) -> None:
     found = series.series(

@@ -307,6 +307,7 @@ def test_any_bytes_are_read_and_all_paths_agree(
     assert all(item in found.evidence for item in found.conflicts)
 
 
+@pytest.mark.slow
 def test_hostile_sizes_take_linear_time() -> None:
     huge = b"Mined by AntPoolEMC /ViaBTC/F2Pool" * 5_000
     outputs = (TxOut(1, b"\x6a" + huge),) + (TxOut(0, b"\x6a"),) * 20_000

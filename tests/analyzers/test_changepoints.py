@@ -45,6 +45,7 @@ MANY = pytest.param(200, 0.10, id="many", marks=pytest.mark.slow)
 """Histories to simulate, and the part of them that may report a change at a nominal 5 %."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("histories", "most"), [FEW, MANY])
 def test_false_positives_without_a_change(histories: int, most: float) -> None:
     rng = np.random.default_rng(3)
@@ -56,6 +57,7 @@ def test_false_positives_without_a_change(histories: int, most: float) -> None:
     assert hits / histories <= most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("histories", "most"), [FEW, pytest.param(200, 0.13, id="many", marks=MANY.marks)]
 )

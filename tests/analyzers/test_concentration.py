@@ -225,6 +225,7 @@ def test_merging_two_entities_never_lowers_concentration(counts: list[int]) -> N
     assert after <= before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "row", read_rows("sampling_bias.csv"), ids=lambda row: f"{row['mix']}-{row['blocks']}"
 )

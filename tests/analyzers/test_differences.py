@@ -71,6 +71,7 @@ def test_who_comes_and_who_goes() -> None:
     assert found.same < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [144, 1008])
 def test_coverage_of_differences(blocks: int) -> None:
     """Intervals of a change of a share and of HHI hold the true change in 93 to 97 %."""

@@ -397,6 +397,7 @@ POOLS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(
     VALUES
     | st.lists(POOLS, max_size=3)

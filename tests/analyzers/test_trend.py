@@ -70,6 +70,7 @@ def test_the_verdict_errs_seldom_even_on_few_windows_that_are_much_alike(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phi", "low", "high"), [(0.0, 0.02, 0.09), (0.6, 0.02, 0.10), (0.8, 0.04, 0.15)]
 )

@@ -14,6 +14,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_p
 
 from monitor.config import WebSettings
 from monitor.web.server import WebServer
+from tests.support.patience import PATIENCE
 from tests.support.webagent import WebAgent, mixed
 
 FLAGS = (
@@ -27,10 +28,10 @@ FLAGS = (
     "--enable-precise-memory-info",
 )
 DESKTOP = (1280, 900)
-PATIENCE = 30_000
+MILLISECONDS = 1000 * PATIENCE
 """Milliseconds that a browser on a busy machine may take for what takes it none on a quiet one."""
 
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=MILLISECONDS)
 PHONE = (390, 844)
 
 
@@ -96,7 +97,7 @@ async def visit(browser: Browser, server: WebServer) -> AsyncIterator[Open]:
             color_scheme="dark" if scheme == "dark" else "light",
             has_touch=size == PHONE,
         )
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(MILLISECONDS)
         tab = Tab(await context.new_page())
         if not expect_failure:
             tabs.append(tab)

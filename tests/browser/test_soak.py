@@ -15,7 +15,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_the_heap_stays_small_over_two_thousand_blocks(
     visit: Open, agent: WebAgent, record_property: Any
 ) -> None:

@@ -22,6 +22,7 @@ from analyzers.summary import HALF, THIRD, summarize
 from tests.analyzers.vectors import pool_mix
 from tests.support import alarms
 from tests.support.alarms import DAY, RULES, WEEK, Chain, mine, moved
+from tests.support.patience import PATIENCE
 
 HOUR = 3600
 THIRD_RULE, HALF_RULE = "PoolscopeProbablyAboveThird", "PoolscopeProbablyAboveHalf"
@@ -49,6 +50,7 @@ def first_alarm(chain: Chain, days: float, name: str, entity: str = "") -> float
     return np.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mix", [TAGS, FRIENDS], ids=["tags", "friends"])
 def test_years_without_a_change_are_silent(mix: Mapping[str, float]) -> None:
     years = 40
@@ -186,7 +188,7 @@ def promtool(path: Path, case: dict[str, Any], step: int) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=150,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[:4000]
 

@@ -18,7 +18,7 @@ from tests.support.drawing import WIDTH, Drawer, Drawn, bundle, drawer
 from tests.support.postgres import server_programs
 from tests.support.world import DAY, HOUR, World, world
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.slow
 
 SCRAPES = ((30 * DAY, 3 * HOUR), (7 * DAY, HOUR // 2), (DAY, HOUR // 12))
 EMPTY = {"health": {"Alerts", "Local hash rate"}}

@@ -114,6 +114,7 @@ def store() -> Iterator[Store]:
             reading.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", PANELS)
 def test_every_panel_finds_rows(store: Store, title: str) -> None:
     rows = store.panel(title)

@@ -52,6 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(path, re.findall(r"^(?:WARNING|ERROR) .*", done.stderr, re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere_and_a_menu_to_every_page(site: Site) -> None:
     assert site.warnings == []
 

@@ -43,6 +43,7 @@ def test_eight_thousand_real_headers_with_four_retargets_hold() -> None:
     assert report.work == chain.tip.work
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(index=st.integers(1, len(RUN) - 1), byte=st.integers(0, 79), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_found_where_it_is(index: int, byte: int, bit: int) -> None:

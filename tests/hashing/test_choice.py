@@ -19,6 +19,7 @@ from hashing import choice
 from hashing.contest import Standing
 from hashing.errors import HashingError
 from hashing.kernels.build import DESIGNS
+from tests.support.patience import PATIENCE
 
 COMPARE = """
 import hashlib
@@ -51,7 +52,7 @@ def run(code: str, **environment: str) -> str:
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -68,6 +69,7 @@ LESSER = {
 """Features that Numba is told to use, and the kernels that then run."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", LESSER)
 def test_a_lesser_processor_has_fewer_kernels(features: str) -> None:
     code = "import json; from hashing import choice; print(json.dumps(choice.runnable()))"

@@ -69,6 +69,7 @@ def test_no_epoch_is_more_than_four_times_harder_or_easier() -> None:
     assert may_follow(MAINNET, RETARGET_INTERVAL, 0x1B0404CB, 0x1B010132)
 
 
+@pytest.mark.slow
 def test_real_runs_hold_and_end_where_the_lists_say() -> None:
     hashes = {int(height): text for height, text in FACTS["last_hashes"].items()}
     runs = real_runs()

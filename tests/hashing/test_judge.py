@@ -75,6 +75,7 @@ def mutate(rng: random.Random, parent: BlockHeader, past: int) -> BlockHeader:
     return mined(changed, min(2**255 - 1, REGTEST.pow_limit))
 
 
+@pytest.mark.slow
 def test_thousands_of_mutated_headers_on_regtest(judge: Judge) -> None:
     rng = random.Random(2016)
     headers = [REGTEST.genesis_header]
@@ -96,6 +97,7 @@ def test_thousands_of_mutated_headers_on_regtest(judge: Judge) -> None:
     assert seen["bad-version"] > 60
 
 
+@pytest.mark.slow
 def test_real_mainnet_headers_and_what_becomes_of_them_when_touched(tmp_path: Path) -> None:
     rng = random.Random(1)
     judge = Judge(MAINNET, tmp_path)

@@ -77,6 +77,7 @@ def easy_chain(network: str, length: int, seconds: int = 300) -> tuple[BlockHead
     return tuple(entry.header for entry in chain.path(None, chain.tip))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_random_chains_with_faults_are_refused_alike(network: str) -> None:
     rng = random.Random(network)
@@ -96,6 +97,7 @@ def test_random_chains_with_faults_are_refused_alike(network: str) -> None:
         refusal(params, [*trunk[start:at], last], start)
 
 
+@pytest.mark.slow
 def test_a_real_retarget_is_demanded_and_then_kept() -> None:
     for network in ("mainnet", "testnet3", "testnet4", "signet"):
         params, trunk = EASY[network], list(easy_chain(network, PERIOD + 40))
@@ -128,6 +130,7 @@ def test_periods_are_two_weeks_of_blocks(spacing: int, period: int) -> None:
     assert anchor_height(params, 2 * period + 3) == 2 * period
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["testnet3", "testnet4"])
 def test_twenty_minutes_without_a_block_allow_the_easiest_target_once(network: str) -> None:
     params, trunk = EASY[network], list(easy_chain(network, PERIOD + 10))
@@ -148,6 +151,7 @@ def test_mainnet_knows_no_exception() -> None:
     assert refusal(EASY["mainnet"], late) == ("nbits", "bad-diffbits")
 
 
+@pytest.mark.slow
 def test_testnet4_retargets_from_the_first_block_and_refuses_a_time_warp() -> None:
     for network in ("testnet3", "testnet4"):
         params = EASY[network]

@@ -128,6 +128,7 @@ def test_every_path_of_the_command_line(name: str) -> None:
         assert isinstance(parameter.type, HomePath), parameter.name
 
 
+@pytest.mark.slow
 def test_no_folder_of_that_name_is_made(home: Path, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('data_dir = "~/psdata"\n')
     work = tmp_path / "work"

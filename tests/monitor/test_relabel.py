@@ -36,6 +36,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
         yield store
 
 
+@pytest.mark.slow
 def test_processes_judge_as_one_does(
     store: SqlStore, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +62,7 @@ def test_what_is_interrupted_can_be_repeated(
     assert "antpool" not in {row.verdict.pool for row in store.judged(0, BLOCKS)}
 
 
+@pytest.mark.slow
 def test_the_death_of_a_helper_is_said(
     store: SqlStore, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

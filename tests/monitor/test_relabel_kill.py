@@ -84,6 +84,7 @@ class Nursery:
             pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", range(BLOCKS // BATCH))
 def test_the_next_start_finishes_what_was_killed_at_any_batch(
     path: Path, file: Path, batches: int, caplog: pytest.LogCaptureFixture

@@ -24,13 +24,13 @@ import pytest
 
 from monitor import secrets
 from monitor.agent.choose import api_sources, node_sources
-from monitor.agent.price import fetch_price
 from monitor.cli import main
 from monitor.config import load_settings
 from monitor.errors import PoolscopeError
 from monitor.secrets import foreign, hide, remember
 from monitor.sources.bitcoind import BitcoindSource
 from monitor.sources.esplora import EsploraSource
+from monitor.watch.price import fetch_price
 
 SECRETS = [
     "ZqxWv7Kj",
@@ -299,6 +299,7 @@ async def test_what_a_node_repeats_is_not_repeated(
                 assert leaks(secret, said + caplog.text) == set(), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "kind"), ANSWERS)
 async def test_what_an_api_repeats_is_not_repeated(
     status: int, kind: str, caplog: pytest.LogCaptureFixture
@@ -375,6 +376,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [
@@ -443,7 +445,7 @@ def test_no_face_of_the_agent_shows_one(secret: str, tmp_path: Path) -> None:
             folder=tmp_path,
         ) as (process, log),
     ):
-        text = until(log, process, "serving http://", "bitcoind at", "no price")
+        text = until(log, process, "serving http://", "bitcoind at", "price of bitcoin:")
         (base,) = re.findall(r"serving (http://\S+)/", text)
         for path in ("/api/v1/status", "/metrics", "/-/ready", "/", "/api/v1/openapi.json"):
             try:

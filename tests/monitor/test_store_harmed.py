@@ -23,11 +23,12 @@ from hashing.header import hash_to_hex
 from monitor.errors import StoreError
 from monitor.relabel import registry_of, relabel
 from monitor.store.sql import open_store
-from tests.support.agent import PATIENCE, Agent, until
+from tests.support.agent import Agent, until
 from tests.support.node import CORE_31, RegtestNode
+from tests.support.patience import PATIENCE
 from tests.support.registries import without_slug
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 OWN = load_registry().version
 

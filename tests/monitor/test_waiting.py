@@ -18,9 +18,8 @@ from monitor.config import load_settings
 from monitor.sources.base import BlockSource, Capabilities
 from monitor.sources.sample import FIRST_PERIOD, SampleSource
 from tests.support.node import RegtestNode
+from tests.support.patience import PATIENCE
 from tests.support.prometheus import agent, fetch, wait_for
-
-PATIENCE = 120.0
 
 
 def ready(address: str) -> str:
@@ -50,6 +49,7 @@ def settings_for(node: RegtestNode, tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["warming up", "down", "login", "whitelist"])
 def test_a_named_node_that_is_not_ready_is_waited_for_and_nothing_else_is_asked(
     tmp_path: Path, trouble: str
@@ -90,6 +90,7 @@ def test_a_named_node_that_is_not_ready_is_waited_for_and_nothing_else_is_asked(
         assert "wrong" not in log
 
 
+@pytest.mark.slow
 def test_a_node_that_is_rolled_back_is_said_and_the_agent_is_not_ready(tmp_path: Path) -> None:
     with RegtestNode(blocks=30) as node:
         with agent(tmp_path / "agent", "auto", settings_for(node, tmp_path)) as address:

@@ -24,6 +24,7 @@ import yaml
 
 from tests.packaging import standins
 from tests.support.docker import Docker, make_tree
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/poolscope-base"
@@ -36,7 +37,6 @@ BY_A_KERNEL = r'"kernel": ?"(?!hashlib)'
 pytestmark = [
     pytest.mark.image,
     pytest.mark.slow,
-    pytest.mark.timeout(1500),
     pytest.mark.skipif(os.geteuid() != 0, reason="making a Debian base needs root"),
 ]
 
@@ -177,7 +177,7 @@ def test_the_unit_runs_confined_and_is_restarted_when_it_hangs(
             wait_for(machine, metrics, r"poolscope_ready 1")
         finally:
             machine.terminate()
-            machine.communicate(timeout=120)
+            machine.communicate(timeout=PATIENCE)
     written = list((root / "var/lib/private/poolscope").iterdir())
     assert {path.name for path in written} >= {"sample.sqlite"}
     assert list((root / "var/cache/private/poolscope").rglob("*.nbi"))

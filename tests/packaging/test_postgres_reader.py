@@ -36,6 +36,7 @@ def database() -> Iterator[tuple[str, str]]:
         yield str(socket), name
 
 
+@pytest.mark.slow
 def test_it_reads_tables_that_come_later_and_writes_none(database: tuple[str, str]) -> None:
     host, name = database
     with psycopg.connect(host=host, dbname=name, user="postgres") as owner:

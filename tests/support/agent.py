@@ -15,9 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.node import RegtestNode
-
-PATIENCE = 120.0
-"""Seconds until a condition that must come true is given up."""
+from tests.support.patience import PATIENCE
 
 
 class Agent:

@@ -12,8 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-PATIENCE = 60.0
-"""Seconds to wait for a process of the cluster on a busy machine."""
+from tests.support.patience import PATIENCE
 
 
 class DaskCluster:

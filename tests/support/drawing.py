@@ -15,9 +15,11 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.patience import PATIENCE
+
 SOURCES: Final = Path(__file__).parents[1] / "dashboards" / "drawn"
 WIDTH: Final = 1400
-PATIENCE: Final = 60_000
+MILLISECONDS: Final = 1000 * PATIENCE
 """Milliseconds."""
 
 
@@ -62,7 +64,7 @@ class Drawer:
     @contextmanager
     def draw(self, asked: dict[str, Any]) -> Iterator[Drawn]:
         page = self._browser.new_page(viewport={"width": WIDTH, "height": 900})
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(MILLISECONDS)
         page.clock.set_fixed_time(asked["to"])
         drawn = Drawn(page, [])
         page.on(

@@ -30,6 +30,7 @@ from monitor.relabel import relabel
 from monitor.snapshot import Board
 from monitor.sources.sample_data import ProvedCoinbase, load_sample
 from monitor.store.base import BlockStore, Step, StoredBlock
+from monitor.watch.base import BitcoinPrice
 from tests.analyzers.coinbase_vectors import real_coinbases
 
 ADDRESS: Final = "127.0.0.1:9431"
@@ -106,6 +107,8 @@ class Past:
             counts = self._store.counts()
             totals = Totals(counts.reorgs, counts.deepest_reorg, counts.stale, counts.header_only)
             board.publish(analysis.snapshot(totals, time))
+            dollars = 43_000 + (time - self.last) // 400
+            board.observed("price", BitcoinPrice(dollars, "price.example", time - 300))
             began = perf_counter()
             page, _ = exporter.render(OPEN_METRICS)
             yield _labelled(page.decode(), time, started, perf_counter() - began)
@@ -187,15 +190,13 @@ class Past:
             metrics.reorg_time.set(BlockHeader.parse(step.append[0].header).time)
 
     def _ask(self, time: int) -> None:
-        """Count what asking the source and the price for news would."""
+        """Count what asking the source for news would."""
         metrics = self._metrics
         metrics.requests.labels(SOURCE).inc((time - self._asked) // POLL)
         self._asked = time
         metrics.failures.labels(SOURCE)
         metrics.source_up.labels(SOURCE).set(1)
         metrics.last_success.labels(SOURCE).set(time - 20)
-        metrics.price.labels("price.example").set(43_000 + (time - self.last) // 400)
-        metrics.price_time.labels("price.example").set(time - 300)
 
 
 def _coinbases_by_pool() -> dict[str, list[tuple[bytes, tuple[TxOut, ...]]]]:

@@ -21,8 +21,7 @@ from monitor.sources.base import BlockSource, Capabilities, SourceBlock, Want
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore
 from tests.support.blocks import Mined, genesis
-
-PATIENCE = 20.0
+from tests.support.patience import PATIENCE
 
 
 class ScriptedSource:

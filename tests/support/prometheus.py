@@ -21,8 +21,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from tests.support.patience import PATIENCE
+
 RULES: Final = Path(__file__).parents[2] / "dashboards" / "prometheus"
-PATIENCE: Final = 120.0
 REFUSED: Final = {400, 422}
 """How Prometheus answers a query that it cannot parse, or not carry out."""
 JOB: Final = "poolscope"
@@ -42,7 +43,7 @@ def free_port() -> int:
 
 
 def fetch(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
         body: bytes = answer.read()
     return body
 

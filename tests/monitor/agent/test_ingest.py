@@ -128,6 +128,7 @@ async def test_a_poisoned_block_from_the_only_source_does_not_spin(
         await agent.until_at(chain)
 
 
+@pytest.mark.slow
 async def test_a_source_that_is_stuck_does_not_hold_it_back(
     store: SqlStore, chain: list[Mined], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from monitor.agent.notify import Supervisor
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox:
         inbox.bind(str(tmp_path / "notify"))
-        inbox.settimeout(60)
+        inbox.settimeout(PATIENCE)
         yield inbox
 
 
@@ -24,6 +25,7 @@ def hear(inbox: socket.socket) -> list[str]:
     return inbox.recv(4096).decode().splitlines()
 
 
+@pytest.mark.slow
 def test_the_agent_reports_ready_its_state_the_watchdog_and_its_stop(
     inbox: socket.socket, tmp_path: Path
 ) -> None:
@@ -44,7 +46,7 @@ def test_the_agent_reports_ready_its_state_the_watchdog_and_its_stop(
         while (said := hear(inbox))[0] == "WATCHDOG=1":
             pass
         assert said == ["STOPPING=1", "STATUS=stopping"]
-        _, errors = agent.communicate(timeout=60)
+        _, errors = agent.communicate(timeout=PATIENCE)
         assert agent.returncode == 0, errors
 
 

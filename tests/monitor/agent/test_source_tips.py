@@ -69,6 +69,7 @@ BEHIND: dict[str, tuple[Callable[[list[Mined]], list[Mined]], int]] = {
 """What a node may show while more is stored, and how many of the stored blocks it lacks."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BEHIND)
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_a_source_that_lacks_stored_blocks_is_said_once_and_the_agent_is_not_ready(

@@ -22,6 +22,7 @@ from tests.support.blocks import Mined, extend, genesis, refs
 from tests.support.callfault import CallFault
 from tests.support.ingesting import Agent, ScriptedSource, running
 from tests.support.node import RegtestNode
+from tests.support.patience import PATIENCE
 
 TROUBLES: dict[str, SourceError | None] = {
     "refused": SourceRefused("node: HTTP 403 for getchaintips"),
@@ -114,7 +115,7 @@ async def until_stale(agent: Agent, count: int) -> None:
         return len(agent.store.stale_blocks())
 
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while await loop.run_in_executor(agent.executor, stored) < count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

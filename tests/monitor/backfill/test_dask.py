@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.daskcluster import PATIENCE, DaskCluster
+from tests.support.daskcluster import DaskCluster
+from tests.support.patience import PATIENCE
 from tests.support.sparse import write_sparse
 
 BLOCKS = 3000

@@ -89,6 +89,7 @@ def test_from_block_files(node: RegtestNode, data: Path) -> None:
     assert stored(data) == filled(node, "blkfiles")
 
 
+@pytest.mark.slow
 async def test_from_a_public_api(node: RegtestNode, data: Path) -> None:
     async with EsploraServer(served(node)) as server:
         urls = f'esplora.urls=["{server.url}"]'
@@ -207,6 +208,7 @@ def test_what_came_before_a_source_went_down_is_kept(
     assert left(data) == {height for height in GAPS if height > 24}
 
 
+@pytest.mark.slow
 def test_a_node_that_is_busy_is_waited_for(node: RegtestNode, data: Path) -> None:
     asked = 0
 

@@ -60,6 +60,7 @@ def run(*arguments: str, stdin: str | None = None) -> Result:
     return result
 
 
+@pytest.mark.slow
 @given(st.lists(NUMBERS, min_size=1, max_size=6))
 @example(["250000000000000000000", "150000000000000000000", "90000000000000000000"])
 @example(["1e59", "1", "3"])
@@ -73,6 +74,7 @@ def test_counts(counts: list[str]) -> None:
     run("concentration", "--counts=3,2", f"--compare={text}", "--csv")
 
 
+@pytest.mark.slow
 @given(TABLES)
 @RELAXED
 def test_tables(rows: list[tuple[str, str]]) -> None:
@@ -84,6 +86,7 @@ def test_tables(rows: list[tuple[str, str]]) -> None:
         run("compare", "-", "--against", "pools", *form, stdin=text)
 
 
+@pytest.mark.slow
 @given(NUMBERS, NUMBERS)
 @RELAXED
 def test_options(store: tuple[str, ...], one: str, other: str) -> None:
@@ -98,6 +101,7 @@ def test_options(store: tuple[str, ...], one: str, other: str) -> None:
     run("pools", *store, f"--window={one}", "--json")
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 10**59), min_size=1, max_size=6), st.integers(0, 30))
 @settings(deadline=None)
 def test_figures_of_large_counts_are_those_of_small_ones(counts: list[int], zeros: int) -> None:

@@ -64,6 +64,7 @@ def of(store: str) -> tuple[str, ...]:
     return "--store", store, "--network", "regtest"
 
 
+@pytest.mark.slow
 def test_registry(tmp_path: Path) -> None:
     file = tmp_path / "pools-v2.json"
     file.write_text(json.dumps(LIST))

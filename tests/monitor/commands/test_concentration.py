@@ -67,6 +67,7 @@ def test_entropies_as_others_publish_them() -> None:
     assert figures["entropy_chao_shen"]["value"] == pytest.approx(1.257316 / 0.6931472, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_days_have_the_centralisation_index() -> None:
     arguments = ("--history", "--each", "--window", "1d", "--from", "2026-04-01")
     days = as_json(*arguments)["windows"]
@@ -78,6 +79,7 @@ def test_days_have_the_centralisation_index() -> None:
     assert "cr6_30d" not in as_json("--history", "--each", "--from", "2026-01-01")["windows"][0]
 
 
+@pytest.mark.slow
 def test_windows_that_overlap() -> None:
     arguments = (*HISTORY, "--each", "--window", "30d", "--step", "1d")
     found = as_json(*arguments)
@@ -105,6 +107,7 @@ def test_two_tables_side_by_side() -> None:
     assert found["hhi"]["difference"] == 0
 
 
+@pytest.mark.slow
 def test_the_window_before_and_one_that_ends_at_a_day() -> None:
     before = as_json(*HISTORY, "--window", "30d", "--compare")
     assert before["earlier"]["start"] == "2023-11-02T00:00:00Z"

@@ -172,6 +172,7 @@ def test_claims_as_json() -> None:
         assert claim["turns"]
 
 
+@pytest.mark.slow
 def test_a_reader_sees_a_verdict_move() -> None:
     def verdict(*given: str) -> str:
         (found,) = as_json("claims", "--claim", "cost-united-states", *given)["claims"]

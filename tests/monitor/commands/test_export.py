@@ -91,6 +91,7 @@ def test_csv_and_json_lines_say_the_same(store: str) -> None:
     assert rows == texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
 def test_a_pipe_gets_what_the_file_gets(store: str, tmp_path: Path, form: str) -> None:
     out = tmp_path / "blocks"

@@ -65,6 +65,7 @@ def test_python(code: str, here: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert months["blocks"].tolist() == [144 * 30] * 2
 
 
+@pytest.mark.slow
 def test_the_check_of_the_tour_agrees_with_the_program(here: Path) -> None:
     (code,) = examples("python", TOUR)
     own: dict[str, Any] = {}

@@ -75,6 +75,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_each_command_says_a_mix_once_on_stderr(mixed: str, words: tuple[str, ...]) -> None:
     result = run(mixed, *words)

@@ -183,6 +183,7 @@ def test_what_cannot_be_measured_is_said_plainly(store: str, tmp_path: Path) -> 
     assert "--history" in str(missing.exception)
 
 
+@pytest.mark.slow
 def test_trend() -> None:
     found = as_json("trend", "--history", "--window", "14d", "--json")
     by_era = {row["era"]: row for row in found["trends"]}
@@ -229,6 +230,7 @@ def test_risk_of_the_largest_and_of_a_group() -> None:
     assert "P(over 1/3)" in run("risk", *HISTORY).output
 
 
+@pytest.mark.slow
 def test_report(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     lens = tmp_path / "lens.csv"
@@ -255,6 +257,7 @@ def test_report(tmp_path: Path) -> None:
         assert outside not in page
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_plots(tmp_path: Path) -> None:
     pages = []
     for name in ("a.html", "b.html"):
@@ -263,6 +266,7 @@ def test_the_same_seed_draws_the_same_plots(tmp_path: Path) -> None:
     assert pages[0] == pages[1]
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
     result = run("report", *HISTORY, "--draws", "100", "--out", str(tmp_path / "no" / "r.html"))
     assert result.exit_code == 1

@@ -14,7 +14,7 @@ from tests.support import grafana
 from tests.support.metrics_page import PAGE, exported
 from tests.support.prometheus import JOB, RULES, Prometheus, agents, fetch, prometheus, wait_for
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.prometheus
 
 MINUTE: Final = 60
 REPLACED: Final = 20 * MINUTE
@@ -125,6 +125,7 @@ def options_of(server: Prometheus, query: str, variable: Mapping[str, Any]) -> l
 BOARDS = [file for file in grafana.FILES if any(grafana.questions(grafana.load(file)))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", BOARDS, ids=lambda file: file.stem)
 def test_every_query_of_a_dashboard_finds_data(
     server: Prometheus, address: str, rehearsal: str, file: Path
@@ -223,6 +224,7 @@ def test_promtool_finds_the_metrics_clean(address: str) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", [["check", "rules"], ["test", "rules"]])
 def test_promtool_passes_the_rules(check: list[str]) -> None:
     files = RULES.glob("*.yml") if check[0] == "check" else (RULES / "tests").glob("*.yml")

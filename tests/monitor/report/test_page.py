@@ -17,6 +17,7 @@ def weeks(rows: list[dict[str, int]], own: int) -> CountTable:
     return table_of(rows, [own] * len(rows), places, (place * 604_800 for place in places))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "own"),
     [

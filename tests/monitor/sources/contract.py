@@ -23,9 +23,7 @@ from hashing.params import NETWORKS
 from hashing.wire import merkle_root, parse_coinbase, root_from_branch
 from monitor.errors import NotFound
 from monitor.sources.base import BlockSource, SourceBlock, Want
-
-PATIENCE = 10.0
-"""Seconds after which a hint that should come at once counts as lost."""
+from tests.support.patience import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ async def test_all_transactions_prove_the_coinbase(flavour: Flavour, rest: bool)
             assert block.size == len(node.chain.raw(node.chain.tip))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", [True, False])
 async def test_more_headers_than_one_request_gives(rest: bool) -> None:
     with RegtestNode(blocks=2101, rest=rest) as node:

@@ -23,6 +23,7 @@ from monitor.sources.base import Want
 from monitor.sources.bitcoind import BitcoindSource
 from tests.support.node import CORE_28, CORE_30, CORE_31, UNKNOWN, CallFault, RegtestNode
 from tests.support.node.checks import assert_clear
+from tests.support.patience import PATIENCE
 
 FLAVOURS = [pytest.param(f, id=f.subversion) for f in (CORE_28, CORE_30, CORE_31)]
 
@@ -86,7 +87,7 @@ async def test_hints_come_again_after_a_restart(
     node.restart()
     await source.tip()
     took = 60.0
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while took > 0.5:  # until ZMQ has connected again
             waiter = asyncio.create_task(source.wait_for_tip_change(30))
             await asyncio.sleep(0.1)
@@ -161,6 +162,7 @@ async def test_work_queue_full(node: RegtestNode, source: BitcoindSource, want: 
     assert await source.tip() == node.tip
 
 
+@pytest.mark.slow
 async def test_we_never_fill_the_work_queue(node: RegtestNode, source: BitcoindSource) -> None:
     node.faults.delay = 0.01
     refs = [BlockRef(h, node.chain.at(h).ref.hash) for h in range(20)] * 5
@@ -173,6 +175,7 @@ async def test_we_never_fill_the_work_queue(node: RegtestNode, source: BitcoindS
     waiter.cancel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("rest", [True, False])
 @pytest.mark.parametrize("why", ["pruned", "download", "disk"])

@@ -100,6 +100,7 @@ replies = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(reply=replies)
 def test_whatever_comes_only_source_errors_leave(node: RegtestNode, reply: bytes) -> None:

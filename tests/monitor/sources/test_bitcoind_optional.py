@@ -92,6 +92,7 @@ class TestOnlyTheNeeded(SourceContract):
             await source.stale_tips()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("rest", [True, False], ids=["rest", "no rest"])
 @pytest.mark.parametrize("fault", (WRONG | FAILING).values(), ids=WRONG | FAILING)
@@ -212,6 +213,7 @@ def test_docs_say_what_each_method_is_for(method: object) -> None:
     assert f"| `{method.name}` | {method.use} | {without} |" in docs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", [m.name for m in METHODS if not m.needed and m.name != "getchaintips"]
 )

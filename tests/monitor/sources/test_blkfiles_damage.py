@@ -116,6 +116,7 @@ def heights_of_core(folder: Path, datadir: Path) -> int:
     return int(manager.get_active_chain().height)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [b"", KEY], ids=["clear", "obfuscated"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("fault", INSERTED)
@@ -270,6 +271,7 @@ def damage(draw: st.DrawFn) -> bytes:
     return MAGIC + size(80 + swallowed) + one[8:88]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 async def test_no_damage_between_records_loses_a_block(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ def work(headers: list[bytes]) -> int:
     return sum(work_from_target(decode_nbits(int.from_bytes(h[72:76], "little"))) for h in headers)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     shape=st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=30),

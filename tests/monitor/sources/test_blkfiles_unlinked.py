@@ -345,6 +345,7 @@ class TestFiles:
             with pytest.raises(SourceUnavailable, match="is gone"):
                 await source.tip()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("cut", range(12))
     async def test_magic_across_the_pieces_of_a_search(self, tmp_path: Path, cut: int) -> None:
         head = b"".join(R[:10])

@@ -91,6 +91,7 @@ def test_any_extras(extras: Any) -> None:
     assert label is None or label.pool
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200) | json_values.map(lambda value: str(value).encode()))
 def test_any_body(body: bytes) -> None:
     calls = api(body)

@@ -63,6 +63,7 @@ class TestOnlyTheNeeded(SourceContract):
             yield World(make=lambda: source_of(server), advance=advance)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("flavour", DIALECTS, ids=lambda flavour: flavour.value)
 @pytest.mark.parametrize("fault", (WRONG | FAILING).values(), ids=WRONG | FAILING)
@@ -70,6 +71,7 @@ async def test_the_chain_is_followed(tmp_path: Path, fault: CallFault, flavour: 
     await follow_through_a_reorg(tmp_path, flavour, optional(fault))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("fault", (WRONG | FAILING).values(), ids=WRONG | FAILING)
 async def test_the_chain_is_followed_without_stale_tips(tmp_path: Path, fault: CallFault) -> None:

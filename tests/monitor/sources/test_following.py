@@ -32,9 +32,9 @@ from monitor.store.sql import SqlStore, open_store
 from tests.support import blkfiles
 from tests.support.esplora import EsploraServer, Flavour, ServedChain, mine_on
 from tests.support.esplora.chain import regtest_genesis
+from tests.support.patience import PATIENCE
 
 REGISTRY = load_registry()
-PATIENCE = 30.0
 
 
 def by_registry(coinbase: CoinbaseTx | None, height: int, label: Label | None) -> Attribution:
@@ -104,6 +104,7 @@ def active(store: SqlStore) -> list[BlockRef]:
     return [block.ref for block in store.blocks(0, 1 << 31)]
 
 
+@pytest.mark.slow
 async def test_the_sample_fills_every_window_and_moves_on(tmp_path: Path) -> None:
     source = SampleSource(100.0, 829_900)
     async with following(source, tmp_path / "s", "mainnet", "sample") as agent:
@@ -128,6 +129,7 @@ async def test_more_than_the_sample_has_is_all_of_it(tmp_path: Path) -> None:
         assert agent.store.first_height() == FIRST_PERIOD
 
 
+@pytest.mark.slow
 async def test_a_rehearsal_is_followed_through_its_reorgs_and_restarts(tmp_path: Path) -> None:
     def source(resume: BlockRef | None) -> RehearsalSource:
         return RehearsalSource(

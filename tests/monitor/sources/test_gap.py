@@ -146,6 +146,7 @@ async def test_a_first_start_above_a_snapshot_that_is_still_being_checked(
     assert min(kept(tmp_path / "s")) == PRUNED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flavour", "rest"), WAYS)
 @pytest.mark.parametrize("why", ["pruned", "awaited", "unreadable"])
 async def test_an_agent_that_was_away_goes_on(

@@ -113,6 +113,7 @@ def test_bulk_that_does_not_continue_the_chain_is_refused_whole(
     assert active(store) == refs(chain)
 
 
+@pytest.mark.slow
 def test_a_reorg_keeps_the_stale_blocks(
     store: SqlStore, chain: list[Mined], branch: list[Mined]
 ) -> None:
@@ -128,6 +129,7 @@ def test_a_reorg_keeps_the_stale_blocks(
     assert store.counts() == (18, 4, 1, 4, 0)
 
 
+@pytest.mark.slow
 def test_the_same_step_twice_changes_nothing_more(
     store: SqlStore, chain: list[Mined], branch: list[Mined]
 ) -> None:
@@ -138,6 +140,7 @@ def test_the_same_step_twice_changes_nothing_more(
     assert (active(store), store.counts()) == before
 
 
+@pytest.mark.slow
 def test_a_branch_can_come_back(store: SqlStore, chain: list[Mined], branch: list[Mined]) -> None:
     store.apply(Step([block.stored() for block in branch], rollback_to=8))
     back = chain[8:] + extend(chain[-1], 3)
@@ -321,6 +324,7 @@ def test_a_hole_in_the_chain_is_found_at_once(store: SqlStore, url: str) -> None
         open_store(url, "regtest")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", ["0001", "0002"])
 def test_an_older_store_is_upgraded(
     url: str, chain: list[Mined], monkeypatch: pytest.MonkeyPatch, schema: str
@@ -338,6 +342,7 @@ def test_an_older_store_is_upgraded(
         assert {"ix_block_columns", "ix_block_header_only", "ix_block_registry_id"} <= made
 
 
+@pytest.mark.slow
 def test_a_migrated_store_is_what_the_program_expects(store: SqlStore) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -347,6 +352,7 @@ def test_a_migrated_store_is_what_the_program_expects(store: SqlStore) -> None:
         assert compare_metadata(context, tables.metadata) == []
 
 
+@pytest.mark.slow
 @given(text=st.text(max_size=20), matched=st.binary(max_size=40), height=st.integers(1, 12))
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

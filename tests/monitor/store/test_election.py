@@ -21,6 +21,7 @@ from monitor.store.base import Step
 from monitor.store.lease import WRITER, advisory
 from monitor.store.sql import open_store
 from tests.support.blocks import Mined, extend, genesis
+from tests.support.patience import PATIENCE
 from tests.support.postgres import new_database
 
 pytestmark = pytest.mark.postgres
@@ -81,7 +82,7 @@ async def agents(url: str, count: int) -> AsyncIterator[list[Agent]]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110 - a test may poll
             await asyncio.sleep(0.01)
 

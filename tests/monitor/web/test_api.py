@@ -19,6 +19,7 @@ from analyzers.leftout import Kind, LeftOut
 from hashing.header import BlockRef
 from monitor import answers
 from monitor.agent.turns import SourceState
+from monitor.watch.base import LocalRate
 from monitor.web.bodies import Body, _has
 from monitor.web.endpoints import ENDPOINTS
 from monitor.web.openapi import document
@@ -38,6 +39,7 @@ def example(path: str) -> str:
     return path.replace("{slug}", "antpool").replace("{block}", "7")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.path != "/epoch"])
 async def test_every_endpoint_answers_in_its_shape(client: Client, endpoint: Any) -> None:
     body = await get(client, example(endpoint.path))
@@ -119,6 +121,7 @@ async def test_reorgs_leave_stale_blocks(client: Client, agent: WebAgent) -> Non
     assert [block["height"] for block in seen["blocks"]] == list(range(201, 186, -1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "kind", "key"), [("/stale", "blocks", "hash"), ("/reorgs", "reorgs", "number")]
 )
@@ -174,7 +177,7 @@ async def test_status_names_sources_and_what_is_missing(client: Client, agent: W
     agent.metrics.requests.labels("bitcoind").inc(3)
     agent.metrics.failures.labels("bitcoind").inc()
     agent.metrics.source_up.labels("bitcoind").set(0)
-    agent.metrics.local_rate.set(5e6)
+    agent.board.observed("local_rate", LocalRate(5e6, 4e6, 6e6, "k"))
     agent.missing = ["no source has answered yet"]
     status = await get(client, "/status")
     assert not status["ready"]
@@ -217,6 +220,7 @@ async def test_sources_come_in_their_order_with_their_tips_and_what_is_left_of_t
             assert api["left_out"] == [left.as_json()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
@@ -304,6 +308,7 @@ async def test_a_store_that_cannot_be_read_is_said_without_details(
     assert "no such table" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_openapi_document_is_valid_and_complete() -> None:
     described = json.loads(document())
     validate(described)
@@ -339,6 +344,7 @@ async def test_openapi_is_served(client: Client) -> None:
     assert (await get(client, "/openapi.json"))["openapi"] == "3.1.0"
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 
+from monitor.watch.base import LocalRate
 from monitor.web.endpoints import ENDPOINTS, PREFIX
 from monitor.web.openapi import document
 from tests.monitor.web.conftest import Client
@@ -81,10 +82,11 @@ def agent(agent: WebAgent) -> WebAgent:
     agent.reorg(2, mixed(3))
     agent.mine([HOSTILE, b"\xff" * 90])
     agent.metrics.requests.labels("bitcoind").inc()
-    agent.metrics.local_rate.set(5e6)
+    agent.board.observed("local_rate", LocalRate(5e6, 4e6, 6e6, "k"))
     return agent
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(questions())
 async def test_whatever_is_asked_the_reply_is_as_described(

@@ -25,6 +25,7 @@ from tests.support.node.flavours import CORE_31, Flavour
 from tests.support.node.mining import SPACING, Miner
 from tests.support.node.publisher import TOPICS, Publisher
 from tests.support.node.server import Server
+from tests.support.patience import PATIENCE
 
 WARMING_UP: Final = "Loading block index…"
 
@@ -140,7 +141,7 @@ class RegtestNode:
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="regtest-node")
         self._thread.start()
-        ready.result(timeout=30)
+        ready.result(timeout=PATIENCE)
         if not self.password:
             self.cookie.write_text(f"__cookie__:{self._secret}")
 

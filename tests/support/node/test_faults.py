@@ -15,6 +15,7 @@ from hashing.header import hash_to_hex
 from tests.support.callfault import NO_FAULT, fault_of
 from tests.support.node import FORBIDDEN, UNKNOWN, CallFault, Failure, Faults, RegtestNode
 from tests.support.node.commands import BadCommand, obey
+from tests.support.patience import PATIENCE
 
 LOGIN = ("u", "p")
 
@@ -30,7 +31,7 @@ class Answer(NamedTuple):
 
 
 def fetch(node: RegtestNode, path: str, body: str | None = None, *, login: bool = True) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", node.rpc_port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", node.rpc_port, timeout=PATIENCE)
     word = base64.b64encode(":".join(LOGIN).encode()).decode()
     headers = {"Authorization": f"Basic {word}"} if login else {}
     connection.request("GET" if body is None else "POST", path, body, headers)

@@ -11,6 +11,7 @@ import pytest
 
 from hashing.wire import parse_block
 from tests.support.node import Refused, RegtestNode
+from tests.support.patience import PATIENCE
 
 
 def statuses(node: RegtestNode) -> list[tuple[int, int, str]]:
@@ -138,6 +139,6 @@ def run(flags: list[str], told: str) -> str:
         check=True,
         text=True,
         cwd=Path(__file__).parents[3],
-        timeout=120,
+        timeout=PATIENCE,
     )
     return done.stdout

@@ -18,6 +18,7 @@ from hashing.header import hash_to_hex
 from tests.support.node import FLAVOURS, RegtestNode
 from tests.support.node.publisher import TOPICS
 from tests.support.node.server import WORK_QUEUE
+from tests.support.patience import PATIENCE
 from tools.make_bitcoind_shapes import VARYING_HEADERS, body_shape
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "bitcoind_shapes.json").read_text())
@@ -138,7 +139,7 @@ def _ask(node: RegtestNode, request: Any) -> tuple[int, dict[str, str], bytes]:
             headers = {"Authorization": "Basic d3Jvbmc6d3Jvbmc="} if wrong else {}
     for role, digest in _roles(node).items():
         path, body = path.replace(f"<{role}>", digest), body.replace(f"<{role}>", digest)
-    connection = http.client.HTTPConnection("127.0.0.1", node.rpc_port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", node.rpc_port, timeout=PATIENCE)
     connection.request(method, path, body or None, headers)
     response = connection.getresponse()
     content = response.read()

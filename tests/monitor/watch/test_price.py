@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,20 +16,25 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.registry import Collector
 
-from monitor.agent.price import (
-    BY_SETTING,
-    MOST,
-    Price,
-    find_price,
-    note_price,
-    read_price,
-    watch_price,
-)
 from monitor.config import Settings
 from monitor.errors import BadReply, SourceError, SourceRefused
 from monitor.metrics.exporter import AgentMetrics
+from monitor.metrics.watched import watched_metrics
+from monitor.watch import price
+from monitor.watch.base import Part
+from monitor.watch.price import (
+    BY_SETTING,
+    MOST,
+    Price,
+    PriceWatcher,
+    find_price,
+    read_price,
+)
+from monitor.watch.supervise import Supervised
+from tests.support.polling import until
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,6 +45,27 @@ async def source(handler: Handler) -> AsyncIterator[str]:
     app.router.add_get("/prices", handler)
     async with TestServer(app) as server:
         yield str(server.make_url("/prices?coin=btc"))
+
+
+FAILURES = "poolscope_watcher_failures_total"
+
+
+@dataclass(eq=False)
+class Parts(Collector):
+    """What was observed, as metrics."""
+
+    observed: dict[str, Part] = field(default_factory=dict)
+
+    def collect(self) -> Iterator[Metric]:
+        return watched_metrics(self.observed)
+
+    def shown(self) -> str:
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry).decode()
+
+    def watched(self, given: Settings, metrics: AgentMetrics) -> Supervised:
+        return Supervised(PriceWatcher(given), self.observed.__setitem__, metrics)
 
 
 def settings(**economics: Any) -> Settings:
@@ -143,22 +172,32 @@ def test_any_answer_is_a_price_or_a_bad_reply(body: bytes) -> None:
     assert 0 < price < MOST
 
 
-async def test_the_agent_keeps_the_price() -> None:
-    metrics = AgentMetrics()
+async def test_the_agent_keeps_the_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(price, "RETRY_FIRST", 0.0)
+    parts, metrics = Parts(), AgentMetrics()
     async with source(mempool) as url:
-        assert await note_price(settings(price_url=url), metrics)
-    text = generate_latest(metrics.registry).decode()
+        watched = parts.watched(settings(price_url=url), metrics)
+        task = asyncio.create_task(watched.run())
+        await until(lambda: bool(watched.health.up))
+        task.cancel()
+    text = parts.shown()
     assert re.search(r'bitcoin_price_dollars\{source="127.0.0.1:\d+"\} 91132', text)
     assert "bitcoin_price_timestamp_seconds{" in text
-    assert await note_price(settings(price_url=url), metrics)  # gone, and worth asking again
-    assert generate_latest(metrics.registry).decode().count("bitcoin_price_dollars{") == 1
+    watched = parts.watched(settings(price_url=url), metrics)
+    task = asyncio.create_task(watched.run())
+    failures = partial(metrics.registry.get_sample_value, FAILURES, {"watcher": "price"})
+    await until(lambda: (failures() or 0) > 1)  # it is gone, and worth asking again
+    task.cancel()
+    assert not watched.health.up
+    assert watched.health.trouble.startswith("127.0.0.1:")
+    assert parts.shown() == text
 
 
 async def test_without_a_source_there_is_nothing_to_watch() -> None:
-    metrics = AgentMetrics()
-    await watch_price(settings(), metrics)
-    assert b"bitcoin_price_dollars{" not in generate_latest(metrics.registry)
-    await watch_price(settings(price_usd=5), metrics)
-    text = generate_latest(metrics.registry).decode()
-    assert f'bitcoin_price_dollars{{source="{BY_SETTING}"}} 5.0' in text
-    assert "bitcoin_price_timestamp_seconds{" not in text
+    parts = Parts()
+    for known in (settings(), settings(price_url="http://127.0.0.1:1/", offline=True)):
+        await parts.watched(known, AgentMetrics()).run()
+        assert "bitcoin_price_dollars{" not in parts.shown()
+    await parts.watched(settings(price_usd=5), AgentMetrics()).run()
+    assert f'bitcoin_price_dollars{{source="{BY_SETTING}"}} 5.0' in parts.shown()
+    assert "bitcoin_price_timestamp_seconds{" not in parts.shown()

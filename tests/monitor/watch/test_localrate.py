@@ -14,25 +14,28 @@ import textwrap
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from prometheus_client.exposition import generate_latest
 
-from monitor.agent import localrate
-from monitor.agent.localrate import (
-    HASHLIB,
-    LocalRate,
-    local_rates,
-    measure_local_rate,
-    read_measurement,
-    watch_local_rate,
-)
 from monitor.answers.base import Range
 from monitor.answers.operating import HashrateReport, KernelRate
 from monitor.commands.output import json_of
 from monitor.config import HashrateSettings
 from monitor.metrics.exporter import AgentMetrics
+from monitor.metrics.watched import watched_metrics
+from monitor.watch import localrate
+from monitor.watch.base import LocalRate, Part
+from monitor.watch.localrate import (
+    HASHLIB,
+    LocalRateWatcher,
+    local_rates,
+    measure_local_rate,
+    read_measurement,
+)
+from monitor.watch.supervise import Supervised
+from tests.support.polling import until
 from tests.support.prometheus import fetch
 
 NAME = "poolscope_local_hashes_per_second"
@@ -66,17 +69,34 @@ def spoilt(**rate: object) -> bytes:
     return json.dumps(told).encode()
 
 
+@dataclass
+class Seen:
+    """What the watcher told, and its metrics."""
+
+    task: asyncio.Task[None]
+    rates: list[LocalRate] = field(default_factory=list)
+
+    @property
+    def rate(self) -> LocalRate | None:
+        assert not self.task.done()
+        return self.rates[-1] if self.rates else None
+
+
 @asynccontextmanager
-async def watching(
-    metrics: AgentMetrics, settings: HashrateSettings
-) -> AsyncIterator[asyncio.Task[None]]:
-    watch = asyncio.create_task(watch_local_rate(settings, metrics))
+async def watching(settings: HashrateSettings) -> AsyncIterator[Seen]:
+    def publish(name: str, part: Part) -> None:
+        assert name == "local_rate"
+        assert isinstance(part, LocalRate)
+        seen.rates.append(part)
+
+    watched = Supervised(LocalRateWatcher(settings), publish, AgentMetrics())
+    seen = Seen(asyncio.create_task(watched.run()))
     try:
-        yield watch
+        yield seen
     finally:
-        watch.cancel()
+        seen.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await watch
+            await seen.task
 
 
 @pytest.fixture
@@ -122,11 +142,13 @@ def test_other_output_is_refused(output: bytes) -> None:
 
 
 def test_until_it_is_measured_there_is_no_rate() -> None:
-    metrics = AgentMetrics()
-    for name in (NAME, SPREAD):
-        assert metrics.registry.get_sample_value(name) is None
-        assert f"# TYPE {name} gauge" in generate_latest(metrics.registry).decode()
-    assert f"\n{NAME}" not in generate_latest(metrics.registry).decode()
+    nothing = {metric.name: metric.samples for metric in watched_metrics({})}
+    assert nothing[NAME] == nothing[SPREAD] == []
+    known = {
+        metric.name: [sample.value for sample in metric.samples]
+        for metric in watched_metrics({"local_rate": LocalRate(50, 49, 52, "k")})
+    }
+    assert (known[NAME], known[SPREAD]) == ([50], [3])
 
 
 @pytest.mark.slow
@@ -135,13 +157,12 @@ async def test_the_agent_measures_and_publishes(
 ) -> None:
     monkeypatch.setattr(localrate, "START_DELAY", 0.0)
     monkeypatch.setenv("POOLSCOPE_DATA_DIR", str(tmp_path))
-    metrics = AgentMetrics()
-    async with watching(metrics, HashrateSettings(seconds=0.05)) as watch:
-        while not (rate := metrics.registry.get_sample_value(NAME)):
-            assert not watch.done()
-            await asyncio.sleep(0.05)
-    assert 1e5 < rate < 1e12
-    assert metrics.local_rate_kernel
+    async with watching(HashrateSettings(seconds=0.05)) as seen:
+        await until(lambda: seen.rate is not None)
+        rate = seen.rate
+    assert rate is not None
+    assert 1e5 < rate.median < 1e12
+    assert rate.kernel
 
 
 @pytest.mark.slow
@@ -192,15 +213,10 @@ async def test_where_kernels_are_long_to_come_there_is_hashlib_until_then(
         print({line(50)!r}, flush=True)
     """,
     )
-    metrics = AgentMetrics()
-    async with watching(metrics, HashrateSettings()) as watch:
-        for rate, kernel in ((5, HASHLIB), (50, "k")):
-            while metrics.local_rate.value != rate:
-                assert not watch.done()
-                await asyncio.sleep(0.01)
-            assert metrics.local_rate_kernel == kernel
-            assert metrics.local_rate_spread.value == 3
-            go.touch()
+    async with watching(HashrateSettings()) as seen:
+        await until(lambda: seen.rate == LocalRate(5, 4, 7, HASHLIB))
+        go.touch()
+        await until(lambda: seen.rate == LocalRate(50, 49, 52, "k"))
 
 
 async def test_a_rate_that_is_known_does_not_fall_to_that_of_hashlib(
@@ -219,15 +235,12 @@ async def test_a_rate_that_is_known_does_not_fall_to_that_of_hashlib(
         sys.exit(1)
     """,
     )
-    metrics = AgentMetrics()
-    seen = set()
-    async with watching(metrics, HashrateSettings()) as watch:
+    async with watching(HashrateSettings()) as seen:
         while not runs.exists() or runs.stat().st_size < 4:
-            assert not watch.done()
-            if metrics.local_rate_kernel not in {None, HASHLIB}:
-                seen.add(metrics.local_rate.value)
+            assert not seen.task.done()
             await asyncio.sleep(0.001)
-    assert seen <= {50}
+    kernels = [rate.kernel for rate in seen.rates]
+    assert HASHLIB not in kernels[kernels.index("k") :]
 
 
 @pytest.mark.parametrize(
@@ -269,11 +282,12 @@ async def test_what_fails_is_tried_again_soon_and_then_later_each_time(
 
     write(measuring, "sys.exit(1)")
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    async with watching(AgentMetrics(), HashrateSettings(interval=600)):
+    async with watching(HashrateSettings(interval=600)):
         await enough.wait()
-    assert pauses == [0.0, 60, 120, 240, 480, 600]
-    assert "cannot measure the local hash rate" in caplog.text
-    assert "next try in 60 s" in caplog.text
+    pauses = [pause for at, pause in enumerate(pauses) if pause or not at]
+    assert pauses == [0.0, 60, 120, 240, 480, 600][: len(pauses)]
+    assert len(pauses) > 3
+    assert caplog.text.count("local hash rate: the measurement ended with status 1") == 1
 
 
 async def test_a_measurement_that_fails_is_told_and_the_agent_goes_on(
@@ -283,9 +297,9 @@ async def test_a_measurement_that_fails_is_told_and_the_agent_goes_on(
     with pytest.raises(ValueError, match="ended with status"):
         await measure_local_rate(0.05)
     monkeypatch.setattr(localrate, "START_DELAY", 0.0)
-    async with watching(AgentMetrics(), HashrateSettings()) as watch:
-        while "cannot measure the local hash rate" not in caplog.text:
-            assert not watch.done()
+    async with watching(HashrateSettings()) as seen:
+        while "local hash rate: the measurement ended with status" not in caplog.text:
+            assert not seen.task.done()
             await asyncio.sleep(0.05)
 
 
@@ -329,9 +343,9 @@ async def test_who_stops_the_agent_stops_the_measurement(measuring: Path, tmp_pa
         time.sleep(1000)
     """,
     )
-    async with watching(AgentMetrics(), HashrateSettings()) as watch:
+    async with watching(HashrateSettings()) as seen:
         while not left.exists():
-            assert not watch.done()
+            assert not seen.task.done()
             await asyncio.sleep(0.01)
     with pytest.raises(ProcessLookupError):
         os.kill(int(left.read_text()), 0)

@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 
 from analyzers.assumptions import BY_READER, UNDATED
 from monitor.config import EconomicsSettings, Settings
-from monitor.errors import BadReply, SourceError
+from monitor.errors import BadReply
 from monitor.http import ApiClient
-from monitor.metrics.exporter import AgentMetrics
 from monitor.reply import parse_json, printable
 from monitor.urls import shown
+from monitor.watch.base import BitcoinPrice, Observed
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ LARGEST: Final = 65_536
 """Bytes; a longer answer is no price."""
 MOST: Final = 1e12
 """Dollars; more than this is no price of a bitcoin."""
+RETRY_FIRST: Final = 60.0
+"""Seconds until the source is asked again after a failure."""
 BY_SETTING: Final = "setting economics.price_usd"
 
 
@@ -103,27 +105,37 @@ async def find_price(settings: Settings, given: float | None = None) -> Price | 
     return Price(known.price_usd, BY_SETTING, UNDATED) if known.price_usd else None
 
 
-async def watch_price(settings: Settings, metrics: AgentMetrics) -> None:
-    """Keep the metric of the price: ask once an interval, or show what is set."""
-    if settings.economics.price_url and not settings.offline:
-        log.info("asking %s for the price of bitcoin", shown(settings.economics.price_url))
-    while True:
-        if not await note_price(settings, metrics):
-            return
-        await asyncio.sleep(settings.economics.price_interval)
+class PriceWatcher:
+    """Asks once an interval where a source is set and may be asked, or shows what is set."""
 
+    name: Final = "price"
+    what: Final = "price of bitcoin"
 
-async def note_price(settings: Settings, metrics: AgentMetrics) -> bool:
-    """Look for the price once, set its metric, and say whether it is worth looking again."""
-    try:
-        found = await find_price(settings)
-    except SourceError as error:
-        log.warning("no price: %s", error)
-        return True
-    if found is None:
-        return False
-    metrics.price.labels(found.source).set(found.usd_per_btc)
-    if found.source == BY_SETTING:
-        return False
-    metrics.price_time.labels(found.source).set(time.time())
-    return True
+    def __init__(self, settings: Settings) -> None:
+        self.retry = (RETRY_FIRST, settings.economics.price_interval)
+        self._settings = settings
+
+    async def open(self) -> None:
+        """Nothing is kept open between two questions."""
+
+    async def run(self, observed: Observed) -> None:
+        """Ask for ever; return at once where nobody is to be asked.
+
+        Raises
+        ------
+        SourceError
+            If the source gives no price.
+        """
+        known = self._settings.economics
+        asks = bool(known.price_url) and not self._settings.offline
+        if asks:
+            log.info("asking %s for the price of bitcoin", shown(known.price_url))
+        while found := await find_price(self._settings):
+            when = time.time() if asks else None
+            observed(BitcoinPrice(found.usd_per_btc, found.source, when))
+            if not asks:
+                return
+            await asyncio.sleep(known.price_interval)
+
+    async def close(self) -> None:
+        """Nothing is kept open between two questions."""

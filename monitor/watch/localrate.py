@@ -12,19 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Final
 
 from monitor.answers.operating import HashrateReport, KernelRate
 from monitor.config import HashrateSettings
-from monitor.metrics.exporter import AgentMetrics
-
-log = logging.getLogger(__name__)
+from monitor.watch.base import LocalRate, Observed
 
 START_DELAY: Final = 5.0
 """Seconds after the start at which the first measurement begins."""
@@ -36,23 +32,10 @@ NICENESS: Final = 5
 TIMEOUT: Final = 900.0
 """Seconds after which a measurement is given up. It takes a few seconds of processor time."""
 RETRY_FIRST: Final = 60.0
-"""Seconds after a failure until the next measurement; each further pause is twice as long."""
+"""Seconds after a failure until the next measurement."""
 HASHLIB: Final = "hashlib"
 _LINE: Final = 1 << 20
 """Most bytes of a line that the measurement may print."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalRate:
-    """Double hashes per second on one thread: median, lowest and highest repetition.
-
-    `kernel` is what hashed: a kernel's name, or `HASHLIB`.
-    """
-
-    median: float
-    lowest: float
-    highest: float
-    kernel: str = ""
 
 
 async def measure_local_rate(seconds: float) -> LocalRate:
@@ -148,42 +131,60 @@ def _rate(entry: KernelRate) -> LocalRate:
     return LocalRate(rate.value, rate.low, rate.high, entry.kernel)
 
 
-async def watch_local_rate(settings: HashrateSettings, metrics: AgentMetrics) -> None:
-    """Measure shortly after the start and then once an interval, for ever."""
-    await asyncio.sleep(START_DELAY)
-    retry = RETRY_FIRST
-    while True:
-        try:
-            await _measure(settings.seconds, metrics)
-        except (OSError, ValueError) as error:
-            pause, retry = min(retry, settings.interval), 2 * retry
-            log.warning("cannot measure the local hash rate: %s; next try in %.0f s", error, pause)
-        else:
-            pause, retry = settings.interval, RETRY_FIRST
-        await asyncio.sleep(pause)
+class LocalRateWatcher:
+    """Measures shortly after the start and then once an interval."""
 
+    name: Final = "local_rate"
+    what: Final = "local hash rate"
 
-async def _measure(seconds: float, metrics: AgentMetrics) -> None:
-    """Publish a new rate; the first ever may be that of hashlib, if a better one is long to come.
+    def __init__(self, settings: HashrateSettings) -> None:
+        self.retry = (min(RETRY_FIRST, settings.interval), settings.interval)
+        self._settings = settings
+        self._delay = START_DELAY
+        self._known = False
 
-    Raises
-    ------
-    OSError, ValueError
-        As for `local_rates`; what was found until then stays published.
-    """
-    loop = asyncio.get_running_loop()
-    late = loop.time() + PATIENCE
+    async def open(self) -> None:
+        """Leave the first seconds to the chain."""
+        delay, self._delay = self._delay, 0.0
+        await asyncio.sleep(delay)
 
-    def publish(rate: LocalRate) -> None:
-        if rate.kernel == HASHLIB and metrics.local_rate.value is not None:
-            return
-        metrics.local_rate.set(rate.median)
-        metrics.local_rate_spread.set(rate.highest - rate.lowest)
-        metrics.local_rate_kernel = rate.kernel
+    async def run(self, observed: Observed) -> None:
+        """Measure for ever.
 
-    async with aclosing(local_rates(seconds)) as rates:
-        async for rate in rates:
-            if rate.kernel == HASHLIB:
-                loop.call_at(late, publish, rate)
-            else:
-                publish(rate)
+        Raises
+        ------
+        OSError, ValueError
+            As for `local_rates`; what was found until then stays published.
+        """
+        while True:
+            await self._measure(observed)
+            await asyncio.sleep(self._settings.interval)
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    async def _measure(self, observed: Observed) -> None:
+        """Tell a new rate; the first ever may be that of hashlib, if a better one is long to come.
+
+        Raises
+        ------
+        OSError, ValueError
+            As for `local_rates`.
+        """
+        loop = asyncio.get_running_loop()
+        late = loop.time() + PATIENCE
+
+        def makeshift(rate: LocalRate) -> None:
+            if not self._known:
+                observed(rate, partial=True)
+
+        async with aclosing(local_rates(self._settings.seconds)) as rates:
+            found = None
+            async for rate in rates:
+                if rate.kernel == HASHLIB:
+                    loop.call_at(late, makeshift, rate)
+                else:
+                    found, self._known = rate, True
+                    observed(rate, partial=True)
+        if found is not None:
+            observed(found)

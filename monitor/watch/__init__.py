@@ -1,0 +1,1 @@
+"""Watchers: what is observed beside the chain, none of which may ever stop it."""
