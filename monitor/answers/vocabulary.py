@@ -10,78 +10,61 @@ from __future__ import annotations
 from typing import Final
 
 ENDINGS: Final = {
-    "_per_second": "hashes per second",
-    "_seconds": "seconds",
     "_time": "Unix time",
-    "_bytes": "bytes",
+    "_seen": "Unix time",
+    "_seconds": "seconds",
     "_height": "height",
+    "_heights": "height",
     "_blocks": "blocks",
+    "_confirmations": "blocks",
     "_headers": "block headers",
-    "_pools": "pools",
     "_hits": "blocks",
+    "_bytes": "bytes",
+    "_pools": "pools",
     "_count": "a count",
     "_ratio": "ratio",
+    "_p": "p-value, 0..1",
+    "_probability": "probability, 0..1",
+    "_hashes_per_second": "hashes per second",
+    "_per_year": "the same a year",
+    "_watts": "watts",
+    "_joules_per_terahash": "joules a terahash",
+    "_kwh_per_btc": "kWh a bitcoin",
+    "_twh_per_year": "TWh a year",
+    "_usd_per_btc": "US dollars a bitcoin",
+    "_usd_per_kwh": "US dollars a kWh",
+    "_usd_per_mwh": "US dollars a MWh",
+    "_usd_per_ph_day": "US dollars a day for a petahash a second",
+    "_btc_per_ph_day": "bitcoin a day for a petahash a second",
 }
-"""What the end of a name says of its unit."""
+"""What the end of a name, or all of it, says of the unit."""
 
-WORDS: Final = {
-    "time": "Unix time",
-    "now": "Unix time",
-    "made_at": "Unix time",
-    "at": "Unix time",
-    "first_seen": "Unix time",
-    "last_success": "Unix time",
-    "height": "height",
-    "heights": "height",
-    "blocks": "blocks",
-    "blocks_left": "blocks",
-    "lag_blocks": "blocks",
-    "window": "blocks",
-    "step": "blocks",
-    "unknown": "blocks",
-    "registries": "blocks",
-    "proved": "blocks",
-    "depth": "blocks",
-    "deepest": "blocks",
-    "deepest_reorg": "blocks",
-    "confirmations": "blocks",
-    "conflicts": "a count",
-    "reorgs": "a count",
-    "count": "a count",
-    "total": "a count",
-    "number": "a count",
-    "requests": "a count",
-    "failures": "a count",
-    "threads": "a count",
-    "cores": "a count",
-    "repetitions": "a count",
-    "status": "HTTP status",
-    "schema_version": "version",
-    "version": "version bits",
-    "signalled": "version bits",
-    "rolled": "version bits",
+_BY_UNIT: Final = {
+    "Unix time": "now made_at at last_success",
+    "seconds": "seconds_left",
+    "blocks": "blocks_left window step unknown registries proved depth deepest deepest_reorg "
+    "confirmations_whitepaper",
+    "bytes": "size offset length",
+    "pools": "entities observed",
+    "hashes per second": "spread",
+    "a count": "conflicts reorgs total number requests failures threads cores repetitions windows "
+    "full_lists counted",
+    "ratio": "share shares shifts change threshold level risk growth covered gamma revenue "
+    "autocorrelation dispersion hhi hhi_bounds",
+    "probability, 0..1": "above_quarter above_third above_half any_above_third any_above_half "
+    "posterior probability_up probability_above_price at_most at_least alpha",
+    "p-value, 0..1": "p_without_prewhitening",
+    "log-likelihood": "penalty gain",
+    "US dollars a bitcoin": "electricity running capital",
+    "HTTP status": "status",
+    "version": "schema_version",
+    "version bits": "version signalled rolled",
     "nonce": "nonce",
     "difficulty": "difficulty",
-    "size": "bytes",
-    "offset": "bytes",
-    "length": "bytes",
-    "share": "ratio",
-    "change": "ratio",
-    "threshold": "ratio",
-    "level": "ratio",
-    "risk": "ratio",
-    "above_quarter": "ratio",
-    "above_third": "ratio",
-    "above_half": "ratio",
-    "posterior": "ratio",
-    "spread": "hashes per second",
-    "entities": "pools",
-    "observed": "pools",
-    "figures": "as /measures says",
-    "value": "of the field that holds it",
-    "low": "of the field that holds it",
-    "high": "of the field that holds it",
+    "as /measures says": "figures",
+    "of what it is of": "value low high difference difference_bounds input found",
 }
+WORDS: Final = {word: unit for unit, words in _BY_UNIT.items() for word in words.split()}
 """Names that say their unit by themselves. An output of a coinbase has its `value` in satoshi."""
 
 FORBIDDEN: Final = {
@@ -115,4 +98,6 @@ def unit_of(name: str) -> str | None:
     """
     if name in WORDS:
         return WORDS[name]
-    return next((unit for ending, unit in ENDINGS.items() if name.endswith(ending)), None)
+    # the longest first: the energy of a year is no change a year
+    fitting = [ending for ending in ENDINGS if f"_{name}".endswith(ending)]
+    return ENDINGS[max(fitting, key=len)] if fitting else None
