@@ -292,7 +292,7 @@ def test_the_commands_say_what_is_missing(node: RegtestNode, data: Path) -> None
     assert "poolscope backfill --missing" in say("block", "21").stdout
     assert "poolscope backfill --missing" not in say("block", "31").stdout
     unknown = say("audit", "unknown", "--by", "shape", "--min-blocks", "1", "--json")
-    clusters = json.loads(unknown.stdout)
+    clusters = json.loads(unknown.stdout)["clusters"]
     assert not GAPS & {height for cluster in clusters for height in cluster["heights"]}
     assert f"left out: {len(GAPS)} blocks" in unknown.stderr
     fill(data, *at(node))
