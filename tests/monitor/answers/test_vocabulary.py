@@ -169,6 +169,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 LIST = [{"id": 1, "name": "Rig", "tags": ["/rig"], "addresses": ["nonsense"]}]
 SCRIPT = b"\x03\xe6\xb5\x06/ViaBTC/Mined by rme100/,".hex()
+STATISTICS = (
+    ("claims", "claims --json", 0),
+    ("compare", "compare --list --json", 0),
+    ("cost", "cost --no-store --json", 0),
+    ("eras", "eras --history --json", 0),
+    ("network", "network --json {store}", 0),
+    ("risk", "risk --share 0.6 --json", 0),
+    ("trend", "trend --history --from 2023-01-01 --to 2024-01-01 --json", 0),
+)
 COMMAND_LINES = (
     ("attribute", "attribute --json --reading {script} zz", 1),
     ("attribute", "attribute --json {coinbase}", 0),
@@ -195,6 +204,7 @@ COMMAND_LINES = (
     ("status", "status --json --set web.port=1 {nowhere}", 3),
     ("verify-headers", "verify-headers {headers} --json", 0),
     ("verify-headers", "verify-headers {headers} --network signet --json", 1),
+    *(line for line in STATISTICS if line[0] not in NOT_YET),
 )
 
 
