@@ -54,6 +54,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "node": ("monitor.commands.node", "Print what a bitcoind node must allow poolscope to ask."),
     "config": ("monitor.commands.config", "Show the effective settings, secrets hidden."),
+    "schema": ("monitor.commands.schema", "Print the JSON Schema of what commands write as JSON."),
 }
 
 

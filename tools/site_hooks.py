@@ -2,10 +2,11 @@
 
 A line ``<!-- commands -->`` becomes the reference of the commands, made from their help;
 ``<!-- answers -->`` becomes that of the API's answers, made from its OpenAPI document;
-``<!-- measures -->`` the table of measures, ``<!-- columns -->`` and ``<!-- stored columns -->``
-those of exported files and of the store, ``<!-- modules PACKAGE -->`` what the docstrings of the
-package's modules say. A link to a file of the repository outside docs/, which the site does not
-have, becomes its path.
+``<!-- command answers -->`` that of what commands write as JSON, ``<!-- vocabulary -->`` the units
+of all names, ``<!-- measures -->`` the table of measures, ``<!-- columns -->`` and ``<!-- stored
+columns -->`` those of exported files and of the store, ``<!-- modules PACKAGE -->`` what the
+docstrings of the package's modules say. A link to a file of the repository outside docs/, which the
+site does not have, becomes its path.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from mkdocs.structure.pages import Page
 
 from analyzers import columns
 from analyzers.figures import MEASURES
+from monitor.answers.commands import ANSWERS
+from monitor.answers.schema import commands_schema
+from monitor.answers.vocabulary import ENDINGS, WORDS
 from monitor.cli import COMMANDS, cli
 from monitor.web import openapi
 
@@ -79,6 +83,27 @@ def answers_reference() -> str:
     return "\n\n".join(_answer(name, schema) for name, schema in schemas.items())
 
 
+def command_answers_reference() -> str:
+    """Return what each command writes with ``--json``, and every shape in it, as Markdown."""
+    schema = commands_schema(list(ANSWERS))
+    head = ["| command | answer |", "| --- | --- |"]
+    rows = [f"| `{name}` | {_kind(about)} |" for name, about in schema["commands"].items()]
+    shapes = schema["$defs"].items()
+    shown = [_answer(name, shape) for name, shape in shapes if "properties" in shape]
+    return "\n\n".join(["\n".join([*head, *rows]), *shown])
+
+
+def vocabulary_reference() -> str:
+    """Return units with the names that have them as a Markdown table."""
+    names: dict[str, list[str]] = {}
+    for ending, unit in ENDINGS.items():
+        names.setdefault(unit, []).append(f"`…{ending}`")
+    for word, unit in WORDS.items():
+        names.setdefault(unit, []).append(f"`{word}`")
+    rows = [f"| {unit} | {', '.join(found)} |" for unit, found in names.items()]
+    return "\n".join(["| unit | names |", "| --- | --- |", *rows])
+
+
 def _answer(name: str, schema: dict[str, Any]) -> str:
     rows = [
         f"| `{field}` | {_kind(about)} | {about.get('description', '')} |"
@@ -126,4 +151,6 @@ REFERENCES: Final = {
     "<!-- answers -->": answers_reference,
     "<!-- columns -->": partial(columns.markdown, exported=True),
     "<!-- stored columns -->": partial(columns.markdown, exported=False),
+    "<!-- command answers -->": command_answers_reference,
+    "<!-- vocabulary -->": vocabulary_reference,
 }

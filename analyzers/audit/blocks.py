@@ -34,6 +34,11 @@ class Agreement:
     interval: Interval
     confusion: Mapping[tuple[str | None, str | None], int]
 
+    @property
+    def ranked(self) -> list[tuple[tuple[str | None, str | None], int]]:
+        """The pairs with their blocks, most first."""
+        return sorted(self.confusion.items(), key=lambda item: (-item[1], str(item[0])))
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:

@@ -7,7 +7,15 @@ show anywhere.
 """
 
 from monitor.answers.agent import LocalRate, Source, Sources, Status, Watcher
-from monitor.answers.base import Answer, ErrorAnswer, Estimate, LeftOut, Problem, WhenEstimate
+from monitor.answers.base import (
+    Answer,
+    CountEstimate,
+    ErrorAnswer,
+    Estimate,
+    LeftOut,
+    Problem,
+    WhenEstimate,
+)
 from monitor.answers.blocks import (
     Block,
     BlockDetail,
@@ -69,6 +77,7 @@ __all__ = [
     "Concentration",
     "Concentrations",
     "Confirmations",
+    "CountEstimate",
     "Epoch",
     "ErrorAnswer",
     "Estimate",

@@ -74,7 +74,7 @@ class Status(Answer):
     local_rate: LocalRate | None
     """Null where it has not been measured."""
     registry_version: str
-    """Short hash of the registry that attributes blocks."""
+    """Version of the registry that attributes blocks, the 64 hex digits of a hash."""
     registry_pools: int
     """Pools that the registry knows."""
     other_registry_blocks: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 def _figure(value: float | None) -> float | None:
@@ -19,8 +19,8 @@ def _exact(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-Figure = Annotated[float | None, BeforeValidator(_figure)]
-Exact = Annotated[float | None, BeforeValidator(_exact)]
+Figure = Annotated[float | None, AfterValidator(_figure)]
+Exact = Annotated[float | None, AfterValidator(_exact)]
 
 
 SCHEMA_VERSION: Final = 1
@@ -99,10 +99,40 @@ class CountEstimate(Answer):
     """The number at the upper end of the share; null where none is enough."""
 
 
-class CommandAnswer(Answer):
-    """What a command writes with ``--json``."""
+class Range(Answer):
+    """A figure that was measured several times, all in the unit of the field that holds it."""
+
+    value: Figure
+    """The median of the repetitions, in the unit of the field that holds it."""
+    low: Figure
+    """The lowest repetition, in the same unit."""
+    high: Figure
+    """The highest repetition, in the same unit."""
+
+
+class Versioned(Answer):
+    """What a command writes with ``--json``, be it one of many lines."""
 
     schema_version: int = SCHEMA_VERSION
     """Version of the shapes: it rises when a field changes its name, unit or meaning."""
+
+
+class CommandAnswer(Versioned):
+    """What a command writes with ``--json``."""
+
     left_out: list[LeftOut] = []
     """What the input of the command holds and the answer does not use."""
+
+
+class Fault(Answer):
+    """What stood in the way of an answer."""
+
+    message: str
+    """What is wrong."""
+
+
+class CommandError(Versioned):
+    """The line of an input that could not be read."""
+
+    error: Fault
+    """Why there is no answer."""

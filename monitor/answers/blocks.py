@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.answers.base import Answer, Exact, Figure
+from monitor.answers.base import Answer, CommandAnswer, Exact, Figure
 
 
 class Evidence(Answer):
@@ -27,7 +27,8 @@ class Evidence(Answer):
     text: str
     """The same bytes as escaped text."""
     address: str | None
-    """For a payout: the network's address of the script, null where it has none; else null."""
+    """For a payout: the network's address of the script, null where it has none or the network
+    is not known; else null."""
     share: Figure
     """For a payout: the part of the coinbase's value that it is paid, a ratio 0..1; else 0."""
     source: str
@@ -165,11 +166,20 @@ class BlockDetail(Answer):
     label_source: str | None
     """Which list that is."""
     registry_version: str
-    """Short hash of the registry that attributed it."""
+    """Version of the registry that attributed it, the 64 hex digits of a hash."""
     header: Header
     """Its header."""
     coinbase: Coinbase | None
     """Its coinbase; null where it is not at hand."""
+
+
+class BlockAnswer(BlockDetail, CommandAnswer):
+    """A stored block with everything that is known of it."""
+
+    network: str
+    """Name of the network, such as mainnet."""
+    synthetic: str
+    """Empty for the live chain, else why the blocks are not live: sample, rehearsal."""
 
 
 class BlockList(Answer):

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from monitor.answers.base import Answer, CommandAnswer, Estimate, Exact, Figure, WhenEstimate
+from monitor.answers.base import (
+    Answer,
+    CommandAnswer,
+    CountEstimate,
+    Estimate,
+    Exact,
+    Figure,
+    WhenEstimate,
+)
 
 
 class Tip(Answer):
@@ -171,7 +179,7 @@ class Epoch(Answer):
 
 
 class Confirmations(Answer):
-    """Confirmations to wait for against the largest entity of a window, if it attacked."""
+    """Confirmations to wait for against the largest pool of a window, if it attacked."""
 
     window: int
     """Length of the window, in blocks."""
@@ -185,12 +193,8 @@ class Confirmations(Answer):
     """Its share of the blocks, a ratio 0..1."""
     risk: float
     """Accepted probability 0..1 that a payment is replaced."""
-    confirmations: int | None
-    """How many, at the share as observed; null where no number is enough."""
-    low: int | None
-    """How many, at the lower end of the share's interval; null where no number is enough."""
-    high: int | None
-    """How many, at its upper end; null where no number is enough."""
+    confirmations: CountEstimate
+    """How many, at the share as observed and at the ends of its interval."""
 
 
 class Point(Answer):

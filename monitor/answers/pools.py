@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.answers.base import Answer
+from monitor.answers.base import Answer, CommandAnswer
 from monitor.answers.figures import Share
 
 
@@ -22,6 +22,34 @@ class PoolList(Answer):
 
     pools: list[PoolBlocks]
     """The pools."""
+
+
+class PoolShares(CommandAnswer):
+    """Who found the blocks of the last window."""
+
+    source: str
+    """Where the blocks come from."""
+    synthetic: str
+    """Empty for the live chain, else why the blocks are not live: sample, rehearsal."""
+    window: str
+    """The window as it was asked for (2016, 7d)."""
+    lens: str
+    """The lens that it is seen through: a name, or the file that was given."""
+    start_time: int
+    """Unix time in the header of its first block."""
+    first_height: int
+    """Height of its first block."""
+    last_height: int
+    """Height of its last block."""
+    blocks: int
+    """Blocks that are really there: fewer than the window while the store is young."""
+    unknown: int
+    """Blocks that nothing names a pool for."""
+    shares: list[Share]
+    """The largest first."""
+    registries: dict[str, int]
+    """Its blocks by version of the registry that attributed them, most first; empty for the
+    history that ships."""
 
 
 class PoolWindow(Answer):

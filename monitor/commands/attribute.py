@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Iterator
@@ -13,26 +12,19 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from monitor.commands.leftout import registry_said
+from monitor.commands.output import json_of
 from monitor.commands.paths import HomePath
 from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
+    from analyzers.facts import BlockFacts
     from analyzers.model import Attribution, Evidence
     from analyzers.registry import Registry
     from hashing.wire import TxOut
+    from monitor.answers.attribution import Attributed, CoinbaseText, Facts
 
 MAX_LINE: Final = 16_000_000
 """Longer lines are refused unread: a block's hex has at most 8 million digits."""
-
-_FACTS: Final = (
-    "sureness",
-    "tag_owner",
-    "payout_owner",
-    "producer",
-    "signalled",
-    "rolled",
-    "empty",
-)
 
 
 @click.command("attribute")
@@ -64,8 +56,8 @@ def command(
     with "coinbase_tx" (hex of the transaction), or "script" (hex of the scriptSig) and
     perhaps "outputs" ([{"script": hex, "value": satoshi}]); "height" limits tags to the
     heights where they hold. Each line gives one line: {"pool": slug or null, "name", "rule",
-    "evidence", "conflicts"}. A line that cannot be read gives {"error": ...} and a message,
-    and the exit status is 1 at the end; all others are answered.
+    "evidence", "conflicts"}. A line that cannot be read gives {"error": {"message": ...}} and a
+    message on stderr, and the exit status is 1 at the end; all others are answered.
 
     --reading adds "coinbase", what else it says, and "facts": how sure the pool is, whom tag
     and payout name, and with "header" (hex) and "tx_count" in the line, who made the template
@@ -95,14 +87,19 @@ def _attribute_hex(
     failed = 0
     for number, text in enumerate(coinbases, 1):
         try:
-            answer = _answer(_object_of_hex(text), registry, reading=reading or not as_json)
+            given = _object_of_hex(text)
+            told = (
+                json_of(_answer(given, registry, reading=reading))
+                if as_json
+                else _describe(given, registry)
+            )
         except ValueError as error:
             failed += 1
             _complain(f"argument {number}", error)
             if as_json:
-                click.echo(json.dumps({"error": str(error)}))
+                click.echo(_refusal(error))
             continue
-        click.echo(json.dumps(answer) if as_json else _describe(answer))
+        click.echo(told)
     return failed
 
 
@@ -112,12 +109,12 @@ def _attribute_lines(source: str, registry: Registry, *, reading: bool) -> int:
         with click.open_file(source, "rb") as stream:
             for number, line in enumerate(_lines(stream), 1):
                 try:
-                    answer = _answer(_object_of_line(line), registry, reading=reading)
+                    text = json_of(_answer(_object_of_line(line), registry, reading=reading))
                 except ValueError as error:
                     failed += 1
                     _complain(f"line {number}", error)
-                    answer = {"error": str(error)}
-                sys.stdout.write(json.dumps(answer) + "\n")
+                    text = _refusal(error)
+                sys.stdout.write(text + "\n")
                 sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -168,17 +165,29 @@ def _object_of_hex(text: str) -> dict[str, Any]:
     return {"coinbase_tx": text}
 
 
-def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> dict[str, Any]:
-    """Return the output object for one input object; `ValueError` if it cannot be read."""
+def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> Attributed:
+    """Return the answer to one input object; `ValueError` if it cannot be read."""
     from analyzers.attribution import attribute_parts
+    from monitor.answers import convert_blocks
+    from monitor.answers.attribution import Attributed
 
     script_sig, outputs, height = _parts(given)
-    attribution = attribute_parts(script_sig, outputs, registry, height=height)
-    answer = as_object(attribution, registry)
-    if reading:
-        answer["coinbase"] = _reading(script_sig, outputs, height)
-        answer["facts"] = _facts(given, attribution, script_sig, outputs, height)
-    return answer
+    found = attribute_parts(script_sig, outputs, registry, height=height)
+    return Attributed(
+        pool=found.pool,
+        name=None if found.pool is None else registry.name_of(found.pool),
+        rule=found.rule,
+        evidence=convert_blocks.evidence(found.evidence, registry.name_of, None),
+        conflicts=convert_blocks.evidence(found.conflicts, registry.name_of, None),
+        coinbase=_reading(script_sig, outputs, height) if reading else None,
+        facts=_shown(_facts(given, found, script_sig, outputs, height)) if reading else None,
+    )
+
+
+def _refusal(error: ValueError) -> str:
+    from monitor.answers.base import CommandError, Fault
+
+    return json_of(CommandError(error=Fault(message=str(error))))
 
 
 def _parts(given: dict[str, Any]) -> tuple[bytes, tuple[TxOut, ...], int | None]:
@@ -226,55 +235,20 @@ def _value(value: Any) -> int:
     return value
 
 
-def as_object(attribution: Attribution, registry: Registry) -> dict[str, Any]:
-    """Return an attribution as the JSON object that ``poolscope attribute`` writes."""
-    pool = attribution.pool
-    return {
-        "pool": pool,
-        "name": None if pool is None else registry.name_of(pool),
-        "rule": attribution.rule,
-        "evidence": [_evidence(item) for item in attribution.evidence],
-        "conflicts": [_evidence(item) for item in attribution.conflicts],
-    }
-
-
-def _evidence(item: Evidence) -> dict[str, Any]:
-    from analyzers.escape import escape_text
-
-    shown: dict[str, Any] = {
-        "kind": item.kind,
-        "pool": item.pool,
-        "strength": item.strength,
-        "matched": item.matched.hex(),
-        "field": item.where.field,
-        "offset": item.where.offset,
-        "length": item.where.length,
-    }
-    if item.kind == "payout":
-        shown["share"] = round(item.share, 6)
-    else:
-        shown["text"] = escape_text(item.matched)
-    if item.source:
-        shown["source"] = item.source
-    return shown
-
-
-def _reading(script_sig: bytes, outputs: tuple[TxOut, ...], height: int | None) -> dict[str, Any]:
+def _reading(script_sig: bytes, outputs: tuple[TxOut, ...], height: int | None) -> CoinbaseText:
     from analyzers.coinbase import read_parts
-    from analyzers.escape import escape_text
+    from monitor.answers import convert_blocks
+    from monitor.answers.attribution import CoinbaseText
 
     seen = read_parts(script_sig, outputs, height)
-    return {
-        "height": seen.height,
-        "text": [escape_text(run.data) for run in seen.runs],
-        "merge_mining": None if seen.aux_pow is None else seen.aux_pow.root.hex(),
-        "commitments": [
-            {"kind": item.kind, "field": item.where.field, "data": item.data.hex()}
-            for item in seen.commitments
-        ],
-        "miners": [{"pool": item.pool, "name": escape_text(item.name)} for item in seen.miners],
-        "software": list(seen.software),
-    }
+    return CoinbaseText(
+        height=seen.height,
+        runs=convert_blocks.runs(seen),
+        merge_mining=None if seen.aux_pow is None else seen.aux_pow.root.hex(),
+        commitments=convert_blocks.commitments(seen),
+        miners=convert_blocks.miners(seen),
+        software=list(seen.software),
+    )
 
 
 def _facts(
@@ -283,7 +257,7 @@ def _facts(
     script_sig: bytes,
     outputs: tuple[TxOut, ...],
     height: int | None,
-) -> dict[str, Any]:
+) -> BlockFacts:
     from analyzers.facts import block_facts
     from analyzers.registry.lenses import load_lenses
     from hashing.header import BlockHeader
@@ -291,7 +265,7 @@ def _facts(
     header = None
     if given.get("header") is not None:
         header = BlockHeader.parse(_bytes(given["header"], "header"))
-    facts = block_facts(
+    return block_facts(
         attribution,
         script_sig,
         outputs,
@@ -300,24 +274,49 @@ def _facts(
         tx_count=_count(given, "tx_count"),
         lens=load_lenses()["template"],
     )
-    shown = dataclasses.asdict(facts)
-    return {name: shown[name] for name in _FACTS}
 
 
-def _describe(answer: dict[str, Any]) -> str:
-    """Return an answer for people, in a few lines."""
-    sure = answer["facts"]["sureness"]
-    lines = [f"{answer['name'] or 'unknown'}  (rule: {answer['rule']}; {sure})"]
-    for item in answer["evidence"]:
-        mark = "against" if item in answer["conflicts"] else item["strength"]
-        what = item.get("text") or f"{item.get('share', 0):.1%} of the value"
-        place = f"{item['field']}, byte {item['offset']}"
-        lines.append(f"  {mark:8} {item['kind']:7} {item['pool']}: {what}  ({place})")
-    coinbase = answer["coinbase"]
-    lines += [f"  text     {text}" for text in coinbase["text"]]
-    lines += [f"  miner    {miner['name']}" for miner in coinbase["miners"]]
-    lines += [f"  software {name}" for name in coinbase["software"]]
+def _shown(facts: BlockFacts) -> Facts:
+    from monitor.answers.attribution import Facts
+
+    return Facts(
+        sureness=facts.sureness,
+        tag_owner=facts.tag_owner,
+        payout_owner=facts.payout_owner,
+        producer=facts.producer,
+        signalled=None if facts.signalled is None else list(facts.signalled),
+        rolled=facts.rolled,
+        empty=facts.empty,
+    )
+
+
+def _describe(given: dict[str, Any], registry: Registry) -> str:
+    """Return an answer for people, in a few lines; `ValueError` if `given` cannot be read."""
+    from analyzers.attribution import attribute_parts
+    from analyzers.coinbase import read_parts
+    from analyzers.escape import escape_text
+
+    script_sig, outputs, height = _parts(given)
+    found = attribute_parts(script_sig, outputs, registry, height=height)
+    sure = _facts(given, found, script_sig, outputs, height).sureness
+    seen = read_parts(script_sig, outputs, height)
+    name = "unknown" if found.pool is None else registry.name_of(found.pool)
+    lines = [f"{name}  (rule: {found.rule}; {sure})"]
+    lines += [_told(item, against=item in found.conflicts) for item in found.evidence]
+    lines += [f"  text     {escape_text(run.data)}" for run in seen.runs]
+    lines += [f"  miner    {escape_text(miner.name)}" for miner in seen.miners]
+    lines += [f"  software {name}" for name in seen.software]
     return "\n".join(lines)
+
+
+def _told(item: Evidence, *, against: bool) -> str:
+    from analyzers.escape import escape_text
+
+    mark = "against" if against else item.strength
+    payout = item.kind == "payout"
+    what = f"{item.share:.1%} of the value" if payout else escape_text(item.matched)
+    where = f"{item.where.field}, byte {item.where.offset}"
+    return f"  {mark:8} {item.kind:7} {item.pool}: {what}  ({where})"
 
 
 def _complain(where: str, error: ValueError) -> None:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from analyzers.leftout import Kind, Tally
-from hashing.params import NETWORKS, NetworkParams
+from hashing.params import NETWORKS
 from monitor.agent.bodies import FILL
 from monitor.commands import leftout
 from monitor.commands.labels import read_labels, unused_labels
 from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
+from monitor.commands.output import write_json
 from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
 from monitor.commands.stored import active_blocks, judged_by, parts_of
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from analyzers.audit import Agreement, Cluster, Feature, Finding, Sighting
+    from analyzers.audit import Cluster, Feature, Finding, Sighting
     from analyzers.model import Attribution
     from monitor.config import Settings
     from monitor.store.base import BlockStore, StoredBlock
@@ -80,7 +79,9 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
         list_name = next(iter(theirs.sources), "")
         differences = compare_registries(ours, theirs, list_name)
         if as_json:
-            _write_json(differences)
+            from monitor.answers import convert_audit
+
+            write_json(convert_audit.comparison(ours, theirs, differences, leftout.said()))
             return
         for item in differences:
             subject = terminal_text(item.subject)
@@ -91,19 +92,9 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
     findings = inspect_registry(registry)
     faults = _faults(first)
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "version": registry.version,
-                    "date": None if registry.date is None else registry.date.isoformat(),
-                    "pools": len(registry),
-                    "rule": registry.rule,
-                    "findings": [dataclasses.asdict(f) for f in findings],
-                    "faults": faults,
-                    "left_out": leftout.as_json(registry.left_out),
-                }
-            )
-        )
+        from monitor.answers import convert_audit
+
+        write_json(convert_audit.registry(registry, findings, faults, leftout.said()))
         return
     for finding in findings:
         click.echo(terminal_text(_tell(finding)))
@@ -195,19 +186,9 @@ def audit_blocks(
         )
     leftout.say((*unread.found, *unused_labels(labels or {}, compared, found)))
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    **_agreement(found),
-                    "confusion": [
-                        {"ours": ours, "theirs": theirs, "blocks": blocks}
-                        for (ours, theirs), blocks in _ranked(found)
-                    ],
-                    "disagreements": [dataclasses.asdict(item) for item in told],
-                    "left_out": leftout.as_json(),
-                }
-            )
-        )
+        from monitor.answers import convert_audit
+
+        write_json(convert_audit.blocks(found, told, leftout.said()))
         return
     for item in told:
         click.echo(
@@ -218,25 +199,9 @@ def audit_blocks(
         f"{found.agreed} of {found.blocks} blocks agree: {found.share:.2%} "
         f"({low:.2%} to {high:.2%}); of {found.named} that both name, {found.named_agreed}"
     )
-    for (ours, theirs), blocks in _ranked(found):
+    for (ours, theirs), blocks in found.ranked:
         if ours != theirs:
             click.echo(f"  {blocks:6}  ours {ours or '-'}, theirs {theirs or '-'}")
-
-
-def _agreement(found: Agreement) -> dict[str, Any]:
-    share = None if found.blocks == 0 else found.share
-    return {
-        "blocks": found.blocks,
-        "agreed": found.agreed,
-        "named": found.named,
-        "named_agreed": found.named_agreed,
-        "share": share,
-        "interval": None if share is None else list(found.interval),
-    }
-
-
-def _ranked(found: Agreement) -> list[tuple[tuple[str | None, str | None], int]]:
-    return sorted(found.confusion.items(), key=lambda item: (-item[1], str(item[0])))
 
 
 @command.command("unknown")
@@ -275,7 +240,9 @@ def audit_unknown(
     leftout.say(unread.found)
     clusters = unknown_clusters(unknown, min_blocks, by)
     if as_json:
-        click.echo(json.dumps([_cluster(item, network) for item in clusters]))
+        from monitor.answers import convert_audit
+
+        write_json(convert_audit.unknown(len(unknown), clusters, network, leftout.said()))
         return
     for cluster in clusters:
         click.echo(f"# {_support(cluster)}")
@@ -291,24 +258,6 @@ def _read(store: BlockStore, unread: Tally) -> Iterator[StoredBlock]:
             unread.add(Kind.HEADER_ONLY, f"nothing to audit until '{FILL}'", str(block.ref.height))
         else:
             yield block
-
-
-def _cluster(item: Cluster, network: NetworkParams) -> dict[str, Any]:
-    from analyzers.audit import propose_entry
-    from analyzers.escape import escape_text
-    from analyzers.registry.address import address_of
-
-    return {
-        "heights": list(item.heights),
-        "payouts": [
-            {"script": script.hex(), "address": address_of(script, network), "blocks": seen}
-            for script, seen in item.payouts
-        ],
-        "texts": [{"text": escape_text(text), "blocks": seen} for text, seen in item.texts],
-        "shapes": [{"shape": shape, "blocks": seen} for shape, seen in item.shapes],
-        "commitments": [{"kind": kind, "blocks": seen} for kind, seen in item.commitments],
-        "proposal": propose_entry(item, network),
-    }
 
 
 def _support(item: Cluster) -> str:
@@ -348,7 +297,9 @@ def audit_drift(settings: Settings, *, slug: str | None, everything: bool, as_js
         and (everything or item.began or item.ended or not item.registered)
     ]
     if as_json:
-        _write_json(found)
+        from monitor.answers import convert_audit
+
+        write_json(convert_audit.drift(found, leftout.said()))
         return
     for item in found:
         click.echo(_seen(item))
@@ -364,7 +315,3 @@ def _seen(item: Sighting) -> str:
         f"{item.pool:20} {item.kind:7} {item.first:7} to {item.last:7} {item.blocks:6} blocks  "
         f"{item.subject}  {', '.join(marks)}"
     ).rstrip()
-
-
-def _write_json(rows: Sequence[Any] | Iterable[Any]) -> None:
-    click.echo(json.dumps([dataclasses.asdict(row) for row in rows]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import time
@@ -19,6 +18,7 @@ from analyzers.leftout import LeftOut
 from monitor import __version__
 from monitor.commands import leftout
 from monitor.commands.options import SourceNames, setting_option, settings_options
+from monitor.commands.output import write_json
 from monitor.commands.paths import HomePath
 from monitor.commands.waiting import progress, watched
 from monitor.errors import PoolscopeError
@@ -243,16 +243,20 @@ def _sum_up(
 ) -> None:
     blocks = span.last - span.first + 1
     if as_json:
-        figures = {
-            "first": span.first,
-            "last": span.last,
-            "blocks": blocks,
-            "fetched": done,
-            "seconds": round(seconds, 3),
-            "out": str(out) if out else None,
-            "left_out": leftout.as_json(left_out),
-        }
-        click.echo(json.dumps(figures))
+        from monitor.answers import convert
+        from monitor.answers.operating import Backfilled
+
+        write_json(
+            Backfilled(
+                first_height=span.first,
+                last_height=span.last,
+                blocks=blocks,
+                fetched_blocks=done,
+                duration_seconds=round(seconds, 3),
+                out=str(out) if out else None,
+                left_out=convert.left_out(left_out),
+            )
+        )
         return
     there = f"; {blocks - done} were there before" if done < blocks else ""
     click.echo(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,8 +10,8 @@ import click
 
 from monitor.backfill.core import Span
 from monitor.backfill.missing import BATCH, Filler, batches, sources_to_fill_from
-from monitor.commands.leftout import as_json as left_out_json
 from monitor.commands.leftout import say
+from monitor.commands.output import write_json
 from monitor.commands.waiting import progress
 from monitor.config import Settings, store_url
 from monitor.log import setup_logging
@@ -49,14 +48,18 @@ def fill(
     seconds = time.perf_counter() - started
     left = missing - filler.filled
     if as_json:
-        figures = {
-            "missing": missing,
-            "filled": filler.filled,
-            "left": left,
-            "seconds": round(seconds, 3),
-            "left_out": left_out_json(filler.left_out),
-        }
-        click.echo(json.dumps(figures))
+        from monitor.answers import convert
+        from monitor.answers.operating import Filled
+
+        write_json(
+            Filled(
+                missing_blocks=missing,
+                filled_blocks=filler.filled,
+                remaining_blocks=left,
+                duration_seconds=round(seconds, 3),
+                left_out=convert.left_out(filler.left_out),
+            )
+        )
     else:
         say(filler.left_out)
         what = f"filled {filler.filled} of {missing} blocks that were stored by their headers alone"

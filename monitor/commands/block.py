@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,11 +15,16 @@ from hashing.header import BlockHeader, hash_from_hex, hash_to_hex
 from hashing.params import NETWORKS, NetworkParams
 from hashing.wire import parse_coinbase
 from monitor.agent.bodies import FILL
+from monitor.commands import leftout
 from monitor.commands.options import settings_options
+from monitor.commands.output import write_json
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
 from monitor.errors import NotFound
 from monitor.store.base import StoredBlock
+
+if TYPE_CHECKING:
+    from monitor.answers.blocks import BlockAnswer
 
 
 @click.command("block")
@@ -43,7 +47,7 @@ def command(settings: Settings, which: str, *, as_json: bool) -> None:
             raise NotFound(f"no block {which} in the store; its tip is {_tip(store.tip())}")
         synthetic, network = store.synthetic, NETWORKS[store.network]
     if as_json:
-        click.echo(json.dumps(block_json(block, network) | {"synthetic": synthetic}, indent=2))
+        write_json(_answer(block, network, synthetic, settings))
     else:
         click.echo("\n".join(_lines(block, synthetic, network)))
 
@@ -63,45 +67,20 @@ def _tip(tip: Any) -> str:
     return str(tip.height) if tip else "not there yet"
 
 
-def evidence_json(entry: Evidence, network: NetworkParams) -> dict[str, Any]:
-    """Return a piece of evidence as plain values; bytes as hex, a payout as address too."""
-    return {
-        "kind": entry.kind,
-        "pool": entry.pool,
-        "matched": entry.matched.hex(),
-        "field": entry.where.field,
-        "offset": entry.where.offset,
-        "length": entry.where.length,
-        "strength": entry.strength,
-        "share": entry.share,
-        "source": entry.source,
-        **({"address": address_of(entry.matched, network)} if entry.kind == "payout" else {}),
-    }
+def _answer(
+    block: StoredBlock, network: NetworkParams, synthetic: str, settings: Settings
+) -> BlockAnswer:
+    from monitor.answers import convert, convert_blocks
+    from monitor.answers.blocks import BlockAnswer
 
-
-def block_json(block: StoredBlock, network: NetworkParams) -> dict[str, Any]:
-    """Return a block as plain values; hashes as people write them, bytes as hex."""
-    header = BlockHeader.parse(block.header)
-    attribution = block.attribution
-    coinbase = block.coinbase_tx
-    return {
-        "height": block.ref.height,
-        "hash": hash_to_hex(block.ref.hash),
-        "stale": block.stale,
-        "time": header.time,
-        "proof": block.proof,
-        "source": block.source,
-        "pool": attribution.pool,
-        "rule": attribution.rule,
-        "evidence": [evidence_json(entry, network) for entry in attribution.evidence],
-        "conflicts": [evidence_json(entry, network) for entry in attribution.conflicts],
-        "registry": attribution.registry_version,
-        "header": block.header.hex(),
-        "coinbase_tx": coinbase.hex() if coinbase else None,
-        "tx_count": block.tx_count,
-        "size": block.size,
-        "first_seen": block.first_seen,
-    }
+    registry = leftout.registry_said(settings.registry)
+    found = convert_blocks.detail(block, registry.name_of, network)
+    return BlockAnswer(
+        **dict(found),
+        network=network.name,
+        synthetic=synthetic,
+        left_out=convert.left_out(leftout.said()),
+    )
 
 
 def _lines(block: StoredBlock, synthetic: str, network: NetworkParams) -> list[str]:

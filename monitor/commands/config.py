@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from monitor.commands.options import CONFIG_PATH, settings_options
+from monitor.commands.output import write_json
 from monitor.config import HIDDEN, Settings, default_config_path, public_settings
 from monitor.urls import HIDDEN as HIDDEN_PART
 
@@ -61,7 +62,9 @@ def command(settings: Settings, *, as_json: bool) -> None:
     """
     values = public_settings(settings)
     if as_json:
-        click.echo(json.dumps(values, indent=2))
+        from monitor.answers.operating import EffectiveSettings
+
+        write_json(EffectiveSettings(settings=values))
         return
     path = click.get_current_context().meta[CONFIG_PATH] or default_config_path()
     there = "" if path.exists() else ", which does not exist yet"

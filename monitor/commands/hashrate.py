@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import platform
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from monitor.answers.base import Range
+from monitor.answers.operating import Alone, HashrateReport, KernelRate
 from monitor.commands.first_use import choosing
 from monitor.commands.options import NumberRange, settings_options
+from monitor.commands.output import write_json
 from monitor.commands.waiting import busy
 from monitor.config import Settings
 from monitor.cores import cores
@@ -20,9 +21,10 @@ from monitor.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     from hashing.hashrate import Rate
 
-_HASHLIB_PART = 0.25
+HASHLIB: Final = "hashlib"
+_HASHLIB_PART: Final = 0.25
 """Part of a measurement's time that the loop over hashlib gets."""
-_YEAR = 365.25 * 86_400
+_YEAR: Final = 365.25 * 86_400
 
 
 @click.command("hashrate")
@@ -82,47 +84,49 @@ def command(
     _check(kernels)
     counts = threads or tuple(sorted({1, cores()}))
     loop = measure_hashlib(seconds * _HASHLIB_PART)
-    results: list[tuple[str, int, Rate]] = []
-    report: dict[str, Any] = {
-        "processor": _processor(),
-        "cores": cores(),
-        "hashlib": dataclasses.asdict(loop),
-        "results": [],
-    }
+    report = HashrateReport(
+        processor=_processor(), cores=cores(), hashlib=_result(HASHLIB, 1, loop, loop), results=[]
+    )
     if as_lines:
         # Before anything is compiled, or Numba is so much as loaded.
-        click.echo(json.dumps(report))
+        write_json(report, one_line=True)
     from hashing import choice
 
     with choosing("scan"):
         best = choice.best("scan")
-    report |= {
-        "features": sorted(choice.features()),
-        "best_kernel": best,
-        "untried_kernels": choice.untried("scan"),
-    }
+    report = report.model_copy(
+        update={
+            "features": sorted(choice.features()),
+            "best_kernel": best,
+            "untried_kernels": list(choice.untried("scan")),
+        }
+    )
+    fastest = 0.0
     for name in _names(kernels or ("all",), best, choice.runnable()):
         for count in counts:
             with busy(f"measuring {name}, {count} thread{'s' * (count > 1)}"):
                 rate = measure(name, count, seconds)
-            results.append((name, count, rate))
-            report["results"].append(_result(name, count, rate, loop))
+            fastest = max(fastest, rate.median)
+            results = [*report.results, _result(name, count, rate, loop)]
+            report = report.model_copy(update={"results": results})
             if as_lines:
-                click.echo(json.dumps(report))
-    report["alone"] = _alone(settings, max(rate.median for _, _, rate in results))
-    if as_lines:
-        click.echo(json.dumps(report))
+                write_json(report, one_line=True)
+    report = report.model_copy(update={"alone": _alone(settings, fastest)})
+    if as_lines or as_json:
+        write_json(report, one_line=as_lines)
     else:
-        click.echo(json.dumps(report, indent=2) if as_json else _text(report, results, loop))
+        click.echo(_text(report))
 
 
-def _result(name: str, threads: int, rate: Rate, loop: Rate) -> dict[str, Any]:
-    return {
-        "kernel": name,
-        "threads": threads,
-        "hashes_per_second": dataclasses.asdict(rate),
-        "hashlib_ratio": rate.median / loop.median,
-    }
+def _result(name: str, threads: int, rate: Rate, loop: Rate) -> KernelRate:
+    return KernelRate(
+        kernel=name,
+        threads=threads,
+        hashes_per_second=Range(value=rate.median, low=rate.min, high=rate.max),
+        stdev_hashes_per_second=rate.stdev,
+        repetitions=rate.repetitions,
+        hashlib_ratio=rate.median / loop.median,
+    )
 
 
 def _check(kernels: tuple[str, ...]) -> None:
@@ -154,7 +158,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _alone(settings: Settings, rate: float) -> dict[str, Any] | None:
+def _alone(settings: Settings, rate: float) -> Alone | None:
     """Return the expected time to find a block alone at `rate`, None without a live store."""
     from hashing.header import BlockHeader
     from hashing.target import HASHES_PER_DIFFICULTY, decode_nbits, difficulty
@@ -169,51 +173,52 @@ def _alone(settings: Settings, rate: float) -> dict[str, Any] | None:
     except StoreError:
         return None
     value = difficulty(decode_nbits(BlockHeader.parse(block.header).nbits))
-    return {
-        "network": settings.network,
-        "height": block.ref.height,
-        "difficulty": value,
-        "expected_seconds_per_block": value * HASHES_PER_DIFFICULTY / rate,
-    }
+    return Alone(
+        network=settings.network,
+        height=block.ref.height,
+        difficulty=value,
+        expected_seconds=value * HASHES_PER_DIFFICULTY / rate,
+    )
 
 
-def _text(report: dict[str, Any], results: list[tuple[str, int, Rate]], loop: Rate) -> str:
+def _text(report: HashrateReport) -> str:
     lines = [
-        f"{report['processor']}, {report['cores']} cores",
+        f"{report.processor}, {report.cores} cores",
         textwrap.fill(
-            "SHA and vector features: " + (_features(report["features"]) or "none"),
+            "SHA and vector features: " + (_features(report.features or []) or "none"),
             width=78,
             subsequent_indent="  ",
         ),
         "",
         f"{'kernel':<16}{'threads':>7}  {'MH/s':>8}  {'lowest':>8}  {'highest':>8}  x hashlib",
     ]
-    rows = [("hashlib loop", 1, loop), *results]
-    for name, count, rate in rows:
-        megahashes = (f"{value / 1e6:8.2f}" for value in (rate.median, rate.min, rate.max))
+    for entry in (report.hashlib, *report.results):
+        rate = entry.hashes_per_second
+        name = "hashlib loop" if entry.kernel == HASHLIB else entry.kernel
+        megahashes = (f"{(value or 0) / 1e6:8.2f}" for value in (rate.value, rate.low, rate.high))
         lines.append(
-            f"{name:<16}{count:>7}  {'  '.join(megahashes)}  {rate.median / loop.median:9.1f}"
+            f"{name:<16}{entry.threads:>7}  {'  '.join(megahashes)}  {entry.hashlib_ratio:9.1f}"
         )
-    lines += ["", _fastest(report) + " " + _meaning(report["alone"])]
+    lines += ["", _fastest(report) + " " + _meaning(report.alone)]
     return "\n".join(lines)
 
 
-def _fastest(report: dict[str, Any]) -> str:
-    if not report["untried_kernels"]:
-        return f"Fastest here: {report['best_kernel']}."
-    untried = ", ".join(report["untried_kernels"])
-    return f"Fastest here so far: {report['best_kernel']} (to be tried at the next use: {untried})."
+def _fastest(report: HashrateReport) -> str:
+    if not report.untried_kernels:
+        return f"Fastest here: {report.best_kernel}."
+    untried = ", ".join(report.untried_kernels)
+    return f"Fastest here so far: {report.best_kernel} (to be tried at the next use: {untried})."
 
 
 def _features(names: list[str]) -> str:
     return ", ".join(name for name in names if name.startswith(("sha", "avx", "sse4", "neon")))
 
 
-def _meaning(alone: dict[str, Any] | None) -> str:
-    if alone is None:
+def _meaning(alone: Alone | None) -> str:
+    if alone is None or alone.expected_seconds is None:
         return "With a store, the time to find a block alone is shown here."
-    years = alone["expected_seconds_per_block"] / _YEAR
+    years = alone.expected_seconds / _YEAR
     return (
-        f"Alone, at difficulty {alone['difficulty']:.4g} (height {alone['height']}, "
-        f"{alone['network']}), it would find a block every {years:,.3g} years on average."
+        f"Alone, at difficulty {alone.difficulty:.4g} (height {alone.height}, "
+        f"{alone.network}), it would find a block every {years:,.3g} years on average."
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import click
 
 from monitor.commands.options import settings_options
+from monitor.commands.output import write_json
 from monitor.config import Settings
 from monitor.sources.bitcoind_methods import METHODS, Method, whitelist_line
 
@@ -44,11 +44,13 @@ def command(
         raise click.UsageError("say what to print: --whitelist")
     line = whitelist_line(user or _user_in(settings), optional=optional)
     if as_json:
+        from monitor.answers.operating import NodeMethod, NodeWhitelist
+
         methods = [
-            {"method": m.name, "needed": m.needed, "use": m.use, "without": m.without or None}
+            NodeMethod(method=m.name, needed=m.needed, use=m.use, without=m.without or None)
             for m in METHODS
         ]
-        click.echo(json.dumps({"line": line, "methods": methods}, indent=2))
+        write_json(NodeWhitelist(line=line, methods=methods))
         return
     needed = [method for method in METHODS if method.needed]
     rest = [method for method in METHODS if not method.needed]

@@ -2,92 +2,110 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from analyzers.registry.lenses import load_lenses
-from analyzers.summary import Summary, summarize
-from analyzers.windows import tally
-from monitor.commands.leftout import registry_said
-from monitor.commands.options import settings_options
-from monitor.commands.reading import reading_store
-from monitor.config import Settings
-from monitor.errors import ConfigError, StoreError
+from monitor.commands import leftout
+from monitor.commands.options import json_option, selection_options
+from monitor.commands.output import write_json
+
+if TYPE_CHECKING:
+    from analyzers.summary import Summary
+    from monitor.answers.pools import PoolShares
+    from monitor.queries.selection import Last, Selection
 
 
 @click.command("pools")
-@settings_options
-@click.option(
-    "--window",
-    type=click.IntRange(min=1),
-    default=2016,
-    show_default=True,
-    help="How many blocks to look back.",
-)
-@click.option("--lens", default="tag", show_default=True, help="Who counts as one.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def command(settings: Settings, window: int, lens: str, *, as_json: bool) -> None:
+@selection_options
+@json_option
+def command(selection: Selection, *, as_json: bool) -> None:
     """Show who mined the last blocks, with 95 % intervals of each share.
 
-    An interval says which shares of the work fit the blocks found: from few blocks little
-    is known.
+    It looks at the last 2016 blocks of the store, or 30 days of the history that ships
+    (--history). An interval says which shares of the work fit the blocks found: from few blocks
+    little is known.
 
     \b
     Examples:
       poolscope pools
       poolscope pools --window 144
+      poolscope pools --window 7d --lens my-groups.csv
       poolscope pools --lens template --json
     """
-    lenses = load_lenses()
-    if lens not in lenses:
-        raise ConfigError(f"there is no lens {lens!r}; known: {', '.join(lenses)}")
-    with reading_store(settings) as store:
-        tip = store.tip()
-        if tip is None:
-            raise StoreError("the store is empty yet; is 'poolscope run' catching up?")
-        start = tip.height - window + 1
-        chain = store.chain(start)
-        registries = store.by_registry(start, tip.height + 1)
-        synthetic = store.synthetic
-    found = tally(chain, lenses[lens])
-    summary = summarize(found.counts, unattributed=found.unattributed)
-    registry = registry_said(settings.registry)
-    names = {entry.entity: lenses[lens].name_of(entry.entity, registry) for entry in summary.shares}
+    from analyzers.summary import summarize
+
+    last = selection.last()
+    summary = summarize(last.counts, unattributed=last.unattributed)
+    names = _names(selection, summary)
+    origin = _origin(selection, last, summary)
     if as_json:
-        found_json = _json(summary, names, tip.height, lens, synthetic)
-        click.echo(json.dumps(found_json | {"registries": registries}, indent=2))
+        write_json(_answer(selection, last, summary, names, origin))
     else:
-        click.echo("\n".join(_lines(summary, names, tip.height, synthetic)))
+        click.echo("\n".join(_lines(last, summary, names, origin.synthetic)))
 
 
-def _json(
-    summary: Summary, names: dict[str, str], tip: int, lens: str, synthetic: str
-) -> dict[str, object]:
+class _Origin(NamedTuple):
+    """Why the blocks are not live, and how many of them each registry attributed."""
+
+    synthetic: str
+    registries: dict[str, int]
+
+
+def _names(selection: Selection, summary: Summary) -> dict[str, str]:
+    """Return what people call the entities of the lens."""
+    from analyzers.registry.lenses import load_lenses
+
+    registry, lens = selection.registry, load_lenses().get(selection.lens)
     return {
-        "tip": tip,
-        "blocks": summary.blocks,
-        "lens": lens,
-        "synthetic": synthetic,
-        "pools": [
-            {
-                "pool": entry.entity,
-                "name": names[entry.entity],
-                "blocks": entry.blocks,
-                "share": entry.share,
-                "low": entry.interval.low,
-                "high": entry.interval.high,
-            }
-            for entry in summary.shares
-        ],
-        "unknown": summary.unattributed,
+        entry.entity: registry.name_of(entry.entity)
+        if lens is None
+        else lens.name_of(entry.entity, registry)
+        for entry in summary.shares
     }
 
 
-def _lines(summary: Summary, names: dict[str, str], tip: int, synthetic: str) -> list[str]:
+def _origin(selection: Selection, last: Last, summary: Summary) -> _Origin:
+    from monitor.commands.reading import reading_store
+
+    if selection.history:
+        return _Origin("", {})
+    with reading_store(selection.settings) as store:
+        end = last.first_height + summary.blocks
+        return _Origin(store.synthetic, store.by_registry(last.first_height, end))
+
+
+def _answer(
+    selection: Selection,
+    last: Last,
+    summary: Summary,
+    names: Mapping[str, str],
+    origin: _Origin,
+) -> PoolShares:
+    from monitor.answers import convert
+    from monitor.answers.pools import PoolShares
+
+    return PoolShares(
+        source=selection.source,
+        synthetic=origin.synthetic,
+        window=str(last.window),
+        lens=selection.lens,
+        start_time=last.start_time,
+        first_height=last.first_height,
+        last_height=last.first_height + summary.blocks - 1,
+        blocks=summary.blocks,
+        unknown=summary.unattributed,
+        shares=[convert.share(entry, names.__getitem__) for entry in summary.shares],
+        registries=origin.registries,
+        left_out=convert.left_out(leftout.said()),
+    )
+
+
+def _lines(last: Last, summary: Summary, names: Mapping[str, str], synthetic: str) -> list[str]:
     mark = f" of the {synthetic.upper()}" if synthetic else ""
     lines = [
-        f"{summary.blocks} blocks{mark}, up to height {tip}",
+        f"{summary.blocks} blocks{mark}, up to height {last.first_height + summary.blocks - 1}",
         "",
         f"{'pool':<28} {'blocks':>6} {'share':>7}   95 % interval",
     ]

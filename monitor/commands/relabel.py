@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ import click
 from hashing.header import hash_to_hex
 from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
+from monitor.commands.output import json_of
 from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
 from monitor.commands.stored import writing_store
@@ -18,6 +18,7 @@ from monitor.commands.waiting import progress
 from monitor.relabel import registry_of, relabel
 
 if TYPE_CHECKING:
+    from monitor.answers.attribution import Relabelled
     from monitor.config import Settings
     from monitor.store.base import Judged, Verdict
 
@@ -82,21 +83,25 @@ def command(
 def _change(block: Judged, fresh: Verdict, *, as_json: bool) -> str:
     former = block.verdict
     if as_json:
-        return json.dumps(
-            {
-                "height": block.height,
-                "hash": hash_to_hex(block.hash),
-                "stale": block.stale,
-                "from": former.pool,
-                "from_rule": former.rule,
-                "from_registry": former.registry,
-                "to": fresh.pool,
-                "to_rule": fresh.rule,
-                "to_registry": fresh.registry,
-            }
-        )
+        return json_of(_answer(block, fresh))
     mark = " (stale)" if block.stale else ""
     return (
         f"{block.height}{mark}  {former.pool or 'unknown'} ({former.rule}) -> "
         f"{fresh.pool or 'unknown'} ({fresh.rule})"
+    )
+
+
+def _answer(block: Judged, fresh: Verdict) -> Relabelled:
+    from monitor.answers.attribution import Decision, Relabelled
+
+    before, after = (
+        Decision(pool=one.pool, rule=one.rule, registry_version=one.registry)
+        for one in (block.verdict, fresh)
+    )
+    return Relabelled(
+        height=block.height,
+        hash=hash_to_hex(block.hash),
+        stale=block.stale,
+        before=before,
+        after=after,
     )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 import urllib.error
 import urllib.request
-from typing import Any, Final
+from typing import Final, Literal
 
 import click
 
 from hashing.header import BlockHeader, hash_to_hex
+from hashing.target import decode_nbits, difficulty
 from monitor.agent.bodies import FILL
+from monitor.answers.figures import Tip
+from monitor.answers.operating import AgentStatus, StoreState
 from monitor.commands.options import settings_options
+from monitor.commands.output import write_json
 from monitor.commands.reading import reading_store
 from monitor.config import Settings
 from monitor.errors import StoreError
@@ -34,17 +37,23 @@ def command(settings: Settings, *, as_json: bool) -> None:
       poolscope status --json
     """
     agent, missing = _agent(settings)
-    state: dict[str, Any] = {"agent": agent, "missing": missing, "store": None}
+    store = None
     try:
-        state["store"] = _store(settings)
+        store = _store(settings)
     except StoreError as error:
-        state["missing"] = [*missing, str(error)]
-    click.echo(json.dumps(state, indent=2) if as_json else "\n".join(_lines(state)))
+        missing = [*missing, str(error)]
+    state = AgentStatus(agent=agent, missing=missing, store=store)
+    if as_json:
+        write_json(state)
+    else:
+        click.echo("\n".join(_lines(state)))
     if agent != "ready":
         click.get_current_context().exit(3)
 
 
-def _agent(settings: Settings) -> tuple[str, list[str]]:
+def _agent(
+    settings: Settings,
+) -> tuple[Literal["ready", "not ready", "not running"], list[str]]:
     """Ask a running agent; return its state and what it misses."""
     url = f"http://{settings.web.reached_at}/-/ready"
     try:
@@ -58,41 +67,48 @@ def _agent(settings: Settings) -> tuple[str, list[str]]:
         return "not running", [f"no agent at {url}: {reason}; start it with 'poolscope run'"]
 
 
-def _store(settings: Settings) -> dict[str, Any]:
+def _store(settings: Settings) -> StoreState:
     with reading_store(settings) as store:
         tip, counts = store.tip(), store.counts()
         header = BlockHeader.parse(store.headers(tip.height, 1)[0]) if tip else None
-        return {
-            "network": store.network,
-            "synthetic": store.synthetic,
-            "first_height": store.first_height(),
-            "tip_height": tip.height if tip else None,
-            "tip_hash": hash_to_hex(tip.hash) if tip else None,
-            "tip_age_seconds": int(time.time()) - header.time if header else None,
-            "blocks": counts.blocks,
-            "stale_blocks": counts.stale,
-            "header_only_blocks": counts.header_only,
-            "reorgs": counts.reorgs,
-            "registries": store.by_registry(),
-        }
+        return StoreState(
+            network=store.network,
+            synthetic=store.synthetic,
+            first_height=store.first_height(),
+            tip=Tip(
+                height=tip.height,
+                hash=hash_to_hex(tip.hash),
+                time=header.time,
+                difficulty=difficulty(decode_nbits(header.nbits)),
+            )
+            if tip and header
+            else None,
+            tip_age_seconds=int(time.time()) - header.time if header else None,
+            blocks=counts.blocks,
+            stale_blocks=counts.stale,
+            header_only_blocks=counts.header_only,
+            reorgs=counts.reorgs,
+            registries=store.by_registry(),
+        )
 
 
-def _lines(state: dict[str, Any]) -> list[str]:
-    lines = [f"agent     {state['agent']}", *(f"          {what}" for what in state["missing"])]
-    if store := state["store"]:
-        kind = ", ".join(filter(None, (store["network"], store["synthetic"].upper())))
-        lines.append(f"chain     {kind}")
-        if store["tip_height"] is None:
+def _lines(state: AgentStatus) -> list[str]:
+    lines = [f"agent     {state.agent}", *(f"          {what}" for what in state.missing)]
+    if store := state.store:
+        lines.append(
+            f"chain     {', '.join(filter(None, (store.network, store.synthetic.upper())))}"
+        )
+        if store.tip is None:
             return [*lines, "blocks    none yet"]
         lines += [
-            f"blocks    {store['blocks']} from height {store['first_height']}, "
-            f"{store['stale_blocks']} stale, {store['reorgs']} reorgs",
-            *_header_only(store["header_only_blocks"]),
-            f"tip       {store['tip_height']}  {store['tip_hash']}",
+            f"blocks    {store.blocks} from height {store.first_height}, "
+            f"{store.stale_blocks} stale, {store.reorgs} reorgs",
+            *_header_only(store.header_only_blocks),
+            f"tip       {store.tip.height}  {store.tip.hash}",
             "registry  "
             + ", ".join(
-                f"{version[:16]} ({blocks} blocks)" if len(store["registries"]) > 1 else version
-                for version, blocks in store["registries"].items()
+                f"{version[:16]} ({blocks} blocks)" if len(store.registries) > 1 else version
+                for version, blocks in store.registries.items()
             ),
         ]
     return lines

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from hashing.header import HEADER_SIZE, hash_to_hex
 from hashing.params import NETWORKS
+from monitor.commands.output import write_json
 from monitor.commands.paths import HomePath
 from monitor.commands.waiting import progress
 from monitor.errors import PoolscopeError
 
 if TYPE_CHECKING:
     from hashing.validate import ChainReport
+    from monitor.answers.operating import HeadersVerified
 
 
 @click.command("verify-headers")
@@ -85,7 +86,7 @@ def command(
             on_progress=advance,
         )
     if as_json:
-        click.echo(json.dumps(_as_json(report, network, start_height), indent=2))
+        write_json(_answer(report, network, start_height))
     elif report.count:
         click.echo(_text(report, network, start_height))
     if report.failure and not as_json:
@@ -94,16 +95,19 @@ def command(
         sys.exit(1)
 
 
-def _as_json(report: ChainReport, network: str, start_height: int) -> dict[str, Any]:
-    return {
-        "network": network,
-        "start_height": start_height,
-        "valid_headers": report.count,
-        "height": report.height if report.count else None,
-        "tip_hash": hash_to_hex(report.tip_hash) if report.tip_hash else None,
-        "work": f"{report.work:064x}",
-        "failure": dataclasses.asdict(report.failure) if report.failure else None,
-    }
+def _answer(report: ChainReport, network: str, start_height: int) -> HeadersVerified:
+    from monitor.answers.operating import HeaderFailure, HeadersVerified
+
+    failure = report.failure
+    return HeadersVerified(
+        network=network,
+        start_height=start_height,
+        valid_headers=report.count,
+        last_height=report.height if report.count else None,
+        tip_hash=hash_to_hex(report.tip_hash) if report.tip_hash else None,
+        chainwork=f"{report.work:064x}",
+        failure=HeaderFailure(**dataclasses.asdict(failure)) if failure else None,
+    )
 
 
 def _text(report: ChainReport, network: str, start_height: int) -> str:

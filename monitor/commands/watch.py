@@ -129,12 +129,16 @@ class _JsonLines:
     """Writes each state of the chain as a line of JSON."""
 
     def __init__(self) -> None:
+        from monitor.answers.base import SCHEMA_VERSION
+
         self._last: dict[str, Any] = {}
+        # what makes the agent's overview the answer of a command: a WatchedState
+        self._more = {"schema_version": SCHEMA_VERSION, "left_out": []}
 
     def __call__(self, seen: Seen) -> None:
         if seen.overview and seen.overview is not self._last:
             self._last = seen.overview
-            click.echo(json.dumps(seen.overview, separators=(",", ":")))
+            click.echo(json.dumps(self._more | seen.overview, separators=(",", ":")))
 
 
 class _BlockLines:

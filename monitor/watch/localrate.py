@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import math
 import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Final
 
+from monitor.answers.operating import HashrateReport, KernelRate
 from monitor.config import HashrateSettings
 from monitor.watch.base import LocalRate, Observed
 
@@ -35,14 +34,6 @@ TIMEOUT: Final = 900.0
 RETRY_FIRST: Final = 60.0
 """Seconds after a failure until the next measurement."""
 HASHLIB: Final = "hashlib"
-_UNEXPECTED: Final = (
-    ValueError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    OverflowError,
-    RecursionError,
-)
 _LINE: Final = 1 << 20
 """Most bytes of a line that the measurement may print."""
 
@@ -125,21 +116,19 @@ def read_measurement(output: bytes) -> LocalRate:
         If it is not that JSON.
     """
     try:
-        report = json.loads(output)
-        loop = {"kernel": HASHLIB, "hashes_per_second": report.get("hashlib")}
-        rates = [_rate(entry) for entry in report["results"] or [loop]]
-    except _UNEXPECTED as error:
-        raise ValueError(f"unexpected output of the measurement: {error!r}") from None
+        report = HashrateReport.model_validate_json(output)
+        rates = [_rate(entry) for entry in report.results or [report.hashlib]]
+    except ValueError as error:
+        first = str(error).partition("\n")[0]
+        raise ValueError(f"unexpected output of the measurement: {first}") from None
     return max(rates, key=lambda rate: rate.median)
 
 
-def _rate(entry: Any) -> LocalRate:
-    median, low, high = (
-        float(entry["hashes_per_second"][name]) for name in ("median", "min", "max")
-    )
-    if not (0 < median < math.inf and math.isfinite(high - low)):
-        raise ValueError(f"a rate of {median}")
-    return LocalRate(median, low, high, str(entry.get("kernel", "")))
+def _rate(entry: KernelRate) -> LocalRate:
+    rate = entry.hashes_per_second
+    if rate.value is None or rate.low is None or rate.high is None or rate.value <= 0:
+        raise ValueError(f"a rate of {rate.value}")
+    return LocalRate(rate.value, rate.low, rate.high, entry.kernel)
 
 
 class LocalRateWatcher:

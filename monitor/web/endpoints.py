@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 from hashing.header import hash_from_hex, hash_to_hex
 from monitor import answers
 from monitor.answers import convert
+from monitor.answers.convert_blocks import brief, detail
 from monitor.snapshot import WindowView
 from monitor.store.base import BlockStore, StoredBlock
 from monitor.web import overview, pools, status
-from monitor.web.blocks import brief, detail
 from monitor.web.context import WebContext
 from monitor.web.errors import ApiError
 from monitor.web.history import Question, history

@@ -8,8 +8,8 @@ from typing import Final
 from analyzers import security
 from monitor import answers
 from monitor.answers import convert
+from monitor.answers.convert_blocks import brief
 from monitor.snapshot import EpochView, Snapshot, WindowView
-from monitor.web.blocks import brief
 from monitor.web.context import WebContext
 
 RISK: Final = 0.001
@@ -114,7 +114,5 @@ def risk(view: WindowView, context: WebContext) -> answers.Confirmations | None:
         name=context.entity_name_of(view.lens, largest.entity),
         share=convert.spread(found.share, found.interval),
         risk=RISK,
-        confirmations=found.point,
-        low=found.low,
-        high=found.high,
+        confirmations=answers.CountEstimate(value=found.point, low=found.low, high=found.high),
     )

@@ -63,7 +63,7 @@ class Run:
             assert process.returncode == 0
             assert process.stdout
             figures = json.load(process.stdout)
-        self.rate = figures["fetched"] / figures["seconds"]
+        self.rate = figures["fetched_blocks"] / figures["duration_seconds"]
 
     def tell(self, benchmark: BenchmarkFixture) -> None:
         benchmark.extra_info["blocks_per_second"] = round(self.rate)

@@ -17,6 +17,9 @@ import pytest
 import yaml
 
 from analyzers.figures import MEASURES
+from monitor.answers.commands import ANSWERS
+from monitor.answers.schema import commands_schema
+from monitor.answers.vocabulary import ENDINGS, WORDS
 from monitor.cli import COMMANDS, cli
 from monitor.web import openapi
 
@@ -80,6 +83,23 @@ def test_the_site_explains_every_answer_of_the_api(site: Site) -> None:
         assert f'id="{name.lower()}"' in page, name
         for field in schema["properties"]:
             assert f"<code>{field}</code>" in page, f"{name}.{field}"
+
+
+def test_the_site_explains_every_answer_of_commands(site: Site) -> None:
+    page = site.page("cli.html")
+    found = commands_schema(list(ANSWERS))
+    for name in found["commands"]:
+        assert f"<code>{name}</code>" in page
+    for name, schema in found["$defs"].items():
+        for field in schema.get("properties", ()):
+            assert f'id="{name.lower()}"' in page, name
+            assert f"<code>{field}</code>" in page, f"{name}.{field}"
+
+
+def test_the_site_shows_the_vocabulary(site: Site) -> None:
+    page = site.page("api.html")
+    for name in (*WORDS, *(f"…{ending}" for ending in ENDINGS)):
+        assert f"<code>{name}</code>" in page
 
 
 def test_the_site_explains_every_measure(site: Site) -> None:

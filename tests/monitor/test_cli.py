@@ -23,7 +23,7 @@ def test_every_command_loads_and_teaches(name: str) -> None:
 
 def test_config_prints_toml_and_json() -> None:
     result = CliRunner().invoke(cli, ["config", "--json", "--set", "web.port=9"])
-    assert json.loads(result.output)["web"]["port"] == 9
+    assert json.loads(result.output)["settings"]["web"]["port"] == 9
 
 
 def test_config_names_its_file(tmp_path: Path) -> None:

@@ -102,9 +102,9 @@ def said(*arguments: str) -> Any:
 def test_a_journey(network: str, stored: tuple[str, ...]) -> None:
     start = STARTS.get(network, "tb1q")
     assert said("pools", *stored)["blocks"] == BLOCKS + 1
-    block = said("block", "7", *stored)
+    block = said("block", "7", *stored)["block"]
     assert block["height"] == 7
-    (cluster,) = said("audit", "unknown", *stored)
+    (cluster,) = said("audit", "unknown", *stored)["clusters"]
     assert [text["text"] for text in cluster["texts"]] == ["/no pool at all/"]
     assert cluster["payouts"][0]["address"].startswith(start)
     proposed = CliRunner().invoke(cli, ["audit", "unknown", *stored]).stdout

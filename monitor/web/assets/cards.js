@@ -42,9 +42,9 @@ export function riskCard(box, risk) {
     return;
   }
   facts(box, [
-    [`If ${risk.name} attacked`, wait(risk.confirmations)],
-    ["If its true share is low", `${wait(risk.low)} (at ${percent(risk.share.low)})`],
-    ["If its true share is high", `${wait(risk.high)} (at ${percent(risk.share.high)})`],
+    [`If ${risk.name} attacked`, wait(risk.confirmations.value)],
+    ["If its true share is low", `${wait(risk.confirmations.low)} (at ${percent(risk.share.low)})`],
+    ["If its true share is high", `${wait(risk.confirmations.high)} (at ${percent(risk.share.high)})`],
   ]);
   note(box, `Blocks to wait until the largest miner, with all of its hash rate, could undo a payment with a probability below ${percent(risk.risk)}. Nothing says that it would try.`);
 }

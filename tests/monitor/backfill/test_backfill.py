@@ -61,7 +61,11 @@ def exported(directory: Path) -> pd.DataFrame:
 def test_store_and_files_say_the_same(cores: Path, tmp_path: Path) -> None:
     said = backfill("--blocks-dir", cores, "--data-dir", tmp_path, "--range", "30", "--json")
     figures = json.loads(said.stdout)
-    assert (figures["first"], figures["last"], figures["fetched"]) == (0, HEIGHT, HEIGHT + 1)
+    assert (figures["first_height"], figures["last_height"], figures["fetched_blocks"]) == (
+        0,
+        HEIGHT,
+        HEIGHT + 1,
+    )
     backfill("--blocks-dir", cores, "--out", tmp_path / "all.parquet", "--range", "30")
     backfill("--blocks-dir", cores, "--out", tmp_path / "parts", "--range", "30")
 
@@ -85,7 +89,7 @@ def test_again_changes_nothing(cores: Path, tmp_path: Path) -> None:
         files = [*tmp_path.glob("*.sqlite"), *tmp_path.glob("*.parquet")]
         before = {path: (path.stat().st_ino, path.read_bytes()) for path in files}
         said = backfill("--blocks-dir", cores, *arguments, "--json")
-        assert json.loads(said.stdout)["fetched"] == 0
+        assert json.loads(said.stdout)["fetched_blocks"] == 0
         assert {path: (path.stat().st_ino, path.read_bytes()) for path in files} == before
 
 
@@ -111,7 +115,7 @@ def test_a_backfill_leaves_one_registry(cores: Path, tmp_path: Path) -> None:
     assert "foundryusa" not in store.columns(("pool",))["pool"]
     store.close()
     again = backfill(*common, "--json")
-    assert json.loads(again.stdout)["fetched"] == 0
+    assert json.loads(again.stdout)["fetched_blocks"] == 0
     store = stored(tmp_path)
     assert store.by_registry() == {registry_of(None).version: HEIGHT + 1}
     store.close()
@@ -185,7 +189,7 @@ def test_the_sample_has_a_past_too(tmp_path: Path) -> None:
     words = ["backfill", "--source", "sample", "--data-dir", str(tmp_path), "--json"]
     result = CliRunner().invoke(cli, [*words, "--to", "824600"])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["fetched"] == 824_600 - 822_528 + 1
+    assert json.loads(result.stdout)["fetched_blocks"] == 824_600 - 822_528 + 1
     store = open_store(tmp_path / "sample.sqlite", "mainnet", synthetic="sample", read_only=True)
     assert store.counts().blocks == 824_600 - 822_528 + 1
     store.close()

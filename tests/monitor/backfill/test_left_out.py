@@ -34,7 +34,7 @@ def test_a_missing_file_is_said_with_the_range_that_is_there(tmp_path: Path) -> 
     write_all(tmp_path / "blocks", files, KEY)
     said = backfill(tmp_path / "blocks", "--data-dir", tmp_path, "--json")
     figures = json.loads(said.stdout)
-    assert (figures["first"], figures["last"], figures["blocks"]) == (40, LENGTH, 40)
+    assert (figures["first_height"], figures["last_height"], figures["blocks"]) == (40, LENGTH, 40)
     assert figures["left_out"] == [
         {
             "kind": "unlinked_block",
@@ -78,7 +78,11 @@ def test_one_damaged_block_costs_one_block(
         pytest.skip("what reads and does not prove is refused by --prove")
     said = backfill(tmp_path / "blocks", *out, *words)
     figures = json.loads(said.stdout)
-    assert (figures["first"], figures["last"], figures["fetched"]) == (0, LENGTH, LENGTH + 1)
+    assert (figures["first_height"], figures["last_height"], figures["fetched_blocks"]) == (
+        0,
+        LENGTH,
+        LENGTH + 1,
+    )
     offset = sum(map(len, R[20:at])) + 8
     assert figures["left_out"] == [
         {

@@ -72,11 +72,12 @@ def test_from_a_node(flavour: Flavour, rest: bool, tmp_path: Path) -> None:
     with RegtestNode(flavour, blocks=HEIGHT, rest=rest, user="u", password="p") as node:
         store_with_gaps(tmp_path / "regtest.sqlite", node, GAPS)
         said = fill(tmp_path, *at(node), "--json")
-        assert json.loads(said.stdout) | {"seconds": 0} == {
-            "missing": len(GAPS),
-            "filled": len(GAPS),
-            "left": 0,
-            "seconds": 0,
+        assert json.loads(said.stdout) | {"duration_seconds": 0} == {
+            "schema_version": 1,
+            "missing_blocks": len(GAPS),
+            "filled_blocks": len(GAPS),
+            "remaining_blocks": 0,
+            "duration_seconds": 0,
             "left_out": [],
         }
         assert stored(tmp_path) == filled(node, "bitcoind")
@@ -101,7 +102,11 @@ def test_from_an_own_node_that_keeps_them_by_now(node: RegtestNode, data: Path) 
     node.faults.pruned_below = 25
     said = fill(data, *at(node), "--json", status=1)
     figures = json.loads(said.stdout)
-    assert (figures["missing"], figures["filled"], figures["left"]) == (13, 7, 6)
+    assert (figures["missing_blocks"], figures["filled_blocks"], figures["remaining_blocks"]) == (
+        13,
+        7,
+        6,
+    )
     assert figures["left_out"] == [
         {
             "kind": "header_only_block",
@@ -223,7 +228,7 @@ def test_a_node_that_is_busy_is_waited_for(node: RegtestNode, data: Path) -> Non
 def test_a_lie_is_refused(node: RegtestNode, data: Path) -> None:
     node.faults.forge = "coinbase"
     figures = json.loads(fill(data, *at(node), "--json", status=1).stdout)
-    assert (figures["filled"], figures["left"]) == (0, len(GAPS))
+    assert (figures["filled_blocks"], figures["remaining_blocks"]) == (0, len(GAPS))
     (why,) = figures["left_out"]
     assert "does not prove itself" in why["why"]
     assert left(data) == GAPS
@@ -287,7 +292,7 @@ def test_the_commands_say_what_is_missing(node: RegtestNode, data: Path) -> None
     assert "poolscope backfill --missing" in say("block", "21").stdout
     assert "poolscope backfill --missing" not in say("block", "31").stdout
     unknown = say("audit", "unknown", "--by", "shape", "--min-blocks", "1", "--json")
-    clusters = json.loads(unknown.stdout)
+    clusters = json.loads(unknown.stdout)["clusters"]
     assert not GAPS & {height for cluster in clusters for height in cluster["heights"]}
     assert f"left out: {len(GAPS)} blocks" in unknown.stderr
     fill(data, *at(node))

@@ -17,10 +17,10 @@ from hashing.build import build_block, build_coinbase
 from hashing.header import BlockHeader
 from hashing.params import NETWORKS, REGTEST
 from hashing.wire import TxOut, parse_coinbase, read_block_prefix
+from monitor.answers.convert_blocks import detail
 from monitor.cli import cli
 from monitor.store.base import Step
 from monitor.store.sql import open_store
-from monitor.web.blocks import detail
 from tests.support.blocks import Mined, genesis
 
 KNOWN = "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH"
@@ -88,7 +88,11 @@ def expected(network: str) -> dict[str, str | None]:
 def test_proposals_and_clusters(place: Any) -> None:
     network, where, _ = place
     found = json.loads(run("audit", "unknown", *where, "--json"))
-    shown = {item["script"]: item["address"] for cluster in found for item in cluster["payouts"]}
+    shown = {
+        item["script"]: item["address"]
+        for cluster in found["clusters"]
+        for item in cluster["payouts"]
+    }
     wanted = {SCRIPTS[kind].hex(): address for kind, address in expected(network).items()}
     assert shown == {script: wanted[script] for script in shown}
     assert len(shown) == len(SCRIPTS) - 1  # the known one is no unknown's
@@ -100,7 +104,7 @@ def test_proposals_and_clusters(place: Any) -> None:
 def test_drift_and_reasons(place: Any, tmp_path: Path) -> None:
     network, where, _ = place
     address = expected(network)["P2PKH"]
-    (seen,) = json.loads(run("audit", "drift", *where, "--all", "--json"))
+    (seen,) = json.loads(run("audit", "drift", *where, "--all", "--json"))["sightings"]
     assert (seen["subject"], seen["registered"], seen["blocks"]) == (address, True, 2)
     (tmp_path / "labels.csv").write_text("height,label\n1,Other\n")
     (tmp_path / "list.json").write_text(json.dumps(LIST))
@@ -113,7 +117,7 @@ def test_a_block_in_the_terminal_and_over_the_api(place: Any) -> None:
     network, where, chain = place
     addresses = expected(network)
     assert f"payout {addresses['P2PKH']} (strong) names known" in run("block", "1", *where)
-    (evidence,) = json.loads(run("block", "1", *where, "--json"))["evidence"]
+    (evidence,) = json.loads(run("block", "1", *where, "--json"))["block"]["evidence"]
     assert evidence["address"] == addresses["P2PKH"]
     shown = [detail(block, str, NETWORKS[network]) for block in chain[::2]]
     paid = [found.coinbase.outputs[0].address for found in shown if found.coinbase]

@@ -45,7 +45,10 @@ def test_lines_of_real_coinbases() -> None:
     answers = objects(result)
     assert [(a["pool"], a["rule"]) for a in answers] == [(one.pool, one.rule) for one in real]
     for answer in answers:
-        assert set(answer) == {"pool", "name", "rule", "evidence", "conflicts"}
+        assert set(answer) == {
+            *("schema_version", "pool", "name", "rule", "evidence", "conflicts"),
+            *("coinbase", "facts"),
+        }
         assert (answer["pool"] is None) == (answer["name"] is None)
 
 
@@ -89,7 +92,7 @@ def test_a_bad_line_loses_nothing_else(bad: bytes) -> None:
     first, second, third = objects(result)
     assert first == third
     assert first["pool"] == "viabtc"
-    assert list(second) == ["error"]
+    assert list(second) == ["schema_version", "error"]
     assert result.stderr.startswith("poolscope attribute: line 2: ")
     assert result.exit_code == 1
 
@@ -117,7 +120,7 @@ def test_facts_of_a_block() -> None:
     }
     for broken in ({"header": "00"}, {"tx_count": -1}, {"tx_count": "1"}):
         result = run("--jsonl", "-", "--reading", text=json.dumps(block | broken))
-        assert list(objects(result)[0]) == ["error"]
+        assert list(objects(result)[0]) == ["schema_version", "error"]
 
 
 @pytest.mark.parametrize(

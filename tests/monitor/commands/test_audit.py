@@ -76,7 +76,12 @@ def test_registry(tmp_path: Path) -> None:
     assert "\x1b" not in shown.stdout
     ours = Path(__file__).parents[3] / "analyzers" / "registry" / "pools.toml"
     differences = as_json("audit", "registry", str(ours), str(file))
-    assert {"kind": "tag", "subject": "/solo rig", "first": None, "second": "rig2j"} in differences
+    assert {
+        "kind": "tag",
+        "subject": "/solo rig",
+        "first_pool": None,
+        "second_pool": "rig2j",
+    } in differences["differences"]
     shown = run("audit", "registry", str(ours), str(file))
     assert "\x1b" not in shown.stdout
     assert shown.stderr.endswith(" differences\n")
@@ -98,10 +103,10 @@ def test_blocks(form: str, store: str, tmp_path: Path) -> None:
         pd.DataFrame(rows).to_parquet(file)
     if form == "store":
         found = as_json("audit", "blocks", *of(store))
-        assert (found["blocks"], found["agreed"], found["disagreements"]) == (4, 4, [])
+        assert (found["blocks"], found["agreed_blocks"], found["disagreements"]) == (4, 4, [])
         return
     found = as_json("audit", "blocks", "--against", str(file), *of(store))
-    assert (found["blocks"], found["agreed"], found["named"]) == (3, 2, 2)
+    assert (found["blocks"], found["agreed_blocks"], found["named_blocks"]) == (3, 2, 2)
     (told,) = found["disagreements"]
     assert (told["height"], told["pool"], told["label"]) == (2, "viabtc", "antpool")
     shown = run("audit", "blocks", "--against", str(file), *of(store)).stdout
@@ -134,7 +139,7 @@ def test_broken_labels(
 
 
 def test_unknown(store: str) -> None:
-    (found,) = as_json("audit", "unknown", *of(store))
+    (found,) = as_json("audit", "unknown", *of(store))["clusters"]
     assert found["heights"] == [5, 6]
     assert found["texts"] == [{"text": "/solo rig 7/", "blocks": 2}]
     shown = run("audit", "unknown", *of(store))
@@ -143,10 +148,11 @@ def test_unknown(store: str) -> None:
 
 
 def test_drift(store: str) -> None:
-    found = as_json("audit", "drift", *of(store))
+    found = as_json("audit", "drift", *of(store))["sightings"]
     assert [(s["pool"], s["kind"], s["registered"]) for s in found] == [("viabtc", "payout", False)]
     assert "only tags" in run("audit", "drift", *of(store)).stdout
-    assert len(as_json("audit", "drift", "--all", "--pool", "viabtc", *of(store))) == 2
+    everything = as_json("audit", "drift", "--all", "--pool", "viabtc", *of(store))
+    assert len(everything["sightings"]) == 2
 
 
 def test_relabel(store: str, tmp_path: Path) -> None:
@@ -160,7 +166,7 @@ def test_relabel(store: str, tmp_path: Path) -> None:
     assert "6 (stale)  f2pool (tag) -> unknown (none)" in dry.stdout
     done = run(*arguments, "--json")
     changes = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [change["to"] for change in changes] == ["via"] * 4 + ["rig"] * 2 + [None]
+    assert [change["after"]["pool"] for change in changes] == ["via"] * 4 + ["rig"] * 2 + [None]
     again = run(*arguments)
     assert again.stdout == ""
     assert "0 of 7 blocks changed" in again.stderr

@@ -243,7 +243,7 @@ def test_labels_in_any_form_and_what_of_them_is_not_used(
     registry.write_text(json.dumps(rows))
     arguments = ("audit", "blocks", "--against", str(tmp_path / name), *store)
     found = as_json(*arguments, "--registry", str(registry))
-    assert (found["blocks"], found["agreed"]) == (4, 1)
+    assert (found["blocks"], found["agreed_blocks"]) == (4, 1)
     told = {left["why"]: (left["count"], left["examples"]) for left in found["left_out"]}
     assert told["no stored block of the active chain has this height"][0] == 1
     nobody = told["no pool of the registry has this name: it counts as one of its own"]
@@ -264,7 +264,7 @@ def test_blocks_are_judged_by_the_registry_that_is_named(
     (tmp_path / "list.json").write_text(json.dumps(rows))
     arguments = ("--registry", str(tmp_path / "list.json"), *store)
     found = as_json("audit", "blocks", "--against", str(tmp_path / "l.csv"), *arguments)
-    assert (found["blocks"], found["agreed"]) == (2, 1)
+    assert (found["blocks"], found["agreed_blocks"]) == (2, 1)
     assert found["left_out"][0]["kind"] == Kind.LIST_ENTRY
     for command in (("attribute", "00"), ("relabel", "--dry-run")):
         place = () if command[0] == "attribute" else store

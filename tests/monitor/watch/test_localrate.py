@@ -19,6 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.answers.base import Range
+from monitor.answers.operating import HashrateReport, KernelRate
+from monitor.commands.output import json_of
 from monitor.config import HashrateSettings
 from monitor.metrics.exporter import AgentMetrics
 from monitor.metrics.watched import watched_metrics
@@ -39,13 +42,31 @@ NAME = "poolscope_local_hashes_per_second"
 SPREAD = "poolscope_local_hashes_per_second_spread"
 
 
-def entry(median: float, **more: object) -> dict[str, object]:
-    return {"hashes_per_second": {"median": median, "min": median - 1, "max": median + 2}, **more}
+def entry(median: float, kernel: str = "k") -> KernelRate:
+    return KernelRate(
+        kernel=kernel,
+        threads=1,
+        hashes_per_second=Range(value=median, low=median - 1, high=median + 2),
+        stdev_hashes_per_second=1,
+        repetitions=9,
+        hashlib_ratio=median / 5,
+    )
+
+
+def report(*results: KernelRate) -> str:
+    told = HashrateReport(processor="p", cores=1, hashlib=entry(5, HASHLIB), results=list(results))
+    return json_of(told)
 
 
 def line(*rates: float) -> str:
-    loop = {"median": 5, "min": 4, "max": 7}
-    return json.dumps({"hashlib": loop, "results": [entry(rate, kernel="k") for rate in rates]})
+    return report(*map(entry, rates))
+
+
+def spoilt(**rate: object) -> bytes:
+    """A report of one kernel whose rate is not as it should be."""
+    told = json.loads(line(10))
+    told["results"][0]["hashes_per_second"] |= rate
+    return json.dumps(told).encode()
 
 
 @dataclass
@@ -96,10 +117,8 @@ PYTHON = sys.executable
 
 
 def test_the_best_kernel_counts() -> None:
-    output = json.dumps({"results": [entry(10), entry(30), entry(20)]})
-    assert read_measurement(output.encode()) == LocalRate(30, 29, 32)
-    named = json.dumps({"results": [entry(10, kernel="a"), entry(30, kernel="b")]})
-    assert read_measurement(named.encode()).kernel == "b"
+    output = report(entry(10, "a"), entry(30, "b"), entry(20, "c"))
+    assert read_measurement(output.encode()) == LocalRate(30, 29, 32, "b")
 
 
 def test_before_a_kernel_is_compiled_there_is_hashlib() -> None:
@@ -112,13 +131,9 @@ def test_before_a_kernel_is_compiled_there_is_hashlib() -> None:
         *(b"", b"null", b"[]", b"{}", b"\xff", b'{"results": []}', b'{"results": [{}]}'),
         *(b'{"results": 5}', b'{"results": [{"hashes_per_second": 7}]}', b"[" * 100_000),
         *(b'{"results": [5]}', b'{"results": {"a": 1}}', b'{"results": [], "hashlib": 3}'),
-        b'{"results": [{"hashes_per_second": {"median": "much"}}]}',
-        b'{"results": [{"hashes_per_second": {"median": 1, "min": null, "max": 2}}]}',
-        b'{"results": [{"hashes_per_second": {"median": NaN, "min": 1, "max": 2}}]}',
-        b'{"results": [{"hashes_per_second": {"median": 1, "min": 1, "max": Infinity}}]}',
-        b'{"results": [{"hashes_per_second": {"median": -1, "min": 1, "max": 2}}]}',
-        b'{"results": [{"hashes_per_second": {"median": 0, "min": 0, "max": 0}}]}',
-        b'{"results": [{"hashes_per_second": {"median": 1%s, "min": 0, "max": 0}}]}' % (b"0" * 400),
+        *(spoilt(value="much"), spoilt(low=None), spoilt(value=float("nan"))),
+        *(spoilt(high=float("inf")), spoilt(value=-1), spoilt(value=0, low=0, high=0)),
+        *(spoilt(value=10**400), spoilt(median=1), spoilt(value=None)),
     ],
 )
 def test_other_output_is_refused(output: bytes) -> None:

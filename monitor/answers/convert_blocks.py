@@ -1,11 +1,12 @@
-"""From stored blocks to the answers about them: evidence, coinbase, header."""
+"""From blocks to the answers about them: evidence, coinbase, header; one builder for all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from analyzers import model
-from analyzers.coinbase import read_coinbase_text
+from analyzers.coinbase import CoinbaseReading, read_coinbase_text
 from analyzers.escape import escape_text
 from analyzers.registry.address import address_of
 from hashing.errors import WireError
@@ -14,7 +15,9 @@ from hashing.params import NetworkParams
 from hashing.target import decode_nbits, difficulty
 from hashing.wire import CoinbaseTx, parse_coinbase
 from monitor import answers
-from monitor.store.base import StoredBlock
+
+if TYPE_CHECKING:
+    from monitor.store.base import StoredBlock
 
 NameOf = Callable[[str], str]
 """From a pool's slug to its name."""
@@ -38,8 +41,8 @@ def brief(block: StoredBlock, name_of: NameOf, network: NetworkParams) -> answer
         size=block.size,
         first_seen=block.first_seen,
         script_sig=None if coinbase is None else coinbase.script_sig.hex(),
-        evidence=_evidence(decided.evidence, name_of, network),
-        conflicts=_evidence(decided.conflicts, name_of, network),
+        evidence=evidence(decided.evidence, name_of, network),
+        conflicts=evidence(decided.conflicts, name_of, network),
     )
 
 
@@ -66,9 +69,10 @@ def _coinbase(block: StoredBlock) -> CoinbaseTx | None:
         return None
 
 
-def _evidence(
-    found: Iterable[model.Evidence], name_of: NameOf, network: NetworkParams
+def evidence(
+    found: Iterable[model.Evidence], name_of: NameOf, network: NetworkParams | None
 ) -> list[answers.Evidence]:
+    """Return pieces of evidence; payouts have an address where `network` is known."""
     return [
         answers.Evidence(
             kind=item.kind,
@@ -80,7 +84,9 @@ def _evidence(
             length=item.where.length,
             hex=item.matched.hex(),
             text=escape_text(item.matched),
-            address=address_of(item.matched, network) if item.kind == "payout" else None,
+            address=address_of(item.matched, network)
+            if network and item.kind == "payout"
+            else None,
             share=item.share,
             source=item.source,
         )
@@ -109,10 +115,7 @@ def _reading(coinbase: CoinbaseTx, height: int, network: NetworkParams) -> answe
         txid=hash_to_hex(coinbase.txid),
         script_sig=coinbase.script_sig.hex(),
         height=seen.height,
-        runs=[
-            answers.Text(offset=run.offset, hex=run.data.hex(), text=escape_text(run.data))
-            for run in seen.runs
-        ],
+        runs=runs(seen),
         outputs=[
             answers.Output(
                 value=output.value,
@@ -121,12 +124,28 @@ def _reading(coinbase: CoinbaseTx, height: int, network: NetworkParams) -> answe
             )
             for output in coinbase.outputs
         ],
-        commitments=[
-            answers.Commitment(kind=found.kind, field=found.where.field, hex=found.data.hex())
-            for found in seen.commitments
-        ],
-        miners=[
-            answers.Miner(pool=miner.pool, text=escape_text(miner.name)) for miner in seen.miners
-        ],
+        commitments=commitments(seen),
+        miners=miners(seen),
         software=list(seen.software),
     )
+
+
+def runs(seen: CoinbaseReading) -> list[answers.Text]:
+    """Return the printable text of a coinbase."""
+    return [
+        answers.Text(offset=run.offset, hex=run.data.hex(), text=escape_text(run.data))
+        for run in seen.runs
+    ]
+
+
+def commitments(seen: CoinbaseReading) -> list[answers.Commitment]:
+    """Return what the OP_RETURN outputs of a coinbase carry."""
+    return [
+        answers.Commitment(kind=found.kind, field=found.where.field, hex=found.data.hex())
+        for found in seen.commitments
+    ]
+
+
+def miners(seen: CoinbaseReading) -> list[answers.Miner]:
+    """Return the names that miners gave themselves in a coinbase."""
+    return [answers.Miner(pool=miner.pool, text=escape_text(miner.name)) for miner in seen.miners]
