@@ -12,8 +12,10 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analyzers.columns import EXPORTED
 from analyzers.intervals import LEVEL, share_intervals
 from analyzers.mined import Chain, Mined
 from analyzers.series import series
@@ -21,17 +23,10 @@ from analyzers.windows import CountTable
 
 TIME: Final = "datetime64[s, UTC]"
 
-BLOCKS: Final = {"height": "int64", "time": TIME, "pool": "category"}
+BLOCKS: Final = {name: EXPORTED[name].dtype for name in ("height", "time", "pool")}
 """One row a block of the active chain; `pool` is missing where nobody is known."""
 
-EXPORT: Final = {
-    **BLOCKS,
-    "proof": "category",
-    "tx_count": "Int32",
-    "size": "Int32",
-    "first_seen": TIME,
-    "conflicts": "int16",
-}
+EXPORT: Final = {name: column.dtype for name, column in EXPORTED.items()}
 """One row a block of a file of ``poolscope export``; see ``docs/export.md``."""
 
 _NOTE: Final = b"poolscope."
@@ -83,7 +78,8 @@ def read_export(path: str | Path) -> pd.DataFrame:
     """Return the blocks of a Parquet file of ``poolscope export``, with the columns `EXPORT`.
 
     What the file says of itself (``version``, ``schema``, ``network``, ``synthetic``,
-    ``registry``) is in ``frame.attrs``.
+    ``registry``) is in ``frame.attrs``. A column that came after the file was written is missing
+    throughout.
 
     Raises
     ------
@@ -93,14 +89,22 @@ def read_export(path: str | Path) -> pd.DataFrame:
         If it cannot be read.
     """
     table = pq.read_table(path)
-    if missing := [name for name in EXPORT if name not in table.column_names]:
-        raise ValueError(
-            f"{path} has no column {missing[0]!r}; is it of 'poolscope export --format parquet'?"
-        )
+    notes = {
+        name.removeprefix(_NOTE).decode(): text.decode()
+        for name, text in (table.schema.metadata or {}).items()
+        if name.startswith(_NOTE)
+    }
+    version = int(notes["schema"]) if notes.get("schema", "").isdecimal() else 1
+    for name, column in EXPORTED.items():
+        if name in table.column_names:
+            continue
+        if column.since is None or column.since <= version:
+            raise ValueError(
+                f"{path} has no column {name!r}; is it of 'poolscope export --format parquet'?"
+            )
+        table = table.append_column(name, pa.nulls(len(table)))
     frame: pd.DataFrame = table.select(list(EXPORT)).to_pandas().astype(EXPORT)
-    for name, text in (table.schema.metadata or {}).items():
-        if name.startswith(_NOTE):
-            frame.attrs[name.removeprefix(_NOTE).decode()] = text.decode()
+    frame.attrs.update(notes)
     return frame
 
 

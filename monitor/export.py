@@ -1,6 +1,6 @@
 """Stored blocks as columns in files that other tools read: Parquet, CSV, JSON lines.
 
-``docs/export.md`` describes the columns, `analyzers.frames.read_export` reads them.
+`analyzers.columns` says the columns, `analyzers.frames.read_export` reads them.
 """
 
 from __future__ import annotations
@@ -17,28 +17,25 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from analyzers.columns import EXPORT_VERSION, EXPORTED, NAME_ARROW, TIME_ARROW, Column
 from monitor.errors import PoolscopeError
-from monitor.store.base import Arrays, BlockStore, ColumnName
-from monitor.store.rows import PROOFS
+from monitor.store.base import Arrays, BlockStore
 
 Format = Literal["parquet", "csv", "jsonl"]
 
 _NAME: Final = pa.dictionary(pa.int32(), pa.string())
 _TIME: Final = pa.timestamp("s", "UTC")
 
-COLUMNS: Final[dict[ColumnName, pa.DataType]] = {
-    "height": pa.int64(),
-    "time": _TIME,
-    "pool": _NAME,
-    "proof": _NAME,
-    "tx_count": pa.int32(),
-    "size": pa.int32(),
-    "first_seen": _TIME,
-    "conflicts": pa.int16(),
-}
+
+def _arrow(column: Column) -> pa.DataType:
+    special = {NAME_ARROW: _NAME, TIME_ARROW: _TIME}
+    return special.get(column.kind.arrow) or pa.type_for_alias(column.kind.arrow)
+
+
+ARROW: Final = pa.schema({name: _arrow(column) for name, column in EXPORTED.items()})
 """What a file holds for each block of the active chain, in this order."""
 
-SCHEMA: Final = "1"
+SCHEMA: Final = str(EXPORT_VERSION)
 """Version of these columns; a file says it as ``poolscope.schema``."""
 
 _BATCH: Final = 100_000
@@ -48,20 +45,19 @@ _BATCH: Final = 100_000
 def tables_of(store: BlockStore, first: int, last: int) -> Iterator[pa.Table]:
     """Yield the active blocks from `first` to `last`, both included, in height order."""
     for start in range(first, last + 1, _BATCH):
-        yield _table(store.arrays(tuple(COLUMNS), start, min(start + _BATCH, last + 1)))
+        yield _table(store.arrays(ARROW.names, start, min(start + _BATCH, last + 1)))
 
 
 def _table(found: Arrays) -> pa.Table:
-    names = {"pool": found.pools, "proof": PROOFS}
     columns = []
-    for name, kind in COLUMNS.items():
+    for name, kind in zip(ARROW.names, ARROW.types, strict=True):
         numbers = pa.array(found.columns[name], mask=found.columns[name] < 0)
         if kind == _NAME:
-            texts = pa.array(names[name], pa.string())
+            texts = pa.array(EXPORTED[name].texts or found.pools, pa.string())
             columns.append(pa.DictionaryArray.from_arrays(numbers.cast(pa.int32()), texts))
         else:
             columns.append(numbers.cast(kind))
-    return pa.table(columns, schema=pa.schema(list(COLUMNS.items())))
+    return pa.table(columns, schema=ARROW)
 
 
 def write(
@@ -91,9 +87,8 @@ def _write_parquet(
     tables: Iterable[pa.Table], metadata: Mapping[str, str], out: BinaryIO | pa.NativeFile
 ) -> int:
     noted = {f"poolscope.{name}": value for name, value in metadata.items()}
-    schema = pa.schema(list(COLUMNS.items()), metadata=noted)
     blocks = 0
-    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(out, ARROW.with_metadata(noted), compression="zstd") as writer:
         for table in tables:
             writer.write_table(table.replace_schema_metadata(noted))
             blocks += len(table)
@@ -103,7 +98,7 @@ def _write_parquet(
 def _write_text(tables: Iterable[pa.Table], form: Format, out: BinaryIO) -> int:
     blocks = 0
     if form == "csv":
-        out.write((",".join(COLUMNS) + "\n").encode())
+        out.write((",".join(ARROW.names) + "\n").encode())
     options = pa.csv.WriteOptions(include_header=False, quoting_style="none")
     for table in tables:
         if form == "csv":
@@ -122,7 +117,7 @@ def _with_times_as_text(table: pa.Table) -> pa.Table:
         name: pc.strftime(table[name], "%Y-%m-%dT%H:%M:%SZ")
         if kind == _TIME
         else table[name].cast(pa.string() if kind == _NAME else kind)
-        for name, kind in COLUMNS.items()
+        for name, kind in zip(ARROW.names, ARROW.types, strict=True)
     }
     return pa.table(columns)
 
@@ -131,7 +126,7 @@ def _json_lines(table: pa.Table) -> list[str]:
     """Return each row as a JSON object and a line end."""
     plain = _with_times_as_text(table)
     parts: list[object] = []
-    for name in COLUMNS:
+    for name in ARROW.names:
         cells = plain[name].combine_chunks()
         if pa.types.is_string(cells.type):
             texts = cells.dictionary_encode()

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from hashing.build import push_height
+from analyzers.columns import ProofLevel
+from analyzers.model import Attribution
 from hashing.chain import ChainEntry
 from hashing.errors import WireError
 from hashing.header import HEADER_SIZE, hash_to_hex
 from hashing.params import NetworkParams
+from hashing.proof import begins_with_height
 from hashing.target import decode_nbits
 from hashing.wire import MAX_BLOCK_SIZE, CoinbaseTx, merkle_root, parse_coinbase, root_from_branch
 from monitor.errors import ProofError
 from monitor.sources.base import SourceBlock
-from monitor.store.base import ProofLevel
+from monitor.store.base import StoredBlock
 
 EASIEST: Final = 16
 """How many times easier than the milestone a chain may begin above it."""
@@ -53,10 +55,37 @@ def prove(
         raise ProofError("unproved", f"{name}: a coinbase without Merkle branch or txids")
     if root is not None and root != entry.header.merkle_root:
         raise ProofError("coinbase", f"{name}: the coinbase does not lead to the Merkle root")
-    binding = entry.height >= params.bip34_height
-    if binding and not coinbase.script_sig.startswith(push_height(entry.height)):
+    if not begins_with_height(coinbase.script_sig, entry.height, params):
         raise ProofError("height", f"{name}: the coinbase does not begin with its height (BIP34)")
     return ("header" if root is None else "coinbase"), coinbase
+
+
+def stored_block(
+    block: SourceBlock,
+    proof: ProofLevel,
+    source: str,
+    attribution: Attribution,
+    *,
+    stale: bool = False,
+    first_seen: int | None = None,
+) -> StoredBlock:
+    """Return `block`, that proved itself as far as `proof`, as it is stored.
+
+    `first_seen` holds where the source does not say when it saw the block.
+    """
+    return StoredBlock(
+        ref=block.ref,
+        header=block.header,
+        coinbase_tx=block.coinbase_tx,
+        proof=proof,
+        stale=stale,
+        source=source,
+        label=block.label,
+        attribution=attribution,
+        tx_count=block.tx_count,
+        size=block.size,
+        first_seen=first_seen if block.first_seen is None else block.first_seen,
+    )
 
 
 def prove_beginning(

@@ -2,7 +2,8 @@
 
 A line ``<!-- commands -->`` becomes the reference of the commands, made from their help;
 ``<!-- answers -->`` becomes that of the API's answers, made from its OpenAPI document;
-``<!-- measures -->`` the table of measures, ``<!-- modules PACKAGE -->`` what the docstrings of the
+``<!-- measures -->`` the table of measures, ``<!-- columns -->`` and ``<!-- stored columns -->``
+those of exported files and of the store, ``<!-- modules PACKAGE -->`` what the docstrings of the
 package's modules say. A link to a file of the repository outside docs/, which the site does not
 have, becomes its path.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ import click
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 
+from analyzers import columns
 from analyzers.figures import MEASURES
 from monitor.cli import COMMANDS, cli
 from monitor.web import openapi
@@ -121,4 +124,6 @@ REFERENCES: Final = {
     "<!-- measures -->": measures_reference,
     "<!-- commands -->": commands_reference,
     "<!-- answers -->": answers_reference,
+    "<!-- columns -->": partial(columns.markdown, exported=True),
+    "<!-- stored columns -->": partial(columns.markdown, exported=False),
 }

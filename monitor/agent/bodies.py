@@ -19,7 +19,7 @@ from hashing.params import NetworkParams
 from hashing.wire import CoinbaseTx
 from monitor.agent.wanted import GetBlocks, GetElsewhere, Offer, Refuse, Wanted
 from monitor.errors import NotFound, NotKept, ProofError
-from monitor.proof import prove
+from monitor.proof import prove, stored_block
 from monitor.sources.base import SourceBlock
 from monitor.store.base import StoredBlock
 
@@ -184,19 +184,9 @@ class Bodies:
         offer = fetch.offer
         trusted = not offer.capabilities.public
         level, coinbase = prove(block, entry, self._params, trusted=trusted)
-        return StoredBlock(
-            ref=block.ref,
-            header=block.header,
-            coinbase_tx=block.coinbase_tx,
-            proof=level,
-            stale=stale,
-            source=offer.name,
-            label=block.label,
-            attribution=self._attribute(coinbase, entry.height, block.label),
-            tx_count=block.tx_count,
-            size=block.size,
-            first_seen=fetch.first_seen if block.first_seen is None else block.first_seen,
-        )
+        made = self._attribute(coinbase, entry.height, block.label)
+        seen = fetch.first_seen
+        return stored_block(block, level, offer.name, made, stale=stale, first_seen=seen)
 
     def _header_only(self, offer: Offer, entry: ChainEntry) -> StoredBlock:
         return StoredBlock(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from analyzers.columns import PROOFS
 from hashing.chain import ChainEntry
 from hashing.header import BlockHeader, BlockRef
 from hashing.params import NETWORKS, NetworkParams
@@ -16,7 +17,6 @@ from monitor.config import Settings, load_settings
 from monitor.errors import ConfigError, SourceUnavailable
 from monitor.proof import prove
 from monitor.sources.base import BlockSource, SourceBlock, Want
-from monitor.store.rows import PROOFS
 
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait for a node that is busy or starting."""

@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from analyzers.columns import PROOFS
 from analyzers.leftout import Kind, LeftOut, Tally
-from hashing.build import push_height
-from hashing.errors import WireError
 from hashing.params import NETWORKS, NetworkParams
-from hashing.wire import merkle_root
+from hashing.proof import begins_with_height, leads_to_root
 from monitor.backfill.core import Chain, Piece, Span, Target
 from monitor.backfill.work import Found, unread
 from monitor.errors import BadReply, NotFound, NotKept, ProofError
@@ -33,7 +32,6 @@ from monitor.sources.blkfiles_index import (
 from monitor.sources.blkfiles_left import GROWING, UNREAD, Remains, scan_one
 from monitor.sources.blkfiles_records import BlkFile, BlkFolder, Record, best_copy, file_name
 from monitor.sources.blkfiles_scan import Scan
-from monitor.store.rows import PROOFS
 
 HEADER_PROVED: Final = PROOFS.index("header")
 COINBASE_PROVED: Final = PROOFS.index("coinbase")
@@ -148,11 +146,7 @@ def _short(file: BlkFile, record: Record) -> Found:
 def _proved(file: BlkFile, record: Record) -> Found:
     """Read the whole block and hold the Merkle root of its transactions against the header."""
     prefix, txids = file.body(record)
-    try:
-        same = merkle_root(txids) == prefix.header.merkle_root
-    except WireError:
-        same = False
-    if not same:
+    if not leads_to_root(txids, prefix.header.merkle_root):
         raise ProofError(
             "coinbase", f"{file.path}, offset {record.offset}: the Merkle root is not the header's"
         )
@@ -171,7 +165,7 @@ def _at_height(
     file: BlkFile, record: Record, block: Found, height: int, params: NetworkParams
 ) -> Found:
     """Return `block` if its coinbase begins with its height, where BIP34 demands that."""
-    if height >= params.bip34_height and not block.script_sig.startswith(push_height(height)):
+    if not begins_with_height(block.script_sig, height, params):
         problem = f"block {height}: the coinbase does not begin with its height"
         if not file.size_of(record):
             raise NotKept(f"{file.path}, offset {record.offset}: {problem}")

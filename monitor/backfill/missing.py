@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from analyzers.attribution import attribute
+from analyzers.columns import BlockRow
 from analyzers.leftout import Kind, LeftOut, Tally
 from analyzers.registry import Registry
 from hashing.chain import ChainEntry
@@ -29,10 +30,10 @@ from monitor.errors import (
     SourceError,
     SourceUnavailable,
 )
-from monitor.proof import prove
+from monitor.proof import prove, stored_block
 from monitor.sources.base import BlockSource, SourceBlock, Want
 from monitor.sources.each import each_block
-from monitor.store.base import BlockRow, BlockStore, HeaderOnly, StoredBlock
+from monitor.store.base import BlockStore, HeaderOnly
 from monitor.store.rows import to_row
 
 log = logging.getLogger(__name__)
@@ -182,23 +183,8 @@ class Filler:
             return f"sent a block that does not prove itself ({error.reason})"
         if coinbase is None:
             return "gives no coinbase"
-        return to_row(
-            StoredBlock(
-                ref=answer.ref,
-                header=answer.header,
-                coinbase_tx=answer.coinbase_tx,
-                proof=level,
-                stale=False,
-                source=source.name,
-                label=answer.label,
-                attribution=attribute(
-                    coinbase, self._registry, height=entry.height, label=answer.label
-                ),
-                tx_count=answer.tx_count,
-                size=answer.size,
-                first_seen=answer.first_seen,
-            )
-        )
+        made = attribute(coinbase, self._registry, height=entry.height, label=answer.label)
+        return to_row(stored_block(answer, level, source.name, made))
 
 
 async def _close(sources: Iterable[BlockSource]) -> None:

@@ -12,13 +12,14 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analyzers.columns import BlockRow
 from analyzers.registry import Registry
 from hashing.header import hash_to_hex
 from monitor.backfill.core import Chain, Span, spans
 from monitor.errors import PoolscopeError, StoreError
-from monitor.export import COLUMNS, appearing, write
+from monitor.export import ARROW, appearing, write
 from monitor.relabel import relabel
-from monitor.store.base import BlockRow, BlockStore
+from monitor.store.base import BlockStore
 
 log = logging.getLogger(__name__)
 
@@ -167,8 +168,8 @@ class FileTarget:
 
 
 def _one(tables: Sequence[pa.Table]) -> pa.Table:
-    schema = pa.schema(list(COLUMNS.items()))  # Parquet gives times back in milliseconds
-    return pa.concat_tables([table.cast(schema) for table in tables]).unify_dictionaries()
+    # Parquet gives times back in milliseconds
+    return pa.concat_tables([table.cast(ARROW) for table in tables]).unify_dictionaries()
 
 
 def metadata_of(path: Path) -> dict[str, str] | None:

@@ -6,28 +6,26 @@ A `Job` and a piece travel to the worker by pickle, rows or columns travel back.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from analyzers.attribution import attribute_parts
+from analyzers.columns import EXPORTED, BlockRow, Column, ProvedBlock, row_of
 from analyzers.model import Label
 from analyzers.registry import Registry
-from hashing.header import sha256d
 from hashing.wire import TxOut
 from monitor.backfill.core import Piece
-from monitor.store.base import BlockRow
-from monitor.store.rows import PROOFS, evidence_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 class Found(NamedTuple):
-    """A block as it was read and proved; `proof` is an index into `PROOFS`."""
+    """A block as it was read and proved; `proof` is an index into `analyzers.columns.PROOFS`."""
 
     coinbase: bytes | None
     script_sig: bytes
@@ -58,10 +56,8 @@ class Job:
     def __call__(self, piece: Piece) -> list[BlockRow] | pa.Table:
         """Read, prove and attribute the blocks of `piece`."""
         registry = _registry(self.registry)
-        found = self.reader.read(piece)
-        if self.form == "rows":
-            return list(_rows(piece, found, registry, self.source))
-        return _table(piece, found, registry)
+        found = _attributed(piece, self.reader.read(piece), registry, self.source)
+        return list(map(row_of, found)) if self.form == "rows" else _table(found)
 
 
 @lru_cache(2)
@@ -70,59 +66,39 @@ def _registry(pickled: bytes) -> Registry:
     return registry
 
 
-def _rows(
+def _attributed(
     piece: Piece, blocks: Iterable[Found], registry: Registry, source: str
-) -> Iterator[BlockRow]:
+) -> Iterator[ProvedBlock]:
+    """Attribute blocks; yield what is known of each."""
     headers = piece.headers.tobytes()
     for place, block in enumerate(blocks):
         height = piece.first + place
-        header = headers[80 * place : 80 * place + 80]
-        made = attribute_parts(
-            block.script_sig, block.outputs, registry, height=height, label=block.label
-        )
-        yield BlockRow(
+        yield ProvedBlock(
             height=height,
-            hash=sha256d(header),
-            stale=False,
-            time=int.from_bytes(header[68:72], "little"),
-            header=header,
+            header=headers[80 * place : 80 * place + 80],
             coinbase=block.coinbase,
             proof=block.proof,
             source=source,
-            label=block.label.pool if block.label else None,
-            label_source=block.label.source if block.label else None,
+            label=block.label,
             tx_count=block.tx_count,
             size=block.size,
             first_seen=block.first_seen,
-            pool=made.pool,
-            rule=made.rule,
-            conflicts=len(made.conflicts),
-            evidence=evidence_json(made),
-            registry=made.registry_version,
+            attribution=attribute_parts(
+                block.script_sig, block.outputs, registry, height=height, label=block.label
+            ),
         )
 
 
-def _table(piece: Piece, blocks: Iterable[Found], registry: Registry) -> pa.Table:
+def _table(blocks: Iterable[ProvedBlock]) -> pa.Table:
     """Return the columns of `monitor.export`."""
     import pyarrow as pa
 
-    from monitor.export import COLUMNS
+    from monitor.export import ARROW
 
-    cells = []
-    for height, block in enumerate(blocks, piece.first):
-        made = attribute_parts(
-            block.script_sig, block.outputs, registry, height=height, label=block.label
-        )
-        proof = PROOFS[block.proof]
-        kept = (block.tx_count, block.size, block.first_seen, len(made.conflicts))
-        cells.append((made.pool, proof, *kept))
-    names = ("pool", "proof", "tx_count", "size", "first_seen", "conflicts")
-    columns = dict(zip(names, zip(*cells, strict=True), strict=True))
-    times = piece.headers[:, 68:72].copy().view("<u4").ravel().astype(np.int64)
-    heights = np.arange(piece.first, piece.first + len(cells))
-    arrays = {"height": heights, "time": times} | columns
-    schema = pa.schema(list(COLUMNS.items()))
-    return pa.table([_column(arrays[field.name], field.type) for field in schema], schema=schema)
+    of = [column.of for column in EXPORTED.values()]
+    cells = zip(*([value(block) for value in of] for block in blocks), strict=True)
+    filled = [_column(*pair) for pair in zip(EXPORTED.values(), cells, strict=True)]
+    return pa.table(filled, schema=ARROW)
 
 
 def unread(result: list[BlockRow] | pa.Table) -> list[int]:
@@ -133,9 +109,15 @@ def unread(result: list[BlockRow] | pa.Table) -> list[int]:
     return [] if not counts.null_count else np.flatnonzero(counts.is_null()).tolist()
 
 
-def _column(values: object, kind: pa.DataType) -> pa.Array:
+def _column(column: Column, values: Sequence[Any]) -> pa.Array:
     import pyarrow as pa
 
+    from monitor.export import ARROW
+
+    kind = ARROW.field(column.name).type
+    if column.texts:
+        numbers = pa.array(values, kind.index_type)
+        return pa.DictionaryArray.from_arrays(numbers, pa.array(column.texts, kind.value_type))
     if pa.types.is_dictionary(kind):
         return pa.array(values, kind.value_type).dictionary_encode()
     return pa.array(values, kind)

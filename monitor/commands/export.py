@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from analyzers.columns import EXPORTED
 from monitor import __version__
 from monitor.commands.options import settings_options
 from monitor.commands.paths import HomePath
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from monitor.store.base import BlockStore
 
 
-@click.command("export")
+@click.command(
+    "export",
+    epilog="\b\nColumns:\n" + "\n".join(f"  {c.name:<10}  {c.help}" for c in EXPORTED.values()),
+)
 @click.option(
     "--format",
     "form",
@@ -44,8 +48,8 @@ def command(
 ) -> None:
     """Write the stored blocks of the active chain as Parquet, CSV or JSON lines.
 
-    One row a block: height, time, pool, proof, tx_count, size, first_seen, conflicts; see
-    docs/export.md. A file appears under its name only when it is whole.
+    One row a block, with the columns below; docs/export.md tells more. A file appears under its
+    name only when it is whole.
 
     \b
     Examples:

@@ -11,13 +11,13 @@ from typing import Final, get_args
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from analyzers.attribution import RULES
+from analyzers.columns import ProofLevel
 from analyzers.figures import MEASURES, Measure
 from analyzers.figures import Metric as MeasureMetric
 from analyzers.intervals import share_interval
 from analyzers.summary import Summary
 from monitor import __version__
 from monitor.snapshot import Snapshot
-from monitor.store.base import ProofLevel
 
 MAX_POOLS: Final = 60
 """Most pools that get series of their own in a window; the rest is ``other``."""

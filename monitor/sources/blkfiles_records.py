@@ -20,16 +20,15 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hashing.build import push_height
 from hashing.errors import TargetError, WireError
 from hashing.header import HEADER_SIZE, hash_to_hex, sha256d
 from hashing.params import NetworkParams
+from hashing.proof import begins_with_height, binds_height, leads_to_root
 from hashing.target import decode_nbits
 from hashing.wire import (
     MAX_BLOCK_SIZE,
     BlockPrefix,
     CoinbaseParts,
-    merkle_root,
     parse_block,
     read_block,
     read_block_parts,
@@ -223,9 +222,9 @@ class BlkFile:
                 continue
             try:
                 prefix, txids, size = read_block(data)
-                return size if merkle_root(txids) == prefix.header.merkle_root else 0
             except WireError:
                 continue
+            return size if leads_to_root(txids, prefix.header.merkle_root) else 0
         return 0
 
     def prefix(self, record: Record) -> BlockPrefix:
@@ -351,15 +350,16 @@ def proved_height(folder: BlkFolder, record: Record) -> int | None:
     try:
         with folder.opened(record.file) as file:
             prefix, txids = file.body(record)
-        proved = merkle_root(txids) == prefix.header.merkle_root
-    except (SourceError, WireError):
+    except SourceError:
+        return None
+    if not leads_to_root(txids, prefix.header.merkle_root):
         return None
     script = prefix.coinbase.script_sig
     size = script[0] if script else 0
     height = size - 0x50 if size > 0x50 else int.from_bytes(script[1 : 1 + size], "little")
-    fits = 0 < height < 1 << 31 and script.startswith(push_height(height))
-    binds = height >= folder.params.bip34_height
-    return height if proved and fits and binds else None
+    if not 0 < height < 1 << 31 or not binds_height(height, folder.params):
+        return None
+    return height if begins_with_height(script, height, folder.params) else None
 
 
 def meets_target(header: bytes, params: NetworkParams) -> bool:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzers.columns import BlockRow, ProofLevel
 from analyzers.mined import Chain
 from analyzers.model import Attribution, Label
 from hashing.header import BlockRef
-
-ProofLevel = Literal["header", "coinbase"]
-"""How far a block proved itself: `coinbase` includes `header`."""
-
-ColumnName = Literal[
-    "height", "time", "pool", "proof", "tx_count", "size", "first_seen", "conflicts"
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +42,10 @@ class StoredBlock:
         return self.coinbase_tx is None and self.label is None
 
 
-class BlockRow(NamedTuple):
-    """A proved block as the store keeps it, of plain values: cheap to make and to send about.
-
-    Make it with `monitor.store.rows.to_row`, or of parts: `proof` is an index into
-    `monitor.store.rows.PROOFS`, `evidence` what `monitor.store.rows.evidence_json` returns.
-    Names stand for themselves: the store gives them their numbers.
-    """
-
-    height: int
-    hash: bytes
-    stale: bool
-    time: int
-    header: bytes
-    coinbase: bytes | None
-    proof: int
-    source: str
-    label: str | None
-    label_source: str | None
-    tx_count: int | None
-    size: int | None
-    first_seen: int | None
-    pool: str | None
-    rule: str
-    conflicts: int
-    evidence: str
-    registry: str
-
-
 class Verdict(NamedTuple):
     """An attribution of plain values: cheap to compare and to send about.
 
-    `evidence` is what `monitor.store.rows.evidence_json` returns, conflicts within.
+    `evidence` is what `analyzers.evidence.to_json` returns, conflicts within.
     """
 
     pool: str | None
@@ -154,10 +120,10 @@ class Arrays(NamedTuple):
     """Columns of the active chain as integers, in height order; -1 is what is missing.
 
     ``columns["pool"]`` are indices into `pools`, ``columns["proof"]`` into
-    `monitor.store.rows.PROOFS`.
+    `analyzers.columns.PROOFS`.
     """
 
-    columns: dict[ColumnName, NDArray[np.int64]]
+    columns: dict[str, NDArray[np.int64]]
     pools: tuple[str, ...]
 
 
@@ -263,13 +229,11 @@ class BlockStore(Protocol):
         """Give blocks new verdicts in one transaction; the former is kept where the pool is new."""
 
     def columns(
-        self, names: Sequence[ColumnName], start: int = 0, stop: int | None = None
-    ) -> dict[ColumnName, list[object]]:
+        self, names: Sequence[str], start: int = 0, stop: int | None = None
+    ) -> dict[str, list[object]]:
         """Return columns of the active chain, in height order, without building blocks."""
 
-    def arrays(
-        self, names: Sequence[ColumnName], start: int = 0, stop: int | None = None
-    ) -> Arrays:
+    def arrays(self, names: Sequence[str], start: int = 0, stop: int | None = None) -> Arrays:
         """Return columns of the active chain as arrays: the way to read all of it."""
 
     def chain(self, start: int = 0, stop: int | None = None) -> Chain:

@@ -8,15 +8,15 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from analyzers.columns import BlockRow
 from monitor.store import rows, tables
-from monitor.store.base import BlockRow, HeaderOnly
+from monitor.store.base import HeaderOnly
 from monitor.store.names import numbering
 
-_FILLED: Final = (
-    *("coinbase", "proof", "source_id", "label", "label_source_id", "tx_count", "size"),
-    *("first_seen", *rows.VERDICT),
-)
-"""Columns that a block gets when the rest of it comes."""
+_KNOWN: Final = ("height", "hash", "stale", "time", "header")
+"""Columns that such a block has already."""
+_FILLED: Final = tuple(name for name in rows.STORED if name not in _KNOWN)
+"""Columns that it gets when the rest of it comes."""
 
 
 def count(connection: Connection) -> int:

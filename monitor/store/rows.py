@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzers.model import Attribution, Evidence, Label, Where
+from analyzers import evidence
+from analyzers.columns import COLUMNS, PROOFS, BlockRow, ProvedBlock, row_of
+from analyzers.model import Attribution, Label
 from hashing.header import BlockHeader, BlockRef
-from monitor.store.base import BlockRow, Judged, ProofLevel, StoredBlock, Verdict
+from monitor.store.base import Judged, StoredBlock, Verdict
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Row
-
-PROOFS: Final[tuple[ProofLevel, ...]] = ("header", "coinbase")
-"""Proof levels by the number that stands for them."""
 
 NAME_TABLES: Final = ("pool", "source", "registry")
 """Tables that give names numbers."""
@@ -26,16 +24,12 @@ Number = Callable[[str, str], int]
 """(table, name) -> the number that stands for the name."""
 
 
-STORED: Final = (
-    *("height", "hash", "stale", "time", "header", "coinbase", "proof", "source_id", "label"),
-    *("label_source_id", "tx_count", "size", "first_seen", "pool_id", "rule", "conflicts"),
-    *("evidence", "registry_id"),
-)
+STORED: Final = tuple(column.stored for column in COLUMNS.values())
 """Columns of the table ``block`` in the order of a `BlockRow`."""
 
-
-VERDICT: Final = ("pool_id", "rule", "conflicts", "evidence", "registry_id")
+VERDICT: Final = tuple(COLUMNS[name].stored for name in Verdict._fields)
 """Columns of a `Verdict`."""
+
 JUDGED: Final = (
     *("id", "height", "hash", "stale", "coinbase", "label", "label_source_id"),
     *VERDICT,
@@ -45,36 +39,41 @@ JUDGED: Final = (
 
 def to_row(block: StoredBlock) -> BlockRow:
     """Return `block` as a row."""
-    label = block.label
-    return BlockRow(
-        block.ref.height,
-        block.ref.hash,
-        block.stale,
-        BlockHeader.parse(block.header).time,
-        block.header,
-        block.coinbase_tx,
-        PROOFS.index(block.proof),
-        block.source,
-        label.pool if label else None,
-        label.source if label else None,
-        block.tx_count,
-        block.size,
-        block.first_seen,
-        *verdict_of(block.attribution),
+    return row_of(
+        ProvedBlock(
+            height=block.ref.height,
+            header=block.header,
+            coinbase=block.coinbase_tx,
+            proof=PROOFS.index(block.proof),
+            source=block.source,
+            label=block.label,
+            tx_count=block.tx_count,
+            size=block.size,
+            first_seen=block.first_seen,
+            attribution=block.attribution,
+            stale=block.stale,
+        )
     )
 
 
-def numbered(row: BlockRow, number: Number) -> tuple[Any, ...]:
-    """Return the values of `row` for the columns `STORED`."""
-    source, label, label_source = row[7:10]
-    return (
-        *row[:7],
-        number("source", source),
-        label,
-        None if label_source is None else number("source", label_source),
-        *row[10:13],
-        *verdict_row(Verdict(*row[13:]), number),
+def numbered(row: BlockRow | Verdict, number: Number) -> tuple[Any, ...]:
+    """Return the values of `row` for its columns `STORED` or `VERDICT`: numbers for names."""
+    values: list[Any] = list(row)
+    for place, table in _NAMED[type(row)]:
+        if values[place] is not None:
+            values[place] = number(table, values[place])
+    return tuple(values)
+
+
+_NAMED: Final = {
+    kind: tuple(
+        (place, table)
+        for place, name in enumerate(kind._fields)
+        if (table := COLUMNS[name].names) is not None
     )
+    for kind in (BlockRow, Verdict)
+}
+"""Where in a row names stand, and the tables that give them numbers."""
 
 
 def verdict_of(attribution: Attribution) -> Verdict:
@@ -83,51 +82,22 @@ def verdict_of(attribution: Attribution) -> Verdict:
         attribution.pool,
         attribution.rule,
         len(attribution.conflicts),
-        evidence_json(attribution),
+        evidence.to_json(attribution),
         attribution.registry_version,
     )
 
 
-def verdict_row(verdict: Verdict, number: Number) -> tuple[Any, ...]:
-    """Return the values of `verdict` for the columns `VERDICT`."""
-    pool, rule, conflicts, evidence, registry = verdict
-    return (
-        None if pool is None else number("pool", pool),
-        rule,
-        conflicts,
-        evidence,
-        number("registry", registry),
-    )
+def to_judged(row: Row[Any], names: Names) -> Judged:
+    """Return the block of a row with the columns `JUDGED`."""
+    label = _label(row, names)
+    pool = None if row.pool_id is None else names["pool"][row.pool_id]
+    registry = names["registry"][row.registry_id]
+    verdict = Verdict(pool, row.rule, row.conflicts, row.evidence, registry)
+    return Judged(row.id, row.height, row.hash, row.stale, row.coinbase, label, verdict)
 
 
-def to_judged(row: Sequence[Any], names: Names) -> Judged:
-    """Return the block of the columns `JUDGED`."""
-    number, height, digest, stale, coinbase, label, label_source, *verdict = row
-    pool, rule, conflicts, evidence, registry = verdict
-    return Judged(
-        number,
-        height,
-        digest,
-        stale,
-        coinbase,
-        None if label is None else Label(label, names["source"][label_source]),
-        Verdict(
-            None if pool is None else names["pool"][pool],
-            rule,
-            conflicts,
-            evidence,
-            names["registry"][registry],
-        ),
-    )
-
-
-def evidence_json(attribution: Attribution) -> str:
-    """Return evidence and conflicts as the store keeps them."""
-    parts = (attribution.evidence, attribution.conflicts)
-    return _encode([[_evidence_row(entry) for entry in part] for part in parts])
-
-
-_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+def _label(row: Row[Any], names: Names) -> Label | None:
+    return None if row.label is None else Label(row.label, names["source"][row.label_source_id])
 
 
 def from_row(row: Row[Any], names: Names) -> StoredBlock:
@@ -139,7 +109,7 @@ def from_row(row: Row[Any], names: Names) -> StoredBlock:
         If the row is damaged.
     """
     BlockHeader.parse(row.header)
-    evidence, conflicts = (tuple(map(_evidence, part)) for part in json.loads(row.evidence))
+    found, conflicts = evidence.from_json(row.evidence)
     return StoredBlock(
         ref=BlockRef(row.height, row.hash),
         header=row.header,
@@ -147,11 +117,11 @@ def from_row(row: Row[Any], names: Names) -> StoredBlock:
         proof=PROOFS[row.proof],
         stale=row.stale,
         source=names["source"][row.source_id],
-        label=None if row.label is None else Label(row.label, names["source"][row.label_source_id]),
+        label=_label(row, names),
         attribution=Attribution(
             pool=None if row.pool_id is None else names["pool"][row.pool_id],
             rule=row.rule,
-            evidence=evidence,
+            evidence=found,
             conflicts=conflicts,
             registry_version=names["registry"][row.registry_id],
         ),
@@ -159,22 +129,3 @@ def from_row(row: Row[Any], names: Names) -> StoredBlock:
         size=row.size,
         first_seen=row.first_seen,
     )
-
-
-def _evidence_row(entry: Evidence) -> list[Any]:
-    matched = entry.matched.hex()
-    return [
-        entry.kind,
-        entry.pool,
-        matched,
-        *entry.where,
-        entry.strength,
-        entry.share,
-        entry.source,
-    ]
-
-
-def _evidence(values: list[Any]) -> Evidence:
-    kind, pool, matched, field, offset, length, strength, share, source = values
-    where = Where(field, offset, length)
-    return Evidence(kind, pool, bytes.fromhex(matched), where, strength, share, source)

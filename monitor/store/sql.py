@@ -13,14 +13,13 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from analyzers.columns import COLUMNS, BlockRow
 from analyzers.mined import Chain
 from hashing.header import BlockRef
 from monitor.errors import StoreChanged, StoreError
 from monitor.store import header_only, revision, rows, tables, verdicts
 from monitor.store.base import (
     Arrays,
-    BlockRow,
-    ColumnName,
     Counts,
     HeaderOnly,
     Judged,
@@ -280,11 +279,14 @@ class SqlStore:
             return connection.execute(query).first() is not None
 
     def columns(
-        self, names: Sequence[ColumnName], start: int = 0, stop: int | None = None
-    ) -> dict[ColumnName, list[object]]:
+        self, names: Sequence[str], start: int = 0, stop: int | None = None
+    ) -> dict[str, list[object]]:
         """Return columns of the active chain, in height order, without building blocks."""
         found = self.arrays(names, start, stop)
-        spelled = {"pool": (*found.pools, None), "proof": rows.PROOFS}
+        spelled: dict[str, tuple[str | None, ...]] = {
+            name: COLUMNS[name].texts for name in names if COLUMNS[name].texts
+        }
+        spelled["pool"] = (*found.pools, None)
         return {
             name: [spelled[name][number] for number in numbers.tolist()]
             if name in spelled
@@ -292,12 +294,10 @@ class SqlStore:
             for name, numbers in found.columns.items()
         }
 
-    def arrays(
-        self, names: Sequence[ColumnName], start: int = 0, stop: int | None = None
-    ) -> Arrays:
+    def arrays(self, names: Sequence[str], start: int = 0, stop: int | None = None) -> Arrays:
         """Return columns of the active chain as arrays: the way to read all of it."""
         block = tables.block.c
-        chosen = [block.pool_id if name == "pool" else block[name] for name in names]
+        chosen = [block[COLUMNS[name].stored] for name in names]
         plain = [sa.func.coalesce(column, -1) if column.nullable else column for column in chosen]
         query = sa.select(*plain).where(~block.stale, block.height >= start).order_by(block.height)
         if stop is not None:

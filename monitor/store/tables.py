@@ -1,30 +1,39 @@
 """The tables of the store. A change here needs a migration in `monitor.store.migrations`.
 
+The columns of a block are those of `analyzers.columns`.
+
 Pools, sources and registries are kept once and referred to by number, so that a million
 blocks stay compact and windows read integers.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from importlib import resources
+from typing import Any, Final
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     MetaData,
-    SmallInteger,
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
-SCHEMA: Final = "0004"
+from analyzers.columns import COLUMNS, EXPORTED
+
+SCHEMA: Final = max(
+    entry.name[:4]
+    for entry in (resources.files("monitor.store.migrations") / "versions").iterdir()
+    if entry.name[:4].isdecimal()
+)
 """The newest migration; `alembic_version` of a store that this program can use."""
 
 metadata: Final = MetaData(
@@ -57,28 +66,23 @@ pool: Final = _names("pool")
 source: Final = _names("source")
 registry: Final = _names("registry")
 
+
+def _column(name: str) -> Column[Any]:
+    """Return a column of a block as `analyzers.columns` says it."""
+    column = COLUMNS[name]
+    if column.names is not None:
+        key = ForeignKey(f"{column.names}.id")
+        return Column(column.stored, key, nullable=column.optional)
+    kind, length = getattr(sqlalchemy, column.kind.sql), column.kind.length
+    return Column(column.stored, kind(length) if length else kind(), nullable=column.optional)
+
+
 block: Final = Table(
     "block",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("height", Integer, nullable=False),
-    Column("hash", LargeBinary(32), nullable=False, unique=True),
-    Column("stale", Boolean, nullable=False),
-    Column("time", BigInteger, nullable=False),
-    Column("header", LargeBinary(80), nullable=False),
-    Column("coinbase", LargeBinary),
-    Column("proof", SmallInteger, nullable=False),
-    Column("source_id", ForeignKey("source.id"), nullable=False),
-    Column("label", Text),
-    Column("label_source_id", ForeignKey("source.id")),
-    Column("tx_count", Integer),
-    Column("size", Integer),
-    Column("first_seen", BigInteger),
-    Column("pool_id", ForeignKey("pool.id")),
-    Column("rule", String(32), nullable=False),
-    Column("conflicts", SmallInteger, nullable=False),
-    Column("evidence", Text, nullable=False),
-    Column("registry_id", ForeignKey("registry.id"), nullable=False),
+    *map(_column, COLUMNS),
+    UniqueConstraint("hash"),
 )
 Index(
     "uq_block_active_height",
@@ -90,8 +94,7 @@ Index(
 # It holds all that whole-chain queries ask for, so that they need not read the blocks.
 Index(
     "ix_block_columns",
-    *(block.c.stale, block.c.height, block.c.time, block.c.pool_id, block.c.proof),
-    *(block.c.tx_count, block.c.size, block.c.first_seen, block.c.conflicts),
+    *(block.c.stale, *(block.c[column.stored] for column in EXPORTED.values())),
 )
 # A block of which no more than the header could be had waits for the rest of it.
 Index(
@@ -108,11 +111,7 @@ former: Final = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("block_id", ForeignKey("block.id"), nullable=False, index=True),
-    Column("registry_id", ForeignKey("registry.id"), nullable=False),
-    Column("pool_id", ForeignKey("pool.id")),
-    Column("rule", String(32), nullable=False),
-    Column("conflicts", SmallInteger, nullable=False),
-    Column("evidence", Text, nullable=False),
+    *(_column(name) for name in ("registry", "pool", "rule", "conflicts", "evidence")),
     Column("replaced_at", BigInteger, nullable=False),
 )
 

@@ -48,9 +48,9 @@ def judge(connection: Connection, blocks: Sequence[tuple[Judged, Verdict]]) -> N
         if new[:-1] == old.verdict[:-1]:
             confirmed.setdefault(new.registry, []).append(old.number)
             continue
-        fresh.append((*rows.verdict_row(new, number), old.number))
+        fresh.append((*rows.numbered(new, number), old.number))
         if new.pool != old.verdict.pool:
-            former = zip(rows.VERDICT, rows.verdict_row(old.verdict, number), strict=True)
+            former = zip(rows.VERDICT, rows.numbered(old.verdict, number), strict=True)
             past.append({"block_id": old.number, "replaced_at": now, **dict(former)})
     if past:
         connection.execute(sa.insert(tables.former), past)

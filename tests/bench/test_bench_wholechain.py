@@ -20,9 +20,9 @@ import pandas as pd
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from analyzers.columns import BlockRow
 from analyzers.registry.lenses import load_lenses
 from analyzers.windows import Window, partition
-from monitor.store.base import BlockRow
 from monitor.store.rows import STORED
 from monitor.store.sql import open_store
 from tests.support import longchain

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from analyzers.attribution import attribute_parts
+from analyzers.columns import PROOFS, BlockRow
+from analyzers.evidence import to_json
 from analyzers.registry import load_registry
 from hashing.header import sha256d
 from hashing.wire import TxOut
-from monitor.store.base import BlockRow
-from monitor.store.rows import PROOFS, evidence_json
 from tests.analyzers.coinbase_vectors import real_coinbases
 
 BLOCKS = 950_000
@@ -29,7 +29,7 @@ def rows(count: int = BLOCKS) -> Iterator[BlockRow]:
     for real in sorted(real_coinbases(), key=lambda real: real.height):
         raw = _coinbase(real.script_sig, real.outputs)
         made = attribute_parts(real.script_sig, real.outputs, registry, height=real.height)
-        found.append((raw, replace(made, registry_version=_FORMER), evidence_json(made)))
+        found.append((raw, replace(made, registry_version=_FORMER), to_json(made)))
     parent = bytes(32)
     for height in range(count):
         coinbase, made, evidence = found[height % len(found)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from analyzers import columns
 from analyzers.frames import EXPORT, chain_from, mined_from, read_export
 from monitor.cli import cli
-from monitor.export import COLUMNS, SCHEMA
+from monitor.export import ARROW, SCHEMA
 from monitor.store.sql import open_store
 from tests.support import longchain
 
@@ -94,7 +97,7 @@ def test_sql(here: Path) -> None:
 
 def test_the_loader_gives_each_column_its_type(here: Path) -> None:
     frame = read_export("blocks.parquet")
-    assert list(EXPORT) == list(COLUMNS)
+    assert list(EXPORT) == ARROW.names
     assert frame.dtypes.astype(str).to_dict() == EXPORT
     assert frame.attrs["schema"] == SCHEMA
     chain = chain_from(frame)
@@ -110,5 +113,28 @@ def test_the_loader_refuses_other_files(tmp_path: Path) -> None:
 
 
 def test_the_page_names_every_column() -> None:
-    table = PAGE[PAGE.index("## Columns") : PAGE.index("The schema of")]
-    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(COLUMNS)
+    assert "\n<!-- columns -->\n" in PAGE
+    table = columns.markdown(exported=True)
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == ARROW.names
+    told = CliRunner().invoke(cli, ["export", "--help"]).output
+    assert re.findall(r"^ {4}(\w+) ", told[told.index("Columns:") :], re.MULTILINE) == ARROW.names
+
+
+def test_a_file_of_before_a_column_is_still_read(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = dataclasses.replace(columns.COLUMNS["size"], name="late", since=int(SCHEMA) + 1)
+    monkeypatch.setitem(columns.EXPORTED, "late", late)
+    monkeypatch.setitem(EXPORT, "late", late.dtype)
+    frame = read_export(folder / "blocks.parquet")
+    assert frame["late"].dtype == "Int32"
+    assert frame["late"].isna().all()
+    table = pq.read_table(folder / "blocks.parquet")
+    for version, readable in ((1, True), (int(SCHEMA), True), (int(SCHEMA) + 1, False)):
+        noted = {**(table.schema.metadata or {}), b"poolscope.schema": str(version).encode()}
+        pq.write_table(table.replace_schema_metadata(noted), tmp_path / "old.parquet")
+        if readable:
+            assert len(read_export(tmp_path / "old.parquet")) == BLOCKS
+        else:
+            with pytest.raises(ValueError, match="has no column 'late'"):
+                read_export(tmp_path / "old.parquet")

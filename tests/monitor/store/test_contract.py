@@ -1,8 +1,10 @@
 """What every store must do, held against SQLite and against a real PostgreSQL."""
 
 import dataclasses
+import gzip
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +19,8 @@ from monitor.store.base import HeaderOnly, Judged, Reorg, Step, Verdict
 from monitor.store.rows import to_row, verdict_of
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis, refs
+
+STORES = Path(__file__).parents[2] / "vectors" / "stores"
 
 
 @pytest.fixture(scope="module")
@@ -325,21 +329,46 @@ def test_a_hole_in_the_chain_is_found_at_once(store: SqlStore, url: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("schema", ["0001", "0002"])
+@pytest.mark.parametrize("schema", ["0001", "0002", "0003", "0004"])
 def test_an_older_store_is_upgraded(
-    url: str, chain: list[Mined], monkeypatch: pytest.MonkeyPatch, schema: str
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: str
 ) -> None:
+    """Its rows are those that 0.1.0 wrote, in the columns that it had."""
     with monkeypatch.context() as older:
         older.setattr(tables, "SCHEMA", schema)
-        with closing(open_store(url, "regtest")) as store:
-            store.append([to_row(block.stored()) for block in chain])
-    with pytest.raises(StoreError, match=f"has schema {schema}, this poolscope needs"):
-        open_store(url, "regtest", read_only=True)
-    with closing(open_store(url, "regtest")) as store:
-        assert active(store) == refs(chain)
+        with closing(open_store(url, "regtest", synthetic="rehearsal")) as store:
+            copy_rows(tmp_path / "old.sqlite", store._database._engine)
+    if schema != tables.SCHEMA:
+        with pytest.raises(StoreError, match=f"has schema {schema}, this poolscope needs"):
+            open_store(url, "regtest", synthetic="rehearsal", read_only=True)
+    with closing(open_store(url, "regtest", synthetic="rehearsal")) as store:
+        assert store.counts()[:2] == (170, 53)
+        assert len(list(store.blocks(0, 1_000_000))) == 117
         indexes = sa.inspect(store._database._engine).get_indexes("block")
         made = {index["name"] for index in indexes}
         assert {"ix_block_columns", "ix_block_header_only", "ix_block_registry_id"} <= made
+
+
+def copy_rows(path: Path, into: sa.Engine) -> None:
+    """Copy what the rehearsal of 0.1.0 stored, by way of a file at `path`."""
+    path.write_bytes(gzip.decompress((STORES / "rehearsal-0.1.0.sqlite.gz").read_bytes()))
+    old, new = sa.MetaData(), sa.MetaData()
+    with closing_engine(sa.create_engine(f"sqlite:///{path}")) as source:
+        old.reflect(source)
+        new.reflect(into)
+        with source.connect() as reading, into.begin() as writing:
+            for table in old.sorted_tables:
+                if table.name not in ("alembic_version", "meta"):
+                    rows = [dict(row._mapping) for row in reading.execute(sa.select(table))]
+                    writing.execute(sa.insert(new.tables[table.name]), rows)
+
+
+@contextmanager
+def closing_engine(engine: sa.Engine) -> Iterator[sa.Engine]:
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.slow
