@@ -170,7 +170,7 @@ def test_control_is_judged_where_it_moves() -> None:
     # the largest goes from 5 to 50 % in six years, the others share the rest
     tops = np.linspace(0.05, 0.5, 313)
     rising: list[dict[str | None, int]] = [
-        {"a": round(1008 * top)} | {str(i): round(1008 * (1 - top) / 19) for i in range(19)}
+        {"a": round(1008 * top), **{str(i): round(1008 * (1 - top) / 19) for i in range(19)}}
         for top in tops
     ]
     starts = [1_577_836_800 + 604_800 * i for i in range(313)]
