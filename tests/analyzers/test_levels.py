@@ -27,4 +27,4 @@ def test_a_true_trend_is_found_at_any_window() -> None:
     assert min(said) >= 0.8
     assert differ <= 0.1
     slopes = np.array([[trend.slope.value for trend in row] for row in found])
-    assert np.abs(np.diff(slopes, axis=1)).mean() < 0.1 * slopes.std()
+    assert np.abs(np.diff(slopes, axis=1)).mean() < 0.05 * slopes.mean()
