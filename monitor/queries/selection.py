@@ -204,7 +204,8 @@ class Selection:
                 window,
                 homogeneity(first, second),
             )
-        chain = self._chain()
+        whole = window.blocks is None or self.start is not None or self.end is not None
+        chain = self._chain(None if whole else window.blocks)
         lens = self._lens(chain.pools)
         mined = latest(between(chain, self.start, self.end), window)
         if not mined:
@@ -246,10 +247,15 @@ class Selection:
         seen = days.between(self.start, last).under(with_own_names(self._lens(pools)))
         return seen.merged(span)
 
-    def _chain(self) -> Chain:
-        """Return all blocks of the store; say where a span asked for reaches beyond them."""
+    def _chain(self, last: int | None = None) -> Chain:
+        """Return all blocks of the store, or the `last` ones: a store may hold a million.
+
+        Where a span was asked for that reaches beyond them, that is said.
+        """
         with _store(self.settings, self.tell) as store:
-            chain = store.chain()
+            tip = store.tip()
+            begin = tip.height - last + 1 if tip and last else 0
+            chain = store.chain(max(0, begin))
         if not len(chain):
             raise StoreEmpty(NEEDS_NONE)
         low, high = int(chain.time.min()), int(chain.time.max())
