@@ -22,7 +22,8 @@ Floats = NDArray[np.float64]
 
 MEMORIES: Final = 24
 SPREADS: Final = 24
-"""Nodes of the grid over memory and spread; twice as many move p by less than 0.01."""
+"""Nodes of the grid over memory and spread; twice as many move the p of the shipped history,
+whole or by era, by less than 0.005."""
 
 SHORTEST: Final = 1 / 3
 """The shortest memory considered, in windows: the averages of windows are as good as white."""
@@ -40,8 +41,8 @@ SHORT: Final = 1.5
 """Years. A series as short as this cannot tell wander from a trend: a random walk has a prior
 weight of 1/(1 + (span/`SHORT`)^4).
 
-`USUAL` and `SHORT` are chosen by simulation (``python -m tests.support.levels``): without them
-trends are found in 10 to 25 % of two-year histories that have none, at a nominal 5 %.
+`USUAL` and `SHORT` are chosen by simulation (``python -m tests.support.levels``), so that short
+histories without a trend show none.
 """
 
 NEGLIGIBLE: Final = 1e-12

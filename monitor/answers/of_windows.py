@@ -74,7 +74,7 @@ def period_trend(era: str, windows: int, found: Trend, alpha: float) -> shapes.P
         windows=windows,
         direction=found.direction(alpha),
         p=found.p,
-        p_without_prewhitening=found.p_naive,
+        p_mann_kendall=found.p_naive,
         slope_per_year=spread(found.slope.value, found.slope.interval),
         autocorrelation=found.autocorrelation,
     )

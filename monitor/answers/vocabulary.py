@@ -53,7 +53,7 @@ _BY_UNIT: Final = {
     "autocorrelation dispersion hhi hhi_bounds",
     "probability, 0..1": "above_quarter above_third above_half any_above_third any_above_half "
     "posterior probability_up probability_above_price at_most at_least alpha",
-    "p-value, 0..1": "p_without_prewhitening",
+    "p-value, 0..1": "p_mann_kendall",
     "log-likelihood": "penalty gain",
     "US dollars a bitcoin": "electricity running capital",
     "HTTP status": "status",

@@ -119,7 +119,7 @@ class PeriodTrend(Answer):
     """rising, falling, none (no trend found), or unknown (too few windows)."""
     p: Figure
     """P-value of the test, a probability 0..1."""
-    p_without_prewhitening: Figure
+    p_mann_kendall: Figure
     """P-value of the plain test, which sees trends in noise that lasts: 0..1."""
     slope_per_year: Estimate
     """Change a year, in the unit of the measure; its interval has the level 1 - alpha."""
