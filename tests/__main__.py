@@ -3,7 +3,9 @@
 Real parts that are Debian packages are installed where that is possible (root and
 apt-get). Elsewhere their suites are left out and named at the end; in CI nothing may be.
 ``--quick`` leaves out types, what is marked slow and what needs Debian's packages: the lane for
-while one works. Other arguments are passed on to pytest, and then only pytest runs.
+while one works. ``--heavy`` runs only what takes many minutes and is left out otherwise: the image
+in its containers, the page over thousands of blocks. Other arguments are passed on to pytest, and
+then only pytest runs.
 """
 
 from __future__ import annotations
@@ -13,18 +15,24 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
 ROOT = Path(__file__).parent.parent
-DEBIAN_PARTS = {
+Parts: TypeAlias = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+
+DEBIAN_PARTS: Parts = {
     # marker -> (programs that show it is there, Debian packages)
     "browser": (("chromium",), ("chromium",)),
+    "postgres": (("pg_ctlcluster",), ("postgresql",)),
+    "prometheus": (("prometheus", "promtool"), ("prometheus",)),
+    "systemd": (("systemd-analyze",), ("systemd",)),
+}
+HEAVY_PARTS: Parts = {
+    "browser": DEBIAN_PARTS["browser"],
     "image": (
         ("buildah", "mmdebstrap", "systemd-nspawn"),
         ("buildah", "mmdebstrap", "systemd-container"),
     ),
-    "postgres": (("pg_ctlcluster",), ("postgresql",)),
-    "prometheus": (("prometheus", "promtool"), ("prometheus",)),
-    "systemd": (("systemd-analyze",), ("systemd",)),
 }
 QUICK_CHECKS = (
     ("ruff", "format", "--check", "."),
@@ -35,20 +43,17 @@ CHECKS = (*QUICK_CHECKS, ("mypy",), ("deptry", "."))
 # a file's tests share their fixtures, and so a process
 PARALLEL = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 WHOLE = (*PARALLEL, "--cov", "--cov-report=term:skip-covered", "--durations=25")
-QUICK = "--quick"
+QUICK, HEAVY = "--quick", "--heavy"
 
 
 def _present(programs: tuple[str, ...]) -> bool:
     return all(shutil.which(program) for program in programs)
 
 
-def _install_debian_parts() -> None:
+def _install(parts: Parts) -> None:
     """Install what is missing, if this is root on a machine with apt-get."""
     missing = [
-        p
-        for programs, packages in DEBIAN_PARTS.values()
-        if not _present(programs)
-        for p in packages
+        p for programs, packages in parts.values() if not _present(programs) for p in packages
     ]
     if not missing or os.geteuid() != 0 or not shutil.which("apt-get"):
         return
@@ -68,29 +73,35 @@ def _run(program: str, *arguments: str) -> bool:
 def _quick() -> bool:
     """Run what takes less than two minutes on two cores."""
     checks = [_run(*check) for check in QUICK_CHECKS]
-    left_out = " and ".join(f"not {marker}" for marker in ("slow", *DEBIAN_PARTS))
-    return _run("pytest", *PARALLEL, "-m", left_out) and all(checks)
+    return _run("pytest", *PARALLEL, *_but("slow", *DEBIAN_PARTS)) and all(checks)
+
+
+def _but(*markers: str) -> tuple[str, str]:
+    """Return the arguments that leave out suites; heavy ones are left out always."""
+    return "-m", " and ".join(f"not {marker}" for marker in ("heavy", *markers))
 
 
 def main() -> int:
     """Run the checks; return the exit status."""
     if sys.argv[1:] == [QUICK]:
         return 0 if _quick() else 1
-    _install_debian_parts()
-    left_out = [marker for marker, (programs, _) in DEBIAN_PARTS.items() if not _present(programs)]
+    heavy = sys.argv[1:] == [HEAVY]
+    parts = HEAVY_PARTS if heavy else DEBIAN_PARTS
+    _install(parts)
+    left_out = [marker for marker, (programs, _) in parts.items() if not _present(programs)]
     if left_out and os.environ.get("CI"):
         print("in CI no suite may be left out; missing:", *left_out, file=sys.stderr)
         return 1
-    pytest = ["pytest", *sys.argv[1:]]
-    if left_out:
-        pytest += ["-m", " and ".join(f"not {marker}" for marker in left_out)]
-    if sys.argv[1:]:
-        passed = _run(*pytest)
+    if heavy:
+        but = "".join(f" and not {marker}" for marker in left_out)
+        passed = _run("pytest", "-m", f"heavy{but}")
+    elif sys.argv[1:]:
+        passed = _run("pytest", *(_but(*left_out) if left_out else ()), *sys.argv[1:])
     else:
         checks = [_run(*check) for check in CHECKS]
-        passed = _run(*pytest, *WHOLE) and all(checks)
+        passed = _run("pytest", *WHOLE, *_but(*left_out)) and all(checks)
     for marker in left_out:
-        packages = " ".join(DEBIAN_PARTS[marker][1])
+        packages = " ".join(parts[marker][1])
         print(f"left out: the {marker} suite; it needs the Debian package {packages}")
     if not passed:
         print("poolscope test: FAILED", file=sys.stderr)

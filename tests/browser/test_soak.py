@@ -14,7 +14,7 @@ from tests.support.webagent import WebAgent
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 async def test_the_heap_stays_small_over_two_thousand_blocks(
     visit: Open, agent: WebAgent, record_property: Any
 ) -> None:

@@ -36,7 +36,7 @@ BY_A_KERNEL = r'"kernel": ?"(?!hashlib)'
 
 pytestmark = [
     pytest.mark.image,
-    pytest.mark.slow,
+    pytest.mark.heavy,
     pytest.mark.skipif(os.geteuid() != 0, reason="making a Debian base needs root"),
 ]
 
