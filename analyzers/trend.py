@@ -186,6 +186,9 @@ def trend(
 ) -> Trend:
     """Test a series for a trend against wander around a level that does not move.
 
+    The model is that of `analyzers.wander`; below `MINIMUM` values there is no verdict. How often
+    it errs where there is no trend, and what trends it finds, is in ``docs/methods.md``.
+
     Parameters
     ----------
     values:
@@ -196,9 +199,6 @@ def trend(
     variances:
         Known variances of the figures' errors by sampling: with block counts give them. Errors
         that are left in are taken for quick wander, which hides the slow one.
-
-    The model is that of `analyzers.wander`; below `MINIMUM` values there is no verdict. How often
-    it errs where there is no trend, and what trends it finds, is in ``docs/methods.md``.
 
     Examples
     --------

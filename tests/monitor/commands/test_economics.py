@@ -348,7 +348,7 @@ def test_eras_on_the_command_line() -> None:
     assert [era["era"] for era in found["divisions"]["hardware"]["eras"]] == ["ASIC"]
     subsidy = found["divisions"]["subsidy"]
     assert [era["era"] for era in subsidy["eras"]] == ["12.5 BTC", "6.25 BTC", "3.125 BTC"]
-    assert [era["direction"] for era in subsidy["eras"]] == ["none", "rising", "falling"]
+    assert [era["direction"] for era in subsidy["eras"]] == ["none", "none", "none"]
     for era in subsidy["eras"]:
         assert era["hhi"]["low"] < era["hhi"]["value"] < era["hhi"]["high"] < 1
         bounds = era["hhi_bounds"]
