@@ -13,6 +13,7 @@ from analyzers import differences, series, summary, windows
 any_counts = st.dictionaries(st.text(max_size=3), st.integers(0, 300), max_size=12)
 
 
+@pytest.mark.slow
 @given(any_counts, st.integers(0, 40))
 def test_a_summary_of_any_counts_is_consistent(counts: dict[str, int], own: int) -> None:
     found = summary.summarize(counts, unattributed=own, draws=50)

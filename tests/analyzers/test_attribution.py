@@ -277,6 +277,7 @@ PIECES = [tag.literal for tag in REGISTRY.tags] + [b"Mined by ", b"\x0f", b"/", 
 STARTS = [b"", b"\x03\x01\x02\x03\x20Lazarus\x0f", b"/ViaBTC/Mined by ", b"OCEAN.XYZ\x0f"]
 
 
+@pytest.mark.slow
 @given(
     st.tuples(
         st.sampled_from(STARTS),

@@ -199,6 +199,7 @@ def test_examples(name: str) -> None:
     assert not results.failed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["attribution.md", "researchers.md"])
 def test_the_guides_run(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(__file__).parents[2]

@@ -45,6 +45,7 @@ def finding(
     return found
 
 
+@pytest.mark.slow
 def test_the_verdicts_on_what_ships() -> None:
     found = evaluate(WEEKS, SOURCE)
     assert {claim.slug: claim.verdict for claim in found} == VERDICTS
@@ -154,6 +155,7 @@ def test_rounding_alone_decides_nothing_of_migration(series: str) -> None:
     assert "rounding alone" in found.because
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("span", [(None, None), (None, 1713571767), (1713571767, None)])
 def test_the_verdict_on_control_is_the_same_in_windows_of_every_length(
     span: tuple[int | None, int | None],
@@ -166,6 +168,7 @@ def test_the_verdict_on_control_is_the_same_in_windows_of_every_length(
         assert abs(each.found.value - found[7].found.value) < (high - low) / 10
 
 
+@pytest.mark.slow
 def test_control_is_judged_where_it_moves() -> None:
     # the largest goes from 5 to 50 % in six years, the others share the rest
     tops = np.linspace(0.05, 0.5, 313)

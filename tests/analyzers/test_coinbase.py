@@ -23,6 +23,7 @@ def test_heights_of_real_coinbases() -> None:
     assert others in ([], [(331_674, 331_675)])
 
 
+@pytest.mark.slow
 @given(st.integers(40_000, 1 << 24))
 def test_heights(height: int) -> None:
     assert read_parts(push_height(height) + b"/pool/").height == height

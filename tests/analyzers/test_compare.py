@@ -85,6 +85,7 @@ def test_nobody_listed() -> None:
     assert math.isnan(found.hhi.low)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(1, 400), min_size=1, max_size=12).filter(lambda parts: sum(parts) <= 1000)
 )
@@ -168,6 +169,7 @@ def test_divergence_says_what_keeps_it_open() -> None:
     assert divergence(up, later).unsaid == ("the two series have no time in common",)
 
 
+@pytest.mark.slow
 def test_divergence_rarely_errs_on_series_that_stand_still() -> None:
     rng = np.random.default_rng(3)
     errors = 0
@@ -202,6 +204,7 @@ def test_tables_of_shares(text: str, largest: float) -> None:
     assert given.counts == ()
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=8), st.integers(0, 10**9))
 def test_bounds_are_those_of_the_list_filled_up(parts: list[int], rest: int) -> None:
     """The rest is as many firms of the smallest size as it holds, and one that is smaller."""

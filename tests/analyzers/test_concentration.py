@@ -189,6 +189,7 @@ def test_bands_of_the_merger_guidelines() -> None:
     assert c.hhi_band(math.nan) == "unknown"
 
 
+@pytest.mark.slow
 @given(counts_lists)
 def test_order_and_names_do_not_matter(counts: list[int]) -> None:
     named = {str(i): count for i, count in enumerate(reversed(counts))}
@@ -197,6 +198,7 @@ def test_order_and_names_do_not_matter(counts: list[int]) -> None:
     assert c.nakamoto(counts) == c.nakamoto(named)
 
 
+@pytest.mark.slow
 @given(counts_lists.filter(any))
 def test_ranges_and_relations(counts: list[int]) -> None:
     k = len(c.present(counts))
@@ -214,6 +216,7 @@ def test_ranges_and_relations(counts: list[int]) -> None:
     assert held > 0.5
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=20))
 def test_merging_two_entities_never_lowers_concentration(counts: list[int]) -> None:
     merged = [counts[0] + counts[1], *counts[2:]]

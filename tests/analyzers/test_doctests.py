@@ -40,6 +40,7 @@ MODULES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str) -> None:
     results = doctest.testmod(importlib.import_module(f"analyzers.{name}"))

@@ -192,6 +192,7 @@ def test_thresholds_invert_the_cost() -> None:
     assert efficiency_for_cost(TODAY, dataclasses.replace(fleet, usd_per_kwh=0), 1) == math.inf
 
 
+@pytest.mark.slow
 @given(st.floats(1, 200), st.floats(0.001, 1), st.floats(1, 2), st.floats(0, 1), st.floats(0, 0.5))
 def test_a_miner_breaks_even_where_cost_is_price(
     efficiency: float, tariff: float, pue: float, opex: float, pool_fee: float

@@ -456,6 +456,7 @@ def same(found: Any, expected: Any) -> bool:
     return bool(found == expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "call", "nothing", "single", "ties"),
     EDGES,

@@ -38,6 +38,7 @@ def test_examples(data: bytes | str, text: str) -> None:
     assert escape_text(data) == text
 
 
+@pytest.mark.slow
 @given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)))
 @example(bytes(range(256)))
 def test_escaped_text_is_safe_everywhere_and_keeps_everything(data: bytes) -> None:

@@ -132,6 +132,7 @@ def test_smallest_visible_change_of_hhi() -> None:
     assert visible == pytest.approx(263, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lens", ["tags", "friends"])
 @pytest.mark.parametrize("blocks", [144, 1008, 2016])
 def test_coverage_of_95_percent_intervals(lens: str, blocks: int) -> None:

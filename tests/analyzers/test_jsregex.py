@@ -84,6 +84,7 @@ def test_what_is_no_expression_is_told(expression: str) -> None:
     assert str(told.value)
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="aZ\xe9\u03bc鱼/.^$|()[]{}*+?-\\,019dwsSbBxuck<:=! ", max_size=12))
 def test_any_text_is_an_expression_or_refused(text: str) -> None:
     """What comes out is one that RE2 takes, but for sizes; its time is linear by that."""
@@ -97,6 +98,7 @@ def test_any_text_is_an_expression_or_refused(text: str) -> None:
         assert "repetition" in str(error) or "too large" in str(error)  # noqa: PT017
 
 
+@pytest.mark.slow
 @given(st.text(alphabet=st.characters(max_codepoint=255, exclude_characters="\\^$.|?*+()[]{}")))
 def test_a_plain_text_matches_itself_in_any_case(text: str) -> None:
     pattern = Pattern(translate(text))

@@ -145,6 +145,7 @@ def test_streaks_at_the_edges() -> None:
         net.streak_probability(10, 0, 0.5)
 
 
+@pytest.mark.slow
 def test_any_streak_counts_all_pools() -> None:
     rng = np.random.default_rng(4)
     shares = [0.3, 0.175, 0.135, 0.39]

@@ -106,6 +106,7 @@ def test_nothing_and_nobody() -> None:
     assert single.entities[0].run.probability == 1
 
 
+@pytest.mark.slow
 def test_a_pool_of_its_claim_is_lucky_as_often_as_stated() -> None:
     rng = np.random.default_rng(1)
     low = 0

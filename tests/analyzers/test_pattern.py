@@ -17,6 +17,7 @@ FORMS = st.lists(st.tuples(st.sampled_from(PARTS), st.sampled_from(TIMES)), min_
 TEXTS = st.lists(st.sampled_from([b"a", b"b", b"/", b"7", b"\n", b"\xfa", b"\xfamm"])).map(b"".join)
 
 
+@pytest.mark.slow
 @given(FORMS, TEXTS)
 def test_it_finds_what_re_finds(form: list[tuple[bytes, bytes]], data: bytes) -> None:
     source = b"".join(part + times for part, times in form)

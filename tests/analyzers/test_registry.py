@@ -260,6 +260,7 @@ def test_any_text_is_read_as_an_address_or_refused(text: str) -> None:
     assert script
 
 
+@pytest.mark.slow
 @given(st.binary(min_size=20, max_size=20), st.binary(min_size=32, max_size=32))
 def test_round_trip(short: bytes, long: bytes) -> None:
     for script in (

@@ -101,6 +101,7 @@ def test_refuses_arguments_out_of_range(call: object) -> None:
         call()
 
 
+@pytest.mark.slow
 def test_closed_forms_agree_with_simulation_over_many_windows() -> None:
     table = np.random.default_rng(7).multinomial(144, pool_mix("tags"), 50)
     drawn = simulate(table, draws=20_000)

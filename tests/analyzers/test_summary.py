@@ -94,6 +94,7 @@ def test_refuses_what_is_no_count() -> None:
             summarize(counts, unattributed=unattributed)
 
 
+@pytest.mark.slow
 def test_the_agents_path_stays_small() -> None:
     """Neither Numba nor pandas nor scipy.stats: the daemon's memory is counted."""
     code = (

@@ -74,6 +74,7 @@ def test_a_wrong_value_is_quoted_whole() -> None:
     assert len(quoted("9" * 10_000)) < 250
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80))
 def test_any_text_has_rows_or_a_reason(text: str) -> None:
     try:
@@ -83,6 +84,7 @@ def test_any_text_has_rows_or_a_reason(text: str) -> None:
     assert all(row.fields for row in rows)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 def test_any_name_is_the_same_as_itself_in_any_form(text: str) -> None:
     assert same(text) == same(f" {text} ")

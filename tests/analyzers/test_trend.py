@@ -86,6 +86,7 @@ def test_false_positives_without_a_trend(phi: float, windows: int) -> None:
         assert np.mean([run.p_naive < 0.05 for run in runs]) > 0.25
 
 
+@pytest.mark.slow
 def test_a_trend_is_found_in_correlated_series() -> None:
     ramp = 0.1 * np.arange(120)
     years = np.arange(120) / 20

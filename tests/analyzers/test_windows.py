@@ -138,6 +138,7 @@ def counted_one_by_one(
     return [(dict(t.counts), t.unattributed, t.first_height) for t in tallies]
 
 
+@pytest.mark.slow
 @given(
     blocks=st.lists(st.tuples(st.integers(-90, 300), st.sampled_from(["a", "b", "c", None]))),
     first=st.integers(0, 50),
@@ -199,6 +200,7 @@ def test_shipped_lenses_know_which_pools_are_steady() -> None:
     assert not owner.steady("luxor")
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.integers(-7200, 90_000), st.sampled_from("abc")), min_size=1, max_size=60
@@ -238,6 +240,7 @@ def test_from_and_to_choose_windows_of_the_whole_chain(
     assert list(found.rows()) == [whole.row(row) for row in inside]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(0, 40), max_size=30),
     st.none() | st.integers(-5, 45),

@@ -66,6 +66,7 @@ def test_the_observed_share_would_alarm_in_every_year() -> None:
         assert (found.max(axis=0) * 3 > 144).any()
 
 
+@pytest.mark.slow
 def test_a_pool_that_rises_from_25_to_38_percent_is_seen() -> None:
     before = moved(TAGS, "pool1", 0.25)
     after = moved(before, "pool1", 0.38)
@@ -80,6 +81,7 @@ def test_a_pool_that_rises_from_25_to_38_percent_is_seen() -> None:
         assert min(seen) > 0, name
 
 
+@pytest.mark.slow
 def test_pools_that_merge_into_half_of_the_work_are_seen() -> None:
     """Three pools' miners go over to the largest: 30 % become 60 %."""
     joined = {"pool1": "pool0", "pool2": "pool0"}

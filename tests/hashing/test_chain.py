@@ -32,6 +32,7 @@ def first_failure(headers: list[bytes]) -> tuple[int, str] | None:
     return None
 
 
+@pytest.mark.slow
 def test_eight_thousand_real_headers_with_four_retargets_hold() -> None:
     headers = [SAMPLE.header(height) for height in range(SAMPLE.start, SAMPLE.end)]
     chain = HeaderChain(MAINNET, SAMPLE.start, headers)
@@ -90,6 +91,7 @@ def test_the_most_work_wins_and_the_first_seen_of_equals() -> None:
     assert [entry.hash for entry in chain.path(fork, end)] == [b.ref.hash for b in two]
 
 
+@pytest.mark.slow
 def test_pruning_keeps_what_later_rules_need() -> None:
     headers = [SAMPLE.header(height) for height in range(SAMPLE.start, SAMPLE.end)]
     chain = HeaderChain(MAINNET, SAMPLE.start, headers[:5000])

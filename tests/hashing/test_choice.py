@@ -83,6 +83,7 @@ def test_a_lesser_processor_hashes_rightly(features: str) -> None:
     run(COMPARE, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=features)
 
 
+@pytest.mark.slow
 def test_what_the_processor_lacks_is_no_feature_even_if_numba_is_told_so() -> None:
     code = "from hashing import choice; print(*sorted(choice.features()))"
     assert "amx-tile-of-the-future" not in run(code, NUMBA_CPU_FEATURES="+amx-tile-of-the-future")

@@ -58,6 +58,7 @@ def test_no_bytes_crash_the_readers(data: bytes) -> None:
             read(data)
 
 
+@pytest.mark.slow
 @given(txid_lists, st.data())
 def test_branches_lead_to_the_root(txids: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(txids) - 1))

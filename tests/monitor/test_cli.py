@@ -84,6 +84,7 @@ def test_an_error_is_one_line_on_stderr(
     assert captured.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_daemon_imports_neither_numba_nor_pandas() -> None:
     program = (
         "import sys, monitor.cli, monitor.commands.run, monitor.app\n"

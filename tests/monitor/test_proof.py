@@ -135,6 +135,7 @@ def test_no_bytes_crash_the_proof(data: bytes) -> None:
     assert reason_of(dataclasses.replace(OFFER, coinbase_tx=data), trusted=True) == "wire"
 
 
+@pytest.mark.slow
 @given(position=st.integers(0, 10_000), bit=st.integers(0, 7))
 def test_any_flipped_bit_that_counts_is_refused(position: int, bit: int) -> None:
     offer, header = larger_block()

@@ -132,6 +132,7 @@ def finished(store: SqlStore, registry: Registry) -> None:
     assert sum(row.verdict.pool == "antpoolx" for row in rows) > 10
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_twice(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     registry = load_registry()
     with closing(open_store(path, "mainnet")) as store:

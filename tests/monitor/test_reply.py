@@ -61,6 +61,7 @@ def test_wrong_kinds() -> None:
             attempt()
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(), st.binary(), st.integers(), st.none()), st.integers(1, 200))
 def test_printable_is_one_short_harmless_line(value: object, limit: int) -> None:
     line = printable(value, limit)

@@ -273,6 +273,7 @@ async def refusal_of(source: BitcoindSource | EsploraSource) -> str:
         await source.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "kind"), ANSWERS)
 async def test_what_a_node_repeats_is_not_repeated(
     status: int, kind: str, caplog: pytest.LogCaptureFixture, tmp_path: Path

@@ -136,6 +136,7 @@ class _Machine:
         return new
 
 
+@pytest.mark.slow
 async def test_the_sample_is_left_for_the_live_chain_as_soon_as_a_node_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

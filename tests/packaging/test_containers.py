@@ -56,6 +56,7 @@ def test_the_dockerfile_passes_its_linter() -> None:
     passes("hadolint", "--failure-threshold=style", "Dockerfile")
 
 
+@pytest.mark.slow
 def test_the_compose_file_keeps_the_schema() -> None:
     passes("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml")
 

@@ -271,6 +271,7 @@ def test_every_spelling_of_an_order(
     assert load_settings(file, flags).sources == ("bitcoind", "esplora")
 
 
+@pytest.mark.slow
 async def test_a_node_that_is_loading_is_there(machine: Path) -> None:
     with RegtestNode(blocks=1) as node:
         node.faults.warming_up = "Loading block index…"
@@ -279,6 +280,7 @@ async def test_a_node_that_is_loading_is_there(machine: Path) -> None:
         await source.close()
 
 
+@pytest.mark.slow
 async def test_an_api_that_answers_is_an_answer() -> None:
     genesis = regtest_genesis()
     chain = ServedChain(NETWORKS["regtest"], [genesis, *mine_on(genesis, 2)])

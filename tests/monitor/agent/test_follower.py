@@ -40,6 +40,7 @@ def knowing(block: Mined) -> NetworkParams:
     return dataclasses.replace(REGTEST, milestone=milestone)
 
 
+@pytest.mark.slow
 def test_a_reorg_deeper_than_is_followed_is_told_with_what_to_do(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_reorg_deeper_than_is_followed_is_told_with_what_to_do(
     assert store.tip() == chain[-1].ref
 
 
+@pytest.mark.slow
 def test_a_made_up_chain_does_not_begin_a_store(store: SqlStore, chain: list[Mined]) -> None:
     params = knowing(extend(chain[99], 1, tag=b"/the real one/")[0])
     with pytest.raises(ProofError, match="its block 101") as refusal:
@@ -223,6 +225,7 @@ def test_headers_that_end_before_the_tip_are_asked_again(
     assert store.tip() == chain[-1].ref
 
 
+@pytest.mark.slow
 def test_a_source_far_behind_is_no_liar(store: SqlStore, chain: list[Mined]) -> None:
     grown = chain + extend(chain[-1], 60)
     drive(make(store), Scripted(grown), store)

@@ -77,6 +77,7 @@ async def test_another_source_takes_over_without_a_gap_and_hands_back(
     ]
 
 
+@pytest.mark.slow
 async def test_a_lasting_failure_is_said_once_and_retried_ever_later(
     store: SqlStore, chain: list[Mined], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -90,6 +91,7 @@ async def test_a_lasting_failure_is_said_once_and_retried_ever_later(
     assert [record.getMessage() for record in caplog.records] == ["a: connection refused"]
 
 
+@pytest.mark.slow
 async def test_a_source_that_asks_to_wait_is_left_alone(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -115,6 +117,7 @@ async def test_a_poisoned_block_comes_from_the_next_source(
     assert {block.source for block in store.blocks(1, 99)} == {"honest"}
 
 
+@pytest.mark.slow
 async def test_a_poisoned_block_from_the_only_source_does_not_spin(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -139,6 +142,7 @@ async def test_a_source_that_is_stuck_does_not_hold_it_back(
         assert agent.metric("source_up", source="stuck") == 1
 
 
+@pytest.mark.slow
 async def test_a_full_disk_is_said_and_heals(
     store: SqlStore, chain: list[Mined], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -71,6 +71,7 @@ class Appearing:
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", DOWN.values(), ids=DOWN)
 async def test_a_source_that_does_not_answer_yet_is_waited_for(
     store: SqlStore, chain: list[Mined], failure: SourceError
@@ -113,6 +114,7 @@ async def test_all_that_are_waited_for_are_named(store: SqlStore, chain: list[Mi
         assert agent.ingest.behind == f"waiting for {node.failure}; other: connection refused"
 
 
+@pytest.mark.slow
 async def test_a_node_that_appears_leads_before_what_comes_after_it(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -129,6 +131,7 @@ async def test_a_node_that_appears_leads_before_what_comes_after_it(
         assert [state.name for state in agent.ingest.states()] == ["node", "api"]
 
 
+@pytest.mark.slow
 async def test_with_no_source_at_all_a_node_is_waited_for(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -140,6 +143,7 @@ async def test_with_no_source_at_all_a_node_is_waited_for(
         await agent.until_at(chain)
 
 
+@pytest.mark.slow
 async def test_a_stranger_on_standby_is_not_asked_for_a_moment_without_the_node(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -154,6 +158,7 @@ async def test_a_stranger_on_standby_is_not_asked_for_a_moment_without_the_node(
     assert agent.metric("source_requests_total", source="api") == 0
 
 
+@pytest.mark.slow
 async def test_a_stranger_on_standby_is_not_asked_while_the_node_is_loading(
     store: SqlStore, chain: list[Mined]
 ) -> None:

@@ -110,6 +110,7 @@ async def test_a_source_that_lacks_stored_blocks_is_said_once_and_the_agent_is_n
     assert store.counts().reorgs == 0
 
 
+@pytest.mark.slow
 async def test_what_is_said_of_a_shorter_chain_and_of_another_one(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -125,6 +126,7 @@ async def test_what_is_said_of_a_shorter_chain_and_of_another_one(
         assert "lacks the last 10 of the stored blocks" in (agent.ingest.behind or "")
 
 
+@pytest.mark.slow
 async def test_a_rival_with_as_much_work_is_no_lag(store: SqlStore, chain: list[Mined]) -> None:
     source = node([*chain[:-1], *extend(chain[-2], 1, tag=b"/rival/")])
     async with running(store, source) as agent:
@@ -153,6 +155,7 @@ async def test_a_moment_behind_is_said_to_nobody(
     assert warnings(caplog) == []
 
 
+@pytest.mark.slow
 async def test_servers_of_an_api_that_differ_by_a_block_are_given_longer(
     store: SqlStore, chain: list[Mined], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +170,7 @@ async def test_servers_of_an_api_that_differ_by_a_block_are_given_longer(
         await agent.until(lambda: "2 below what is stored" in (agent.ingest.behind or ""))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BEHIND)
 async def test_a_leader_that_falls_behind_is_left_until_it_has_caught_up(
     store: SqlStore, chain: list[Mined], kind: str, caplog: pytest.LogCaptureFixture
@@ -191,6 +195,7 @@ async def test_a_leader_that_falls_behind_is_left_until_it_has_caught_up(
     assert len(warnings(caplog)) == 1
 
 
+@pytest.mark.slow
 async def test_a_tip_that_is_stuck_is_left_for_one_that_moves(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -206,6 +211,7 @@ async def test_a_tip_that_is_stuck_is_left_for_one_that_moves(
         assert agent.ingest.behind is None
 
 
+@pytest.mark.slow
 async def test_without_a_source_that_has_what_is_stored_it_is_not_ready(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -219,6 +225,7 @@ async def test_without_a_source_that_has_what_is_stored_it_is_not_ready(
         await agent.until(lambda: agent.ingest.behind is None)
 
 
+@pytest.mark.slow
 async def test_an_open_that_hangs_holds_up_nobody(store: SqlStore, chain: list[Mined]) -> None:
     class Hanging(ScriptedSource):
         async def open(self) -> None:

@@ -130,6 +130,7 @@ async def grows(agent: Agent, source: Telling) -> None:
     assert agent.metric("source_failures_total", source="node") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 async def test_the_chain_is_followed_whatever_becomes_of_its_stale_tips(
     store: SqlStore,
@@ -168,6 +169,7 @@ async def test_late_stale_tips_delay_no_block(
         assert source.optional == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 async def test_a_stale_block_that_cannot_be_had_is_left_out_and_said_once(
     store: SqlStore,
@@ -283,6 +285,7 @@ class Counting(BitcoindSource):
         return await super().stale_tips()
 
 
+@pytest.mark.slow
 async def test_a_real_node_that_walks_its_index_for_long_is_followed(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -231,6 +231,7 @@ def words(place: Path, line: str) -> list[str]:
     return line.format(**values).split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "line", "status"), COMMAND_LINES)
 def test_what_a_command_writes_is_of_its_shape(
     name: str, line: str, status: int, place: Path
@@ -253,6 +254,7 @@ def test_every_shape_of_a_command_is_tried() -> None:
     assert {name for name, *_ in COMMAND_LINES} == set(ANSWERS) - {"watch"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.path not in {"/epoch", "/claims"}])
 async def test_what_the_api_answers_is_of_the_vocabulary(endpoint: Any, tmp_path: Path) -> None:
     path = endpoint.path.replace("{slug}", "antpool").replace("{block}", "7")
@@ -286,6 +288,7 @@ def test_a_block_is_the_same_on_both_faces(place: Path) -> None:
     assert json.loads(said.stdout)["evidence"] == [evidence]
 
 
+@pytest.mark.slow
 def test_schema_of_one_of_a_group_and_of_all() -> None:
     one = json.loads(CliRunner().invoke(cli, ["schema", "audit", "blocks"]).stdout)
     assert one["$ref"] == "#/$defs/BlocksAudit"

@@ -58,6 +58,7 @@ def exported(directory: Path) -> pd.DataFrame:
     return read_export(out)
 
 
+@pytest.mark.slow
 def test_store_and_files_say_the_same(cores: Path, tmp_path: Path) -> None:
     said = backfill("--blocks-dir", cores, "--data-dir", tmp_path, "--range", "30", "--json")
     figures = json.loads(said.stdout)
@@ -104,6 +105,7 @@ def test_the_store_grows_at_both_ends(cores: Path, tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_a_backfill_leaves_one_registry(cores: Path, tmp_path: Path) -> None:
     """Of what was there before under another one, too, and though it was interrupted."""
     mine = without_slug("foundryusa", tmp_path)
@@ -131,6 +133,7 @@ def test_a_backfill_waits_for_nobody_who_writes(cores: Path, tmp_path: Path) -> 
     backfill(*common)
 
 
+@pytest.mark.slow
 def test_files_follow_a_chain_that_grew_and_one_that_changed(folder: Path, tmp_path: Path) -> None:
     parts, whole = tmp_path / "parts", tmp_path / "all.parquet"
     for out in (parts, whole):
@@ -150,6 +153,7 @@ def test_files_follow_a_chain_that_grew_and_one_that_changed(folder: Path, tmp_p
     assert "of other ranges" in str(clash.exception)
 
 
+@pytest.mark.slow
 def test_bodies_are_proved_where_asked(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "all.parquet"
     backfill("--blocks-dir", folder, "--out", out)
@@ -169,6 +173,7 @@ def test_bodies_are_proved_where_asked(folder: Path, tmp_path: Path) -> None:
     assert "Merkle root" in str(said.exception)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flavour", "rest"), [(CORE_31, True), (CORE_31, False), (CORE_28, True)])
 def test_a_node_by_every_way(flavour: Flavour, rest: bool, tmp_path: Path) -> None:
     with RegtestNode(flavour, blocks=60, rest=rest, user="u", password="p") as node:
@@ -185,6 +190,7 @@ def test_a_node_by_every_way(flavour: Flavour, rest: bool, tmp_path: Path) -> No
         proved.close()
 
 
+@pytest.mark.slow
 def test_the_sample_has_a_past_too(tmp_path: Path) -> None:
     words = ["backfill", "--source", "sample", "--data-dir", str(tmp_path), "--json"]
     result = CliRunner().invoke(cli, [*words, "--to", "824600"])
@@ -195,6 +201,7 @@ def test_the_sample_has_a_past_too(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_what_a_foreign_list_holds_in_vain_is_logged(tmp_path: Path) -> None:
     list_file = tmp_path / "pools.json"
     tags = ["/FOUNDRY usa pool", "(?=x)"]

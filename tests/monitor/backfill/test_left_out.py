@@ -52,6 +52,7 @@ def test_a_missing_file_is_said_with_the_range_that_is_there(tmp_path: Path) -> 
     assert "is blk00001.dat missing?" in str(asked.exception)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prove", [False, True])
 @pytest.mark.parametrize("form", ["store", "parquet"])
 @pytest.mark.parametrize(

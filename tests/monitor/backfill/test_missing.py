@@ -67,6 +67,7 @@ def filled(node: RegtestNode, source: str) -> list[StoredBlock]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flavour", "rest"), [(CORE_31, True), (CORE_31, False), (CORE_28, True)])
 def test_from_a_node(flavour: Flavour, rest: bool, tmp_path: Path) -> None:
     with RegtestNode(flavour, blocks=HEIGHT, rest=rest, user="u", password="p") as node:
@@ -98,6 +99,7 @@ async def test_from_a_public_api(node: RegtestNode, data: Path) -> None:
     assert stored(data) == filled(node, "esplora")
 
 
+@pytest.mark.slow
 def test_from_an_own_node_that_keeps_them_by_now(node: RegtestNode, data: Path) -> None:
     node.faults.pruned_below = 25
     said = fill(data, *at(node), "--json", status=1)
@@ -120,6 +122,7 @@ def test_from_an_own_node_that_keeps_them_by_now(node: RegtestNode, data: Path) 
     assert stored(data) == filled(node, "bitcoind")
 
 
+@pytest.mark.slow
 def test_again_changes_nothing(node: RegtestNode, data: Path) -> None:
     fill(data, *at(node))
     before = (data / "regtest.sqlite").read_bytes()
@@ -130,6 +133,7 @@ def test_again_changes_nothing(node: RegtestNode, data: Path) -> None:
     assert (data / "regtest.sqlite").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_several_sources_in_their_order(node: RegtestNode, data: Path, tmp_path: Path) -> None:
     with RegtestNode(datadir=tmp_path / "second", user="u", password="p") as second:
         for height in range(1, 28):
@@ -142,6 +146,7 @@ def test_several_sources_in_their_order(node: RegtestNode, data: Path, tmp_path:
     assert "left out" not in said.stderr
 
 
+@pytest.mark.slow
 def test_block_files_and_then_a_node(node: RegtestNode, data: Path, tmp_path: Path) -> None:
     with RegtestNode(datadir=tmp_path / "short") as short:
         for height in range(1, 25):
@@ -234,6 +239,7 @@ def test_a_lie_is_refused(node: RegtestNode, data: Path) -> None:
     assert left(data) == GAPS
 
 
+@pytest.mark.slow
 def test_one_unreadable_block_is_not_all(
     node: RegtestNode, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,12 +254,14 @@ def test_one_unreadable_block_is_not_all(
     assert left(data) == {21}
 
 
+@pytest.mark.slow
 def test_blocks_that_left_the_chain_are_left_out(node: RegtestNode, data: Path) -> None:
     node.reorg(3)
     fill(data, *at(node))  # the node still has the stale block that is stored
     assert left(data) == set()
 
 
+@pytest.mark.slow
 def test_a_node_of_another_chain_fills_nothing(node: RegtestNode, data: Path) -> None:
     with RegtestNode(blocks=HEIGHT, seed=7, user="u", password="p") as other:
         said = fill(data, *at(other), status=1)
@@ -281,6 +289,7 @@ def test_it_fills_nothing_but_the_store(data: Path, option: tuple[str, str]) -> 
     assert "--missing" in fill(data, *option, status=2).stderr
 
 
+@pytest.mark.slow
 def test_the_commands_say_what_is_missing(node: RegtestNode, data: Path) -> None:
     def say(*words: str) -> Result:
         return CliRunner().invoke(

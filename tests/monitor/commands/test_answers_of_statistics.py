@@ -103,6 +103,7 @@ def not_a_number(name: str) -> Any:
     raise AssertionError(f"{name} is no JSON")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ASKED, ids=" ".join)
 def test_json_is_of_the_shape_that_is_described(where: Path, words: tuple[str, ...]) -> None:
     result = run(where, *words, "--json")
@@ -143,6 +144,7 @@ def test_every_field_is_described(command: str) -> None:
     assert not [name for name, text in fields.items() if not text.endswith(".")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -154,6 +154,7 @@ LINES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.lists(LINES, max_size=6))
 def test_any_line_gives_an_answer_or_an_error(lines: list[bytes]) -> None:
@@ -193,6 +194,7 @@ def test_what_to_read_must_be_said() -> None:
     assert "no-such-file" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_lines_are_answered_as_they_come() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "monitor", "attribute", "--jsonl", "-"],

@@ -51,6 +51,7 @@ def test_a_threshold_is_a_share(bad: str) -> None:
     assert "threshold" in result.output
 
 
+@pytest.mark.slow
 def test_groups_have_intervals_of_their_own() -> None:
     found = as_json(*HISTORY, "--group", "antpool, poolin", "--group", "foundryusa")["groups"]
     assert [group["pool"] for group in found] == ["antpool + poolin", "foundryusa"]
@@ -143,6 +144,7 @@ def test_windows_of_the_store(tmp_path: Path) -> None:
     assert found["shares"][0]["difference"]["value"] == pytest.approx(-0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

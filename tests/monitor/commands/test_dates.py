@@ -54,6 +54,7 @@ def whole(store: tuple[str, ...]) -> dict[str, list[tuple[int, int]]]:
     return {size: rows(*store, "--window", size) for size in sizes}
 
 
+@pytest.mark.slow
 def test_ten_days_are_ten_days(
     store: tuple[str, ...], whole: dict[str, list[tuple[int, int]]]
 ) -> None:
@@ -64,6 +65,7 @@ def test_ten_days_are_ten_days(
     assert rows(*store, "--window", "1d", *one) == whole["1d"][3:4]
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["1d", "2d", "7d", "12h", "24", "100"]), st.data())
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -134,6 +136,7 @@ def test_what_is_no_moment_is_said(text: str, store: tuple[str, ...]) -> None:
         assert "is no day or time" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_span_that_is_none_and_one_beyond_the_store(store: tuple[str, ...]) -> None:
     for ends in (("2024-01-02", "2024-01-02"), ("2024-01-03", "2024-01-02")):
         result = run("concentration", *store, "--from", ends[0], "--to", ends[1])

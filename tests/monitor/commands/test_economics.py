@@ -143,6 +143,7 @@ def test_cost_of_a_chain_whose_coins_cost_nothing(tmp_path: Path) -> None:
     assert "regtest" in str(result.exception)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -169,6 +170,7 @@ def test_mistakes_are_answered_in_plain_words(arguments: tuple[str, ...]) -> Non
     assert "Traceback" not in result.output
 
 
+@pytest.mark.slow
 def test_claims_as_json() -> None:
     found = as_json("claims")["claims"]
     assert [claim["slug"] for claim in found] == list(CLAIMS)
@@ -202,6 +204,7 @@ def test_claims_from_the_store(store: str) -> None:
     assert "of the store" in inputs["difficulty"]["source"]
 
 
+@pytest.mark.slow
 def test_claims_in_the_terminal() -> None:
     short = run("claims").output
     assert short.count("because") == len(CLAIMS)
@@ -211,6 +214,7 @@ def test_claims_in_the_terminal() -> None:
         assert word in whole
 
 
+@pytest.mark.slow
 def test_claims_as_a_page() -> None:
     page = run("claims", "--html").output
     assert page.startswith("<!DOCTYPE html>")
@@ -343,6 +347,7 @@ def test_two_series_are_tested_for_divergence(tmp_path: Path) -> None:
     assert run("compare", "--series", "edge AI", "--against", "pools").exit_code == 2
 
 
+@pytest.mark.slow
 def test_eras_on_the_command_line() -> None:
     found = as_json("eras", "--history")
     assert [era["era"] for era in found["divisions"]["hardware"]["eras"]] == ["ASIC"]

@@ -111,6 +111,7 @@ def test_a_span_is_cut_to_what_is_there(store: str) -> None:
     assert "the store holds 1 to 30" in beside.stderr
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named(store: str, tmp_path: Path) -> None:
     result = subprocess.run(
         [*PROGRAM, "--store", store, "--out", str(tmp_path / "no" / "where.parquet")],

@@ -58,6 +58,7 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", examples("python"))
 def test_python(code: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seen: dict[str, object] = {}

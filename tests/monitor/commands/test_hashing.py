@@ -35,6 +35,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_headers_that_hold(file: Path) -> None:
     result = run("verify-headers", str(file))
     assert result.exit_code == 0
@@ -100,6 +101,7 @@ def first_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     choice.best.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("first_use")
 def test_in_a_pipe_nothing_is_said_of_the_first_use(file: Path) -> None:
     result = run("verify-headers", str(file), "--json")
@@ -171,6 +173,7 @@ def test_the_hash_rate_as_json(tmp_path: Path) -> None:
     assert all(isinstance(feature, str) for feature in report["features"])
 
 
+@pytest.mark.slow
 def test_the_hash_rate_beside_a_stores_difficulty(tmp_path: Path) -> None:
     store = open_store(tmp_path / "regtest.sqlite", "regtest")
     store.apply(Step(append=[block.stored() for block in extend(genesis(), 3)]))

@@ -88,11 +88,13 @@ def test_each_command_says_a_mix_once_on_stderr(mixed: str, words: tuple[str, ..
         json.loads(result.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_no_command_says_it_of_one_registry(plain: str, words: tuple[str, ...]) -> None:
     assert SAID not in run(plain, *words).output
 
 
+@pytest.mark.slow
 def test_json_says_which_registries_the_figures_are_of(tmp_path: Path) -> None:
     blocks = [under("registry-2", b.stored()) if b.height > 30 else b.stored() for b in CHAIN]
     store = _store(tmp_path, Step(blocks))
@@ -110,6 +112,7 @@ def test_json_says_which_registries_the_figures_are_of(tmp_path: Path) -> None:
     assert source == "blocks of the store under 2 registries"
 
 
+@pytest.mark.slow
 def test_an_export_says_all_registries_of_its_blocks(tmp_path: Path) -> None:
     blocks = [under("registry-2", b.stored()) if b.height > 30 else b.stored() for b in CHAIN]
     store, out = _store(tmp_path, Step(blocks)), tmp_path / "blocks.parquet"
@@ -123,6 +126,7 @@ def test_an_export_says_all_registries_of_its_blocks(tmp_path: Path) -> None:
         assert pq.read_schema(out).metadata[b"poolscope.registry"] == registries
 
 
+@pytest.mark.slow
 def test_a_relabel_ends_the_mix(mixed: str) -> None:
     result = run(mixed, "relabel")
     assert SAID not in result.stderr, "that is what it ends"

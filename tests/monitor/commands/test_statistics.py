@@ -103,6 +103,7 @@ def test_empty_counts_have_dashes_and_nulls_not_errors() -> None:
     assert "nan" not in result.output.lower()
 
 
+@pytest.mark.slow
 def test_the_last_window_of_the_history() -> None:
     found = as_json("concentration", *HISTORY, "--window", "30d", "--json")
     assert found["start_time"] == 1_701_475_200
@@ -112,12 +113,14 @@ def test_the_last_window_of_the_history() -> None:
     assert "foundryusa" in table.output
 
 
+@pytest.mark.slow
 def test_a_window_in_which_shares_moved_is_said_to_be_so() -> None:
     moved = ("concentration", "--history", "--to", "2022-12-01", "--window", "180d")
     assert "too narrow" in " ".join(run(*moved).output.split())
     assert as_json(*moved, "--json")["figures"]["homogeneity_p"]["value"] < 1e-6
 
 
+@pytest.mark.slow
 def test_each_window_of_the_history() -> None:
     weeks = as_json("concentration", *HISTORY, "--each", "--json")["windows"]
     assert len(weeks) == 52
@@ -135,6 +138,7 @@ def test_figures_as_csv() -> None:
     assert rows[-1][0] == "share:#2"
 
 
+@pytest.mark.slow
 def test_a_lens_from_a_file(tmp_path: Path) -> None:
     lens = tmp_path / "lens.csv"
     lens.write_text("poolin,friends\nantpool,friends\nbinancepool,friends\n")
@@ -153,6 +157,7 @@ def test_a_lens_that_ships() -> None:
     assert seen["figures"]["nakamoto_half"]["value"] == 2
 
 
+@pytest.mark.slow
 def test_the_history_has_our_names() -> None:
     names = {s["pool"] for s in as_json("concentration", "--history", "--json")["shares"]}
     assert "ocean" in names
@@ -174,6 +179,7 @@ def test_the_store(store: str) -> None:
     assert as_json("risk", *place, "--json")["pool"] == "antpool"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_is_said_plainly(store: str, tmp_path: Path) -> None:
     assert "7d" in run("concentration", "--history", "--window", "144").stderr
     assert "no window" in run("concentration", "--history", "--window", "x").stderr
@@ -200,6 +206,7 @@ def test_trend() -> None:
     assert "slope_per_year" in next(rows)
 
 
+@pytest.mark.slow
 def test_trend_of_one_pool() -> None:
     found = as_json("trend", *HISTORY, "--measure", "foundryusa", "--json")
     assert (found["measure"], found["pool"], found["unit"]) == ("share", "foundryusa", "ratio")
@@ -223,6 +230,7 @@ def test_risk_of_a_share() -> None:
     assert "2 confirmations " in shown
 
 
+@pytest.mark.slow
 def test_risk_of_the_largest_and_of_a_group() -> None:
     found = as_json("risk", "--counts", "43,25,20,15,41", "--json")
     assert found["pool"] == "#1"

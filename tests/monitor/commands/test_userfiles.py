@@ -49,6 +49,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     return "--network", "regtest", "--store", f"sqlite:///{path}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -81,6 +82,7 @@ def test_former_names_are_known(tmp_path: Path, plain: Any) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_rows_of_nobody_are_counted_and_named(tmp_path: Path) -> None:
     (tmp_path / "lens.csv").write_text("Fuondry,big\nAntPool,big\nf2pool,\nNobody,x\n")
     result = run(*HISTORY, "--lens", str(tmp_path / "lens.csv"), "--json")
@@ -95,6 +97,7 @@ def test_rows_of_nobody_are_counted_and_named(tmp_path: Path) -> None:
     assert each.stderr.count("left out: 2 rows") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -119,6 +122,7 @@ def test_a_lens_that_cannot_be_used_is_an_error(
     assert result.stderr.splitlines()[-1].startswith("Error: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [("trend",), ("eras",), ("risk",), ("network",), ("concentration", "--each")]
 )
@@ -133,6 +137,7 @@ def test_every_command_with_a_lens_takes_names(
     assert told["examples"] == ["line 3: NoSuch"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Foundry USA", "foundryusa", " FOUNDRY USA "])
 def test_groups_and_entities_by_any_name(name: str) -> None:
     (group,) = as_json(*HISTORY, "--group", f"{name},AntPool")["groups"]
@@ -145,6 +150,7 @@ def test_groups_and_entities_by_any_name(name: str) -> None:
     assert given["groups"][0]["blocks"] == 3
 
 
+@pytest.mark.slow
 def test_a_misspelt_member_of_a_group_is_an_error() -> None:
     assert "'Fuondry' found no block" in run(*HISTORY, "--group", "Fuondry,antpool").stderr
 

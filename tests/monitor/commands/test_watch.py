@@ -45,6 +45,7 @@ async def line_of(process: asyncio.subprocess.Process) -> str:
     return (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
 
 
+@pytest.mark.slow
 async def test_in_a_pipe_it_writes_a_line_a_block(agent: WebAgent) -> None:
     async with WebServer(agent.context(), WebSettings(port=0)) as server:
         process = await started(server)
@@ -58,6 +59,7 @@ async def test_in_a_pipe_it_writes_a_line_a_block(agent: WebAgent) -> None:
     assert errors.strip() == b""
 
 
+@pytest.mark.slow
 async def test_json_is_a_line_a_state(agent: WebAgent) -> None:
     async with WebServer(agent.context(), WebSettings(port=0)) as server:
         process = await started(server, "--json")

@@ -210,6 +210,7 @@ def test_the_sample_raises_no_alarm(server: Prometheus, address: str) -> None:
     assert not server.query(f"ALERTS{{alertstate='firing', instance='{address}'}}")
 
 
+@pytest.mark.slow
 def test_the_reference_is_what_the_agents_export(address: str, rehearsal: str) -> None:
     shown = re.findall(r"^\| `poolscope_.*$", PAGE.read_text("utf-8"), re.MULTILINE)
     rows = [entry.row() for entry in exported(address, rehearsal)]

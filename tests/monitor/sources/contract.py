@@ -56,6 +56,7 @@ class SourceContract:
         yield source
         await source.close()
 
+    @pytest.mark.slow
     async def test_says_who_it_is(self, source: BlockSource) -> None:
         assert source.name
         assert source.name == source.name.lower()
@@ -63,11 +64,13 @@ class SourceContract:
         assert source.capabilities.batch >= 1
         assert source.capabilities.headers_batch >= 1
 
+    @pytest.mark.slow
     async def test_best_tip_is_the_end_of_the_headers(self, source: BlockSource) -> None:
         best = await source.tip()
         (header,) = await source.headers(best.height, 1)
         assert sha256d(header) == best.hash
 
+    @pytest.mark.slow
     async def test_headers_are_a_chain(self, source: BlockSource, world: World) -> None:
         best = await source.tip()
         start = max(world.first_height, best.height - 40)
@@ -77,11 +80,13 @@ class SourceContract:
         hashes = [sha256d(header) for header in headers]
         assert [BlockHeader.parse(header).prev_hash for header in headers[1:]] == hashes[:-1]
 
+    @pytest.mark.slow
     async def test_headers_from_the_first_height(self, source: BlockSource, world: World) -> None:
         headers = await source.headers(world.first_height, 3)
         assert len(headers) == 3
         assert headers[1:2] == await source.headers(world.first_height + 1, 1)
 
+    @pytest.mark.slow
     async def test_headers_stop_at_the_tip(self, source: BlockSource) -> None:
         best = await source.tip()
         headers = await source.headers(best.height - 1, source.capabilities.headers_batch)
@@ -89,13 +94,16 @@ class SourceContract:
         assert 2 <= len(headers) <= 20
         assert sha256d(headers[1]) == best.hash
 
+    @pytest.mark.slow
     async def test_no_headers_above_the_tip(self, source: BlockSource) -> None:
         best = await source.tip()
         assert await source.headers(best.height + 100_000, 5) == []
 
+    @pytest.mark.slow
     async def test_no_headers_for_no_count(self, source: BlockSource, world: World) -> None:
         assert await source.headers(world.first_height, 0) == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("want", list(Want))
     async def test_blocks_come_in_the_order_asked(self, source: BlockSource, want: Want) -> None:
         refs = await _last_refs(source, 6)
@@ -105,11 +113,13 @@ class SourceContract:
         for block in blocks:
             assert sha256d(block.header) == block.ref.hash
 
+    @pytest.mark.slow
     async def test_the_same_block_twice(self, source: BlockSource) -> None:
         (ref,) = await _last_refs(source, 1)
         first, second = await source.blocks([ref, ref], Want.COINBASE)
         assert first == second
 
+    @pytest.mark.slow
     async def test_more_blocks_than_one_batch(self, source: BlockSource, world: World) -> None:
         best = await source.tip()
         most = min(source.capabilities.batch + 3, best.height - world.first_height + 1, 40)
@@ -117,9 +127,11 @@ class SourceContract:
         blocks = await source.blocks(refs, Want.COINBASE)
         assert [block.ref for block in blocks] == refs
 
+    @pytest.mark.slow
     async def test_no_refs_no_blocks(self, source: BlockSource) -> None:
         assert await source.blocks([], Want.PROVED) == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("want", list(Want))
     async def test_coinbase_parses_and_proof_leads_to_the_root(
         self, source: BlockSource, want: Want
@@ -127,6 +139,7 @@ class SourceContract:
         for block in await source.blocks(await _last_refs(source, 4), want):
             _assert_coherent(block, want)
 
+    @pytest.mark.slow
     async def test_unknown_block_is_not_found(self, source: BlockSource) -> None:
         best = await source.tip()
         unknown = BlockRef(best.height, b"\x17" * 32)
@@ -134,17 +147,20 @@ class SourceContract:
             await source.blocks([unknown], Want.COINBASE)
         assert "\n" not in str(caught.value)
 
+    @pytest.mark.slow
     async def test_one_unknown_block_fails_the_call(self, source: BlockSource) -> None:
         refs = await _last_refs(source, 2)
         unknown = BlockRef(refs[0].height, b"\x18" * 32)
         with pytest.raises(NotFound):
             await source.blocks([refs[0], unknown, refs[1]], Want.PROVED)
 
+    @pytest.mark.slow
     async def test_wait_keeps_its_timeout(self, source: BlockSource) -> None:
         start = time.monotonic()
         await source.wait_for_tip_change(0.05)
         assert time.monotonic() - start < PATIENCE
 
+    @pytest.mark.slow
     async def test_wait_can_be_cancelled(self, source: BlockSource) -> None:
         waiter = asyncio.create_task(source.wait_for_tip_change(60))
         await asyncio.sleep(0.05)
@@ -154,6 +170,7 @@ class SourceContract:
         assert time.monotonic() - start < 1
         assert (await source.tip()).height >= 0
 
+    @pytest.mark.slow
     async def test_wait_returns_when_the_tip_moves(self, source: BlockSource, world: World) -> None:
         if world.advance is None:
             pytest.skip("this world's tip cannot be moved")
@@ -167,6 +184,7 @@ class SourceContract:
             while await source.tip() == before:
                 await source.wait_for_tip_change(1)
 
+    @pytest.mark.slow
     async def test_a_tip_that_moved_before_the_wait_is_seen(
         self, source: BlockSource, world: World
     ) -> None:
@@ -179,6 +197,7 @@ class SourceContract:
             while await source.tip() == before:
                 await source.wait_for_tip_change(1)
 
+    @pytest.mark.slow
     async def test_stale_tips_have_their_blocks(self, source: BlockSource, world: World) -> None:
         if world.grow_stale is not None:
             await world.grow_stale()
@@ -194,6 +213,7 @@ class SourceContract:
             assert sha256d(block.header) == block.ref.hash
             _assert_coherent(block, Want.PROVED)
 
+    @pytest.mark.slow
     async def test_calls_may_overlap(self, source: BlockSource) -> None:
         refs = await _last_refs(source, 4)
         results = await asyncio.gather(
@@ -205,6 +225,7 @@ class SourceContract:
         assert results[0] == results[2][::-1]
         assert [block.header for block in results[0]] == results[1]
 
+    @pytest.mark.slow
     async def test_close_before_open_and_twice(self, world: World) -> None:
         source = world.make()
         await source.close()
@@ -212,6 +233,7 @@ class SourceContract:
         await source.close()
         await source.close()
 
+    @pytest.mark.slow
     async def test_reopening(self, world: World) -> None:
         source = world.make()
         await source.open()

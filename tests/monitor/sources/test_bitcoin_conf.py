@@ -308,6 +308,7 @@ LINES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(lines=LINES, chain=st.sampled_from(sorted(CORE_CHAIN_NAMES)), dynamic=st.text(max_size=30))
 def test_any_file_gives_an_address(lines: list[str], chain: str, dynamic: str) -> None:
     tally = Tally()

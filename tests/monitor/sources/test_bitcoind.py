@@ -83,6 +83,7 @@ class TestRestOff(SourceContract):
             yield world_of(node, rest="off", zmq="off")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("want", list(Want))
 @pytest.mark.parametrize("outputs", [1, 50, 800])
 @pytest.mark.parametrize("flavour", [CORE_28, CORE_30, CORE_31])
@@ -96,6 +97,7 @@ async def test_coinbase_of_any_size(flavour: Flavour, outputs: int, want: Want) 
             assert parse_coinbase(block.coinbase_tx).outputs[:outputs] == tuple(payouts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", [True, False])
 @pytest.mark.parametrize("flavour", [CORE_28, CORE_30, CORE_31])
 async def test_all_transactions_prove_the_coinbase(flavour: Flavour, rest: bool) -> None:

@@ -113,6 +113,7 @@ async def test_upgrade_is_noticed(node: RegtestNode) -> None:
     await source.close()
 
 
+@pytest.mark.slow
 async def test_rest_switched_off_is_noticed_and_rpc_takes_its_place(
     node: RegtestNode, source: BitcoindSource, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -300,6 +301,7 @@ async def test_another_network_after_a_restart(node: RegtestNode) -> None:
     await source.close()
 
 
+@pytest.mark.slow
 async def test_a_node_that_hangs(node: RegtestNode) -> None:
     source = BitcoindSource(node.url, cookie=node.cookie, timeout=0.3)
     await source.open()

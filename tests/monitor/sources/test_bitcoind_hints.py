@@ -108,6 +108,7 @@ async def test_a_publication_of_transactions_only_is_mute(caplog: pytest.LogCapt
         assert node.zmq_address in warnings(caplog)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("soon")
 async def test_zmq_that_goes_mute_gives_way_to_the_long_poll_until_it_is_heard_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -140,6 +141,7 @@ async def until_no_poll(source: BitcoindSource, node: RegtestNode) -> None:
             return
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("soon")
 async def test_a_node_that_downloads_the_chain_publishes_nothing_and_is_not_blamed(
     caplog: pytest.LogCaptureFixture,

@@ -41,6 +41,7 @@ async def source(node: RegtestNode) -> AsyncIterator[BitcoindSource]:
     await source.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [

@@ -27,6 +27,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rest", [True, False])
 async def test_any_media_type_will_do(kind: str, rest: bool) -> None:

@@ -78,6 +78,7 @@ class TestOnlyTheNeeded(SourceContract):
 
             yield World(make, advance=advance)
 
+    @pytest.mark.slow
     async def test_stale_tips_have_their_blocks(self, source: BlockSource, world: World) -> None:
         """They have none here: asking fails, names the method, and harms nothing else."""
         asking = asyncio.create_task(self._ask_for_stale(source))
@@ -256,6 +257,7 @@ async def test_what_is_missed_is_said_once_and_asked_again_after_a_restart(
     await source.close()
 
 
+@pytest.mark.slow
 async def test_late_stale_tips_hold_up_nothing(node: RegtestNode) -> None:
     node.faults.calls["getchaintips"] = LATE
     source = source_of(node)
@@ -286,6 +288,7 @@ async def test_one_unreadable_block_is_not_found_and_others_are(rest: bool) -> N
         await source.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["Block not found on disk", "Can't read block from disk", "Undo data missing", "?"]
 )

@@ -269,6 +269,7 @@ async def test_settings_name_the_folder(cores: Path) -> None:
         await choose_sources(nameless, live_store=False, reached={})
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 async def test_broken_bytes_give_errors_of_ours_or_true_headers(

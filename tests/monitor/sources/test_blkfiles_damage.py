@@ -134,6 +134,7 @@ async def test_what_lies_between_records_hides_none(
         assert read.count("unlinked_block") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("fault", INSERTED)
 def test_what_core_imports_is_read(tmp_path: Path, fault: str, place: str) -> None:
@@ -152,6 +153,7 @@ def test_core_takes_the_chain(tmp_path: Path) -> None:
     assert heights_of_core(tmp_path / "blocks", tmp_path / "node") == LENGTH
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [b"", KEY], ids=["clear", "obfuscated"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("fault", CHANGED)
@@ -237,6 +239,7 @@ async def test_what_a_miner_wrote_into_a_coinbase_is_no_block(tmp_path: Path) ->
         assert read_at_once(tmp_path / name).headers == source.headers
 
 
+@pytest.mark.slow
 def test_hostile_files_cost_no_more_than_their_size(tmp_path: Path) -> None:
     """A record of 4 MB is promised every 100 bytes, by a coinbase that reads."""
     promise = MAGIC + size(3_900_000) + R[30][8:-4] + b"\xff" * 4

@@ -74,6 +74,7 @@ async def test_a_missing_file_is_named_and_the_higher_chain_followed(
     assert all(text in read.said() for text in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [20, 30, 39], ids=["first", "within", "last"])
 @pytest.mark.parametrize(
     "byte", [0, 8, 12, 48, 80], ids=["magic", "version", "parent", "root", "n"]
@@ -110,6 +111,7 @@ async def test_a_genesis_block_with_a_wrong_parent_is_at_no_height(tmp_path: Pat
         await read_by_source(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [b"", KEY], ids=["clear", "obfuscated"])
 @pytest.mark.parametrize(("below", "base"), [(1, 20), (11, 60), (30, 31), (50, 110)])
 async def test_the_chain_on_a_snapshot_is_followed(
@@ -124,6 +126,7 @@ async def test_the_chain_on_a_snapshot_is_followed(
         assert read.count("unlinked_block") == (below if below > FEW or count > FEW else 0)
 
 
+@pytest.mark.slow
 async def test_a_snapshots_chain_and_the_one_below_become_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,6 +356,7 @@ class TestFiles:
         write_all(tmp_path, [head + junk + b"".join(R[10:])], KEY)
         assert (await both(tmp_path)).tip == LENGTH
 
+    @pytest.mark.slow
     async def test_many_looks_while_the_node_writes(self, tmp_path: Path) -> None:
         """Whatever part of a record is there at a look, the block comes when it is whole."""
         data = b"".join(R[:30])

@@ -172,6 +172,7 @@ class TestRequests:
         assert block.label.pool == "viabtc"
         assert block.label.source == server.url.removeprefix("http://")
 
+    @pytest.mark.slow
     async def test_requests_keep_their_pace(self, server: EsploraServer) -> None:
         async with opened(server, pace=0.05) as source:
             server.requests.clear()

@@ -66,6 +66,7 @@ def test_an_honest_row_gives_the_header() -> None:
     assert found.label.source == "api.example"
 
 
+@pytest.mark.slow
 @given(field=st.sampled_from(sorted(HONEST)), value=json_values)
 def test_any_field_may_be_anything(field: str, value: Any) -> None:
     found, error = attempt(lambda: read(HONEST | {field: value}))
@@ -85,6 +86,7 @@ def test_any_field_may_be_missing(field: str) -> None:
             read(row)
 
 
+@pytest.mark.slow
 @given(json_values)
 def test_any_extras(extras: Any) -> None:
     label = read(HONEST | {"extras": extras}).label

@@ -132,6 +132,7 @@ class TestFaults:
         assert caught.value.retry_after is not None
         assert 2000 <= caught.value.retry_after <= 3000
 
+    @pytest.mark.slow
     async def test_while_told_to_wait_nothing_is_asked(
         self, server: EsploraServer, source: EsploraSource
     ) -> None:
@@ -156,6 +157,7 @@ class TestFaults:
                 await source.tip()
             assert source._client.pace > 0
 
+    @pytest.mark.slow
     async def test_no_answer_in_time(self, server: EsploraServer) -> None:
         async with opened(server, timeout=0.2) as source:
 

@@ -162,6 +162,7 @@ async def test_a_rehearsal_is_followed_through_its_reorgs_and_restarts(tmp_path:
             assert BlockHeader.parse(child.header).prev_hash == parent.ref.hash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavour", list(Flavour))
 async def test_an_api_is_followed_through_a_reorg(tmp_path: Path, flavour: Flavour) -> None:
     genesis = regtest_genesis()
@@ -181,6 +182,7 @@ async def test_an_api_is_followed_through_a_reorg(tmp_path: Path, flavour: Flavo
             assert (tip.proof, tip.attribution.pool) == ("coinbase", "luxor")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lie", "reason"),
     [("coinbase", "coinbase"), ("branch", "coinbase"), ("count", "wire"), ("header", "pow")],
@@ -217,6 +219,7 @@ def without_work(header: bytes) -> bytes:
     return weak.serialize()
 
 
+@pytest.mark.slow
 async def test_a_snapshots_chain_is_followed_while_the_node_fills_the_gap(tmp_path: Path) -> None:
     """The one below it becomes part of the same chain, and the store stays as it is."""
     records = blkfiles.records(120)
@@ -239,6 +242,7 @@ async def test_a_snapshots_chain_is_followed_while_the_node_fills_the_gap(tmp_pa
         assert [ref.height for ref in active(store)] == list(range(60, store.counts().blocks + 60))
 
 
+@pytest.mark.slow
 async def test_a_short_store_above_a_gap_is_followed_after_a_restart(tmp_path: Path) -> None:
     """The headers below it, which some rules look at, are nowhere to be had."""
     records = blkfiles.records(120)

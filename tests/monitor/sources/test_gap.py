@@ -117,6 +117,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flavour", "rest"), WAYS)
 async def test_a_first_start_on_a_pruned_node(
     flavour: Flavour, rest: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -130,6 +131,7 @@ async def test_a_first_start_on_a_pruned_node(
     assert warnings(caplog) == []
 
 
+@pytest.mark.slow
 async def test_a_first_start_that_wants_less_than_a_pruned_node_keeps(
     node: RegtestNode, tmp_path: Path
 ) -> None:
@@ -138,6 +140,7 @@ async def test_a_first_start_that_wants_less_than_a_pruned_node_keeps(
     assert kept(tmp_path / "s") == dict.fromkeys(range(191, HEIGHT + 1), "bitcoind")
 
 
+@pytest.mark.slow
 async def test_a_first_start_above_a_snapshot_that_is_still_being_checked(
     node: RegtestNode, tmp_path: Path
 ) -> None:
@@ -172,6 +175,7 @@ async def test_an_agent_that_was_away_goes_on(
     assert [height for height, source in found.items() if not source] == list(gap)
 
 
+@pytest.mark.slow
 async def test_a_node_that_prunes_while_the_agent_catches_up(
     node: RegtestNode, tmp_path: Path
 ) -> None:
@@ -188,6 +192,7 @@ async def test_a_node_that_prunes_while_the_agent_catches_up(
     assert found[HEIGHT] == "bitcoind"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["node", "files", "own files", "api"])
 async def test_another_source_closes_the_gap(
     other: str, node: RegtestNode, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -242,6 +247,7 @@ async def test_a_block_file_that_is_pruned_while_files_are_followed(
     assert len(warnings(caplog)) == started
 
 
+@pytest.mark.slow
 async def test_an_api_that_lies_about_the_gap_is_refused(
     node: RegtestNode, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

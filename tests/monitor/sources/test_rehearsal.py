@@ -100,6 +100,7 @@ class TestChain:
         mined = (await source.tip()).height - 50
         assert 1000 - 5 * 32 < mined < 1000 + 5 * 32
 
+    @pytest.mark.slow
     async def test_shares_are_near_the_mix(self) -> None:
         registry = load_registry()
         chain = RehearsalChain(3, illustrative_mix())
@@ -151,6 +152,7 @@ class TestMix:
 
 
 class TestForks:
+    @pytest.mark.slow
     async def test_reorgs_happen_as_the_chain_shows_them(self) -> None:
         clock = Clock()
         source = await opened(

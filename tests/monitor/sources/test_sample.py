@@ -53,6 +53,7 @@ class TestSampleContract(SourceContract):
 
 
 class TestData:
+    @pytest.mark.slow
     def test_every_header_holds_in_its_chain(self, data: SampleData, chain: HeaderChain) -> None:
         assert (data.start, data.end - 1) == (FIRST, LAST)
         assert (chain.tip.height, len(chain)) == (LAST, LAST - FIRST)
@@ -102,6 +103,7 @@ class TestData:
         assert [block.height for block in data.stale] == [822941, 823226, 824221, 827853, 829613]
         assert [block.height for block in data.coinbases] == [830_000]
 
+    @pytest.mark.slow
     def test_stale_blocks_hold_on_the_chain_beside_their_rivals(self, data: SampleData) -> None:
         headers = [data.header(height) for height in range(FIRST + 1, LAST + 1)]
         chain = HeaderChain(MAINNET, FIRST + 1, headers)

@@ -150,6 +150,7 @@ def test_only_offers_that_stay_on_this_machine_are_taken(
     assert local_publication(offers) == expected
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(["pubhashblock", "pubsequence"]), st.text())))
 def test_whatever_the_node_offers_is_looked_at_safely(offers: list[tuple[str, str]]) -> None:
     found = local_publication(offers)

@@ -75,6 +75,7 @@ def test_what_is_put_in_comes_out(store: SqlStore, url: str, chain: list[Mined])
         assert not again.knows(bytes(32))
 
 
+@pytest.mark.slow
 def test_more_blocks_than_one_statement_takes(store: SqlStore, chain: list[Mined]) -> None:
     long = extend(chain[-1], 1100)
     store.apply(Step([block.stored() for block in long]))
@@ -166,6 +167,7 @@ def test_blocks_can_be_put_before_the_first(url: str, chain: list[Mined]) -> Non
         assert active(store) == refs(chain[2:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["gap", "other parent", "inside", "before", "unlinked"])
 def test_what_does_not_continue_the_chain_is_refused_whole(
     store: SqlStore, chain: list[Mined], branch: list[Mined], case: str
@@ -190,6 +192,7 @@ def genesis_of(branch: list[Mined]) -> Mined:
     return dataclasses.replace(branch[0], height=0)
 
 
+@pytest.mark.slow
 def test_columns_come_without_blocks(store: SqlStore, chain: list[Mined]) -> None:
     store.apply(Step([extend(chain[-1], 1)[0].stored(pool=None)]))
     columns = store.columns(["height", "pool", "proof"], start=12)
@@ -272,6 +275,7 @@ def test_another_network_is_refused(store: SqlStore, url: str) -> None:
         open_store(url, "regtest", synthetic="rehearsal")
 
 
+@pytest.mark.slow
 def test_a_header_only_block_is_found_counted_and_filled(
     store: SqlStore, chain: list[Mined]
 ) -> None:
@@ -312,6 +316,7 @@ def test_a_header_only_block_that_comes_again_gets_the_rest(
     assert store.block(13) == tip.stored()
 
 
+@pytest.mark.slow
 def test_a_newer_schema_is_refused(store: SqlStore, url: str) -> None:
     with store._database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))

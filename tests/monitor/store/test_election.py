@@ -87,6 +87,7 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_the_others_show_what_one_writes(shared: str, chain: list[Mined]) -> None:
     async with agents(shared, 3) as found:
         await until(lambda: all(a.election.writes or not a.election.behind for a in found))
@@ -107,6 +108,7 @@ def server(shared: str) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
+@pytest.mark.slow
 async def test_a_writer_that_is_cut_off_stands_back(
     shared: str, server: sa.Engine, chain: list[Mined], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -149,6 +151,7 @@ def test_the_runbook_names_the_connection_that_holds_the_lock(server: sa.Engine)
         assert own in operator.exec_driver_sql(" ".join(query.split())).scalars().all()
 
 
+@pytest.mark.slow
 async def test_a_write_that_fails_is_tried_again(
     shared: str, chain: list[Mined], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -171,6 +174,7 @@ async def test_any_other_failure_ends_the_agent(shared: str) -> None:
             await agent.election.run()
 
 
+@pytest.mark.slow
 async def test_a_store_that_is_away_is_waited_for(
     shared: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

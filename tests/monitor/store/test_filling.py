@@ -27,6 +27,7 @@ def fill(node: RegtestNode, url: str) -> Result:
     return CliRunner().invoke(cli, words)
 
 
+@pytest.mark.slow
 def test_an_agent_that_follows_sees_what_is_filled(node: RegtestNode, url: str) -> None:
     with closing(open_store(url, "regtest", read_only=True)) as follower:
         before = follower.revision()
@@ -36,6 +37,7 @@ def test_an_agent_that_follows_sees_what_is_filled(node: RegtestNode, url: str) 
         assert list(follower.blocks(0, 99)) == [whole(node, height) for height in range(21)]
 
 
+@pytest.mark.slow
 def test_beside_an_agent_that_writes_it_does_nothing(node: RegtestNode, url: str) -> None:
     with closing(open_store(url, "regtest")) as writer:
         assert writer.lead()

@@ -52,6 +52,7 @@ def lead_soon(store: SqlStore) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_writer_stays_it_until_it_closes(store: SqlStore, url: str, chain: list[Mined]) -> None:
     assert not store.leads()
     assert store.lead()
@@ -65,6 +66,7 @@ def test_a_writer_stays_it_until_it_closes(store: SqlStore, url: str, chain: lis
         assert other.tip() == chain[1].ref
 
 
+@pytest.mark.slow
 def test_a_command_may_write_while_an_agent_leads(
     store: SqlStore, url: str, chain: list[Mined]
 ) -> None:
@@ -88,6 +90,7 @@ def test_a_second_agent_on_a_sqlite_file_is_told(tmp_path: Path) -> None:
         assert second.lead()
 
 
+@pytest.mark.slow
 def test_the_system_frees_the_file_of_one_that_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     code = (
@@ -111,6 +114,7 @@ def test_the_system_frees_the_file_of_one_that_was_killed(tmp_path: Path) -> Non
             assert store.lead()
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_of_agents_on_one_postgresql_one_writes(shared: str, chain: list[Mined]) -> None:
     with (
@@ -127,6 +131,7 @@ def test_of_agents_on_one_postgresql_one_writes(shared: str, chain: list[Mined])
         second.apply(Step([chain[1].stored()]))
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_a_writer_that_was_cut_off_cannot_write(shared: str, chain: list[Mined]) -> None:
     with (

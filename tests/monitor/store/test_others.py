@@ -101,6 +101,7 @@ CHANGES: dict[str, Callable[[SqlStore], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_of_anothers_is_noticed(
     store: SqlStore, other: SqlStore, change: Callable[[SqlStore], None]
@@ -112,6 +113,7 @@ def test_a_change_of_anothers_is_noticed(
     assert not store.untouched()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_nothing_is_written_on_a_change_of_anothers(
     store: SqlStore, other: SqlStore, change: Callable[[SqlStore], None]
@@ -144,6 +146,7 @@ def test_ones_own_changes_are_ones_own(store: SqlStore, chain: list[Mined]) -> N
     assert store.tip() == BRANCH[-1].ref
 
 
+@pytest.mark.slow
 def test_who_reads_anew_goes_on(store: SqlStore, other: SqlStore, chain: list[Mined]) -> None:
     store.watch()
     other.apply(Step([chain[10].stored()]))
@@ -156,6 +159,7 @@ def test_who_reads_anew_goes_on(store: SqlStore, other: SqlStore, chain: list[Mi
     assert store.tip() == chain[11].ref
 
 
+@pytest.mark.slow
 def test_one_that_does_not_watch_may_write_as_before(store: SqlStore, other: SqlStore) -> None:
     other.apply(Step([CHAIN[10].stored()]))
     store.apply(Step([CHAIN[11].stored()]))
@@ -242,6 +246,7 @@ def test_who_writes_is_named_to_those_who_cannot(store: SqlStore, other: SqlStor
 # -- what is there is another one
 
 
+@pytest.mark.slow
 def test_a_store_that_was_emptied_is_no_new_one(store: SqlStore, other: SqlStore) -> None:
     with other._database.writing() as connection:
         for table in reversed(tables.metadata.sorted_tables):
@@ -270,6 +275,7 @@ def test_a_store_with_a_hole_is_refused(store: SqlStore, other: SqlStore) -> Non
         store.renew()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

@@ -136,6 +136,7 @@ def test_another_process_that_holds_it(
         assert store.tip() == chain[0].ref
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing_and_heals(store: SqlStore, chain: list[Mined]) -> None:
     more = extend(chain[-1], 400)
     with store._database.writing() as connection:

@@ -290,6 +290,7 @@ async def test_what_fails_is_tried_again_soon_and_then_later_each_time(
     assert caplog.text.count("local hash rate: the measurement ended with status 1") == 1
 
 
+@pytest.mark.slow
 async def test_a_measurement_that_fails_is_told_and_the_agent_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -303,6 +304,7 @@ async def test_a_measurement_that_fails_is_told_and_the_agent_goes_on(
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_a_measurement_that_takes_too_long_is_ended_and_what_it_told_is_kept(
     measuring: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

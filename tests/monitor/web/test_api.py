@@ -46,6 +46,7 @@ async def test_every_endpoint_answers_in_its_shape(client: Client, endpoint: Any
     endpoint.answer.model_validate(body)
 
 
+@pytest.mark.slow
 async def test_figures_are_those_of_the_snapshot(client: Client, agent: WebAgent) -> None:
     (window,) = (await get(client, "/windows?window=144&lens=tag"))["windows"]
     summary = agent.board.snapshot.window(144, "tag")
@@ -61,6 +62,7 @@ async def test_figures_are_those_of_the_snapshot(client: Client, agent: WebAgent
     assert sum(found["nakamoto_half"]["posterior"].values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 async def test_blocks_come_in_pages_without_gap_or_double(client: Client) -> None:
     path: str | None = "/blocks?limit=75"
     heights: list[int] = []
@@ -71,6 +73,7 @@ async def test_blocks_come_in_pages_without_gap_or_double(client: Client) -> Non
     assert heights == list(range(200, 0, -1))
 
 
+@pytest.mark.slow
 async def test_blocks_of_a_pool_and_of_nobody(client: Client, agent: WebAgent) -> None:
     for pool, name in (("viabtc", "viabtc"), ("unknown", None)):
         path: str | None = f"/blocks?limit=7&pool={pool}"
@@ -84,6 +87,7 @@ async def test_blocks_of_a_pool_and_of_nobody(client: Client, agent: WebAgent) -
         assert len(found) == pools.count(name)
 
 
+@pytest.mark.slow
 async def test_a_block_by_height_and_by_hash(client: Client, agent: WebAgent) -> None:
     by_height = await get(client, "/blocks/42")
     ref = agent.chain[42].ref
@@ -96,6 +100,7 @@ async def test_a_block_by_height_and_by_hash(client: Client, agent: WebAgent) ->
     assert by_height["header"]["prev_hash"] == agent.chain[41].ref.hash[::-1].hex()
 
 
+@pytest.mark.slow
 async def test_hostile_coinbase_text_is_hex_and_escaped(client: Client, agent: WebAgent) -> None:
     agent.mine([HOSTILE])
     detail = await get(client, "/blocks/201")
@@ -105,6 +110,7 @@ async def test_hostile_coinbase_text_is_hex_and_escaped(client: Client, agent: W
     assert not re.search("[<>]", text)
 
 
+@pytest.mark.slow
 async def test_reorgs_leave_stale_blocks(client: Client, agent: WebAgent) -> None:
     gone = agent.chain[-1].ref.hash[::-1].hex()
     agent.reorg(2, mixed(3))
@@ -143,6 +149,7 @@ async def test_what_was_replaced_comes_in_pages_that_new_reorgs_do_not_shift(
     assert len({entry[key] for entry in found}) == len(found) == everything["total"]
 
 
+@pytest.mark.slow
 async def test_history_ends_at_the_tip_with_the_figures_of_now(
     client: Client, agent: WebAgent
 ) -> None:
@@ -173,6 +180,7 @@ async def test_a_young_agent_answers_too(young: WebAgent) -> None:
         assert (await get(client, "/pools"))["pools"] == []
 
 
+@pytest.mark.slow
 async def test_status_names_sources_and_what_is_missing(client: Client, agent: WebAgent) -> None:
     agent.metrics.requests.labels("bitcoind").inc(3)
     agent.metrics.failures.labels("bitcoind").inc()
@@ -199,6 +207,7 @@ async def test_status_names_sources_and_what_is_missing(client: Client, agent: W
     assert status["local_rate"]["hashes_per_second"] == 5e6
 
 
+@pytest.mark.slow
 async def test_sources_come_in_their_order_with_their_tips_and_what_is_left_of_them(
     agent: WebAgent,
 ) -> None:
@@ -269,6 +278,7 @@ async def test_other_methods_are_refused(client: Client) -> None:
         assert "use GET" in (await response.json())["error"]["message"]
 
 
+@pytest.mark.slow
 async def test_a_known_etag_gets_304_until_the_next_block(client: Client, agent: WebAgent) -> None:
     async with client.get("/api/v1/overview") as response:
         etag = response.headers["ETag"]
@@ -283,6 +293,7 @@ async def test_a_known_etag_gets_304_until_the_next_block(client: Client, agent:
         assert response.headers["ETag"] != etag
 
 
+@pytest.mark.slow
 async def test_bodies_are_made_once_a_snapshot(client: Client, agent: WebAgent) -> None:
     await get(client, "/blocks?limit=5")
     calls = 0
@@ -340,6 +351,7 @@ def test_the_openapi_document_describes_every_field_and_parameter() -> None:
     assert silent == []
 
 
+@pytest.mark.slow
 async def test_openapi_is_served(client: Client) -> None:
     assert (await get(client, "/openapi.json"))["openapi"] == "3.1.0"
 

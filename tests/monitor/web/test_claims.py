@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any, Final
 
+import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +34,7 @@ def verdicts(query: ClaimsQuery, chain: TipTerms | None = None) -> dict[str, str
     return {claim.slug: claim.verdict for claim in judged(query, chain).claims}
 
 
+@pytest.mark.slow
 async def test_the_answer_is_that_of_the_terminal(client: Client) -> None:
     status, answer = await get(client)
     assert status == 200
@@ -44,6 +46,7 @@ async def test_the_answer_is_that_of_the_terminal(client: Client) -> None:
     assert "cloud infrastructure" in answer["markets"]
 
 
+@pytest.mark.slow
 async def test_a_reader_moves_a_verdict(client: Client) -> None:
     _, answer = await get(client, claim="cost-united-states", tariff="0.05", efficiency="17.5")
     (claim,) = answer["claims"]
@@ -70,6 +73,7 @@ MISTAKES: Final[tuple[tuple[dict[str, str], str], ...]] = (
 )
 
 
+@pytest.mark.slow
 async def test_mistakes_are_named(client: Client) -> None:
     for query, message in MISTAKES:
         status, answer = await get(client, **query)
@@ -101,6 +105,7 @@ def test_only_the_live_mainnet_has_terms_of_the_market(agent: WebAgent) -> None:
 NUMBERS = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(("tariff", "pue", "capital", "life", "fees")), NUMBERS))
 def test_any_numbers_are_judged_or_refused(given: dict[str, float]) -> None:
     query = ClaimsQuery.model_validate({"claim": "cost-all-in", **given})

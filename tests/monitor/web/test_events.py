@@ -55,6 +55,7 @@ async def test_status_comes_first_then_the_state_then_each_block(
             assert seen["blocks"][0]["pool"] == "viabtc"
 
 
+@pytest.mark.slow
 async def test_the_status_comes_again_while_no_block_does(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ async def test_the_status_comes_again_while_no_block_does(
     assert kinds == ["status", "overview", "status", "status", "status"]
 
 
+@pytest.mark.slow
 async def test_each_state_is_put_into_words_once(
     client: Client, agent: WebAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +89,7 @@ async def test_each_state_is_put_into_words_once(
         response.close()
 
 
+@pytest.mark.slow
 async def test_a_slow_reader_skips_to_the_latest(agent: WebAgent) -> None:
     async with WebServer(agent.context(), WebSettings(port=0)) as server:
         host, port = server.url.removeprefix("http://").rstrip("/").split(":")

@@ -60,6 +60,7 @@ def test_any_host_is_survived(host: str) -> None:
     is_own(host, [])
 
 
+@pytest.mark.slow
 @given(st.from_regex(r"([a-z0-9-]{1,9}\.){1,3}[a-z]{2,9}(:[0-9]{1,5})?", fullmatch=True))
 def test_no_public_name_is_taken_for_its_own(host: str) -> None:
     assert is_own(host, []) == host.partition(":")[0].endswith(NOT_PUBLIC)

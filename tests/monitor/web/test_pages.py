@@ -21,6 +21,7 @@ def text_of(name: str) -> str:
     return files("monitor.web").joinpath("assets", name).read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ADDRESSES)
 async def test_pages_carry_a_strict_policy_and_no_inline_code(client: Client, address: str) -> None:
     async with client.get(address) as response:
@@ -39,6 +40,7 @@ def test_every_page_has_an_address() -> None:
     assert len(SHELLS) == len(ADDRESSES)
 
 
+@pytest.mark.slow
 async def test_what_pages_name_is_served(client: Client) -> None:
     for address in ADDRESSES:
         async with client.get(address) as response:
@@ -52,6 +54,7 @@ async def test_what_pages_name_is_served(client: Client) -> None:
             assert set(imported) <= set(SERVED)
 
 
+@pytest.mark.slow
 async def test_modules_that_a_page_loads_are_named_early(client: Client) -> None:
     async with client.get("/pool/antpool") as response:
         named = re.findall(r'modulepreload" href="/assets/([^"]+)"', await response.text())
@@ -73,6 +76,7 @@ def test_nothing_reaches_another_host_or_makes_markup_of_text(name: str) -> None
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|cssText", text)
 
 
+@pytest.mark.slow
 async def test_assets_are_compressed_and_revalidated(client: Client) -> None:
     async with client.get(
         "/assets/style.css", headers={"Accept-Encoding": "gzip"}, auto_decompress=False
@@ -84,6 +88,7 @@ async def test_assets_are_compressed_and_revalidated(client: Client) -> None:
         assert response.status == 304
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["/assets/nope.js", "/assets/..%2fserver.py", "/block/x", "/pool/A"]
 )

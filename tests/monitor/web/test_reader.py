@@ -86,6 +86,7 @@ async def test_blocks_do_not_wait_for_claims(
         assert response.status == 200
 
 
+@pytest.mark.slow
 async def test_what_takes_the_place_of_a_store_is_read(agent: WebAgent, tmp_path: Path) -> None:
     place = tmp_path / "place.sqlite"
     with closing(open_store(place, "regtest", synthetic="rehearsal")) as first:

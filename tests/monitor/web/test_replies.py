@@ -109,6 +109,7 @@ async def test_whatever_is_asked_the_reply_is_as_described(
     assert not wrong, "what the document forbids was answered"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(OPERATIONS.keys() - {f"{PREFIX}/epoch"}))
 async def test_every_plain_question_is_answered_as_described(client: Client, path: str) -> None:
     async with client.get(path.replace("{slug}", "antpool").replace("{block}", "200")) as response:

@@ -60,6 +60,7 @@ def test_a_fault_of_ours_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "a fault" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -112,6 +113,7 @@ async def test_the_head_of_the_events_ends(server: WebServer) -> None:
     assert rest.endswith(b"healthy\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("accepted", "packed"),
     [
@@ -136,6 +138,7 @@ async def test_only_who_unpacks_gets_packed(
         assert (await response.read()).startswith(b"\x1f\x8b") == packed
 
 
+@pytest.mark.slow
 async def test_whoever_never_finishes_asking_is_let_go(
     agent: WebAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,6 +181,7 @@ def test_a_block_that_cannot_be_read(node: RegtestNode) -> None:
     assert call(node, "getblockheader", hash_to_hex(bad)).status == 200
 
 
+@pytest.mark.slow
 def test_warming_up_at_each_start() -> None:
     with RegtestNode(user="u", password="p", warm_up=0.3) as node:
         for _ in range(2):

@@ -110,6 +110,7 @@ def test_restart_keeps_ports_and_changes_the_cookie() -> None:
         assert not node.cookie.exists()
 
 
+@pytest.mark.slow
 def test_as_a_process() -> None:
     flags = ["--blocks", "20", "--no-zmq", "--stopped", "--prefix", "/key", "--warm-up", "0.1"]
     output = run(
@@ -126,6 +127,7 @@ def test_as_a_process() -> None:
     assert answers[8].startswith("'what' does not work")
 
 
+@pytest.mark.slow
 def test_a_flag_that_is_none() -> None:
     with pytest.raises(subprocess.CalledProcessError):
         run(["--do", "nonsense"], "")

@@ -42,6 +42,7 @@ def nodes() -> Iterator[dict[str, RegtestNode]]:
         node.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exchange", EXCHANGES)
 def test_reply_has_the_recorded_shape(
     nodes: dict[str, RegtestNode], exchange: dict[str, Any]
