@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,9 @@ def test_csv_has_the_values_of_json_under_the_same_names(
     assert len(rows) == len(listed)
     for row, entry in zip(rows, listed, strict=True):
         flat = entry | entry.pop("figures", {})
+        if "start_time" in flat:
+            start = datetime.fromisoformat(row.pop("start_time"))
+            assert start.timestamp() == flat.pop("start_time")
         for name, value in flat.items():
             ends = value if isinstance(value, dict) else {"value": value}
             assert row.pop(name) == ("" if ends["value"] is None else str(ends["value"])), name

@@ -45,7 +45,7 @@ def rows(*arguments: str) -> list[tuple[int, int]]:
         assert "no whole window" in result.stderr, result.output
         return []
     table = csv.DictReader(io.StringIO(result.stdout))
-    return [(int(row["start_time"]), int(row["blocks"])) for row in table]
+    return [(moment(row["start_time"]), int(row["blocks"])) for row in table]
 
 
 @pytest.fixture(scope="module")
