@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +19,7 @@ from monitor.cores import cores
 from monitor.errors import ConfigError, StoreError
 from monitor.store.base import BlockStore, Judged, Verdict
 from monitor.store.rows import verdict_of
-from monitor.workers import crew, in_order
+from monitor.workers import crew, in_order, sent_registry
 
 _BATCH: Final = 5000
 """Blocks that are judged anew in one transaction; an interrupted run goes on behind them."""
@@ -116,7 +115,7 @@ def _batches(store: BlockStore, version: str) -> Iterator[list[Judged]]:
 
 def judge(registry: bytes, cases: Sequence[Case]) -> list[Verdict]:
     """Return the verdict on each of `cases` under a pickled registry."""
-    known = _registry(registry)
+    known = sent_registry(registry)
     verdicts = []
     for coinbase, height, label in cases:
         parts = None if coinbase is None else read_coinbase_parts(coinbase)
@@ -124,9 +123,3 @@ def judge(registry: bytes, cases: Sequence[Case]) -> list[Verdict]:
         found = attribute_parts(script_sig, outputs, known, height=height, label=label)
         verdicts.append(verdict_of(found))
     return verdicts
-
-
-@lru_cache(maxsize=1)
-def _registry(pickled: bytes) -> Registry:
-    registry: Registry = pickle.loads(pickled)  # noqa: S301 - from the process that gave the work
-    return registry

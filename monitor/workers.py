@@ -6,6 +6,7 @@ import gc
 import importlib
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections import deque
@@ -13,8 +14,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
+from analyzers.registry import Registry
 from monitor.errors import ConfigError, SourceUnavailable
 from monitor.secrets import foreign
 from monitor.urls import shown
@@ -135,3 +138,10 @@ def _dask(scheduler: str, workers: int) -> Iterator[Crew]:
             ) from None
         threads = sum(client.nthreads().values())
         yield Crew(client.get_executor(pure=False, retries=_RETRIES), threads, elsewhere=True)
+
+
+@lru_cache(2)
+def sent_registry(pickled: bytes) -> Registry:
+    """Return a registry as it was sent along with work; the last ones are kept."""
+    registry: Registry = pickle.loads(pickled)  # noqa: S301 - from the process that gave the work
+    return registry

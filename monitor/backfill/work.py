@@ -5,10 +5,8 @@ A `Job` and a piece travel to the worker by pickle, rows or columns travel back.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +17,7 @@ from analyzers.model import Label
 from analyzers.registry import Registry
 from hashing.wire import TxOut
 from monitor.backfill.core import Piece
+from monitor.workers import sent_registry
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,15 +54,9 @@ class Job:
 
     def __call__(self, piece: Piece) -> list[BlockRow] | pa.Table:
         """Read, prove and attribute the blocks of `piece`."""
-        registry = _registry(self.registry)
+        registry = sent_registry(self.registry)
         found = _attributed(piece, self.reader.read(piece), registry, self.source)
         return list(map(row_of, found)) if self.form == "rows" else _table(found)
-
-
-@lru_cache(2)
-def _registry(pickled: bytes) -> Registry:
-    registry: Registry = pickle.loads(pickled)  # noqa: S301 - from the process that gave the job
-    return registry
 
 
 def _attributed(

@@ -8,11 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from analyzers.leftout import LeftOut
 from analyzers.model import Attribution, Label
 from hashing.header import BlockRef
 from hashing.params import REGTEST
 from hashing.wire import CoinbaseTx
+from monitor import trouble
+from monitor.agent import ingest, staletips, turns
 from monitor.agent.follower import Follower
 from monitor.agent.ingest import Ingest
 from monitor.errors import NotKept, SourceError
@@ -22,6 +26,18 @@ from monitor.store.base import Step
 from monitor.store.sql import SqlStore
 from tests.support.blocks import Mined, genesis
 from tests.support.patience import PATIENCE
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an agent do within tenths of a second what it does within minutes."""
+    monkeypatch.setattr(ingest, "HINT_TIMEOUT", 0.05)
+    monkeypatch.setattr(ingest, "LOOK_AROUND", 0.1)
+    monkeypatch.setattr(ingest, "FIRST_LOOK", 0.02)
+    monkeypatch.setattr(ingest, "SLOW", 0.2)
+    monkeypatch.setattr(staletips, "EVERY", 0.05)
+    monkeypatch.setattr(turns, "LEAVE_AFTER", 0.05)
+    monkeypatch.setattr(trouble, "RETRY_FIRST", 0.01)
+    monkeypatch.setattr(trouble, "RETRY_LAST", 0.1)
 
 
 class ScriptedSource:

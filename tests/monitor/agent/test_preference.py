@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from monitor import trouble
-from monitor.agent import ingest, roster, staletips, turns
+from monitor.agent import ingest, roster
 from monitor.agent.roster import NO_NODE, Standby
 from monitor.errors import SourceError, SourceRefused, SourceStarting, SourceUnavailable
 from monitor.sources.base import BlockSource
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis
-from tests.support.ingesting import Agent, ScriptedSource, running
+from tests.support.ingesting import Agent, ScriptedSource, impatient, running
 
 DOWN: dict[str, SourceError] = {
     "warming up": SourceStarting("node: the node is warming up (Loading block index…); waiting"),
@@ -31,14 +30,7 @@ DOWN: dict[str, SourceError] = {
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "HINT_TIMEOUT", 0.05)
-    monkeypatch.setattr(ingest, "LOOK_AROUND", 0.1)
-    monkeypatch.setattr(ingest, "FIRST_LOOK", 0.02)
-    monkeypatch.setattr(ingest, "SLOW", 0.2)
-    monkeypatch.setattr(staletips, "EVERY", 0.05)
-    monkeypatch.setattr(turns, "LEAVE_AFTER", 0.05)
-    monkeypatch.setattr(trouble, "RETRY_FIRST", 0.01)
-    monkeypatch.setattr(trouble, "RETRY_LAST", 0.1)
+    impatient(monkeypatch)
 
 
 @pytest.fixture(scope="module")

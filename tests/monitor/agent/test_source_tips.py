@@ -7,29 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from monitor import trouble
-from monitor.agent import ingest, staletips, turns
+from monitor.agent import turns
 from monitor.errors import SourceUnavailable
 from monitor.store.base import Step
 from monitor.store.sql import SqlStore, open_store
 from tests.support.blocks import Mined, extend, genesis
-from tests.support.ingesting import Agent, ScriptedSource, running
+from tests.support.ingesting import Agent, ScriptedSource, impatient, running
 
 TALL = 400
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "HINT_TIMEOUT", 0.05)
-    monkeypatch.setattr(ingest, "LOOK_AROUND", 0.1)
-    monkeypatch.setattr(ingest, "FIRST_LOOK", 0.02)
-    monkeypatch.setattr(ingest, "SLOW", 0.2)
-    monkeypatch.setattr(staletips, "EVERY", 0.05)
-    monkeypatch.setattr(turns, "LEAVE_AFTER", 0.05)
+    impatient(monkeypatch)
     monkeypatch.setattr(turns, "BEHIND_AFTER", 0.2)
     monkeypatch.setattr(turns, "BEHIND_BY_ONE_AFTER", 0.4)
-    monkeypatch.setattr(trouble, "RETRY_FIRST", 0.01)
-    monkeypatch.setattr(trouble, "RETRY_LAST", 0.1)
 
 
 @pytest.fixture(scope="module")
