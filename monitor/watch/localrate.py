@@ -38,19 +38,6 @@ _LINE: Final = 1 << 20
 """Most bytes of a line that the measurement may print."""
 
 
-async def measure_local_rate(seconds: float) -> LocalRate:
-    """Return the rate of the fastest kernel, measured for about `seconds` on one thread.
-
-    Raises
-    ------
-    OSError, ValueError
-        As for `local_rates`.
-    """
-    async with aclosing(local_rates(seconds)) as rates:
-        found = [rate async for rate in rates]
-    return found[-1]
-
-
 async def local_rates(seconds: float) -> AsyncGenerator[LocalRate]:
     """Run ``poolscope hashrate`` on one thread and yield the rate each time that more is known.
 

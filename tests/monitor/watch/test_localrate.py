@@ -31,7 +31,6 @@ from monitor.watch.localrate import (
     HASHLIB,
     LocalRateWatcher,
     local_rates,
-    measure_local_rate,
     read_measurement,
 )
 from monitor.watch.supervise import Supervised
@@ -97,6 +96,11 @@ async def watching(settings: HashrateSettings) -> AsyncIterator[Seen]:
         seen.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await seen.task
+
+
+async def measure_local_rate(seconds: float) -> LocalRate:
+    """The last rate that a measurement comes to."""
+    return [rate async for rate in local_rates(seconds)][-1]
 
 
 @pytest.fixture
