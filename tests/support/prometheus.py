@@ -51,16 +51,16 @@ def fetch(url: str) -> bytes:
 def wait_for(what: Callable[[], Answer]) -> Answer:
     """Return the first true answer of `what`; connections may fail until then."""
     deadline = time.monotonic() + PATIENCE
-    last: object = None
+    last = ""
     while time.monotonic() < deadline:
         try:
             if answer := what():
                 return answer
-            last = answer
+            last = repr(answer)
         except (urllib.error.URLError, ConnectionError) as error:
-            last = error
+            last = repr(error)  # kept whole, it would keep its socket, too
         time.sleep(0.1)
-    raise AssertionError(f"waited {PATIENCE:.0f} s for {what}; the last answer was {last!r}")
+    raise AssertionError(f"waited {PATIENCE:.0f} s for {what}; the last answer was {last}")
 
 
 @contextmanager
