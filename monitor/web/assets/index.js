@@ -65,7 +65,7 @@ function showLead(overview, shares, found) {
   if (!largest) return;
   const { least, most } = found.nakamoto_half;
   const reach = between(least, most, String);
-  const together = least !== most ? `Together ${reach} found more than half: ${plural(shares.unknown, "block")} may be anybody's.`
+  const together = least !== most ? `Together ${reach} found more than half, as ${plural(shares.unknown, "unknown block")} may be anybody's.`
     : most === 1 ? "It alone found more than half." : most ? `The ${reach} largest found more than half.` : "";
   const span = shares.blocks < shares.window ? "all there are yet" : windowSpan(shares.window);
   const by = state.lens === "tag" ? "Of" : `${lensOf(overview).title}, of`;
