@@ -106,10 +106,10 @@ def nakamoto_at(
 
 
 def _held(numbers: list[int], unknown: int, draws: int, seed: int) -> Readings[Floats]:
-    """Return, a row a draw, what the largest, the two largest … hold of all work.
+    """Return, a column a draw, what the largest, the two largest … hold of all work.
 
     Shares are drawn from the Dirichlet posterior with Jeffreys' prior. Blocks of a miner each,
-    and what is left for miners not seen, belong to no column.
+    and what is left for miners not seen, belong to no row.
     """
     parts = draw_parts(numbers, unknown, draws, seed)
     named, own, unseen = parts[:, : len(numbers)], parts[:, -2:-1], parts[:, -1:]
@@ -130,7 +130,7 @@ def _held(numbers: list[int], unknown: int, draws: int, seed: int) -> Readings[F
 
 
 def _sums(shares: Floats) -> Floats:
-    sums: Floats = np.cumsum(np.sort(shares, axis=1)[:, ::-1], axis=1)
+    sums: Floats = np.cumsum(np.sort(shares, axis=1).T[::-1], axis=0)
     return sums
 
 
@@ -158,11 +158,16 @@ def _chances(held: Floats, threshold: float, blocks: int) -> dict[int, float]:
 
     Where all entities together do not, miners of one block each fill up.
     """
-    draws, entities = held.shape
-    reached = (held > threshold).sum(axis=0)
-    times = dict(enumerate(np.diff(reached, prepend=0).tolist(), start=1))
-    if not entities or reached[-1] < draws:
-        last = held[held[:, -1] <= threshold, -1] if entities else np.zeros(draws)
+    entities, draws = held.shape
+    times: dict[int, int] = {}
+    reached = 0
+    for size, sums in enumerate(held, start=1):
+        now = int(np.count_nonzero(sums > threshold))
+        times[size], reached = now - reached, now
+        if reached == draws:
+            break
+    else:
+        last = held[-1][held[-1] <= threshold] if entities else np.zeros(draws)
         short = entities + 1 + np.floor((threshold - last) * blocks).astype(np.int64)
         values, counted = np.unique(short, return_counts=True)
         times |= dict(zip(values.tolist(), counted.tolist(), strict=True))

@@ -204,7 +204,16 @@ def summarize(
     blocks = sum(numbers) + own
     sizes = nakamoto_at(dict(found), (HALF, THIRD), unattributed=own, draws=draws, seed=seed)
     shares = _shares(found, blocks, own, level)
-    alone, as_one, of_largest = (
+    everyone = tables(numbers, own)
+    rows = zip(
+        everyone,
+        _hhi_intervals(everyone, numbers, level, unknown=own),
+        *sizes,
+        _ratios(everyone, blocks, level),
+        _any_above(numbers, shares, own, blocks),
+        strict=True,
+    )
+    alone, *others = (
         Reading(
             counts=tuple(table),
             level=level,
@@ -213,25 +222,20 @@ def summarize(
             hhi_interval=hhi_interval,
             nakamoto_half=half,
             nakamoto_third=third,
-            ratios=_ratios(table, blocks, level),
+            ratios=ratios,
             any_above=any_above,
         )
-        for table, hhi_interval, half, third, any_above in zip(
-            tables(numbers, own),
-            _hhi_intervals(numbers, own, level),
-            *sizes,
-            _any_above(numbers, shares, own, blocks),
-            strict=True,
-        )
+        for table, hhi_interval, half, third, ratios, any_above in (rows if own else [next(rows)])
     )
+    as_one, of_largest = others or (None, None)
     return Summary(
         **{field.name: getattr(alone, field.name) for field in fields(Reading)},
         blocks=blocks,
         entities=len(numbers),
         unattributed=own,
         shares=shares,
-        as_one=as_one if own else None,
-        of_largest=of_largest if own else None,
+        as_one=as_one,
+        of_largest=of_largest,
     )
 
 
@@ -239,15 +243,16 @@ def _shares(
     found: list[tuple[str, int]], total: int, unknown: int, level: float
 ) -> tuple[Share, ...]:
     least = np.array([blocks for _, blocks in found], dtype=np.float64)
-    low, high = intervals.share_intervals(least, total, level)
-    above = [intervals.share_exceeds(least, total, float(t)) for t in THRESHOLDS]
-    above_most = above
-    if unknown:
-        most = least + unknown
-        high = intervals.share_intervals(most, total, level)[1]
-        above_most = [intervals.share_exceeds(most, total, float(t)) for t in THRESHOLDS]
+    ends = np.concatenate([least, least + unknown]) if unknown else least
+    low, high = intervals.share_intervals(ends, total, level)
+    chances = [intervals.share_exceeds(ends, total, float(t)) for t in THRESHOLDS]
+    above, above_most = ([part[side] for part in chances] for side in _sides(len(found), unknown))
+    high = high[-len(found) :]
     columns = zip(
-        low.tolist(), high.tolist(), *(part.tolist() for part in (*above, *above_most)), strict=True
+        low[: len(found)].tolist(),
+        high.tolist(),
+        *(part.tolist() for part in (*above, *above_most)),
+        strict=True,
     )
     return tuple(
         Share(
@@ -262,23 +267,36 @@ def _shares(
     )
 
 
-def _hhi_intervals(numbers: list[int], unknown: int, level: float) -> Readings[Interval]:
-    alone = intervals.hhi_interval(numbers, level, unattributed=unknown)
+def _sides(entities: int, unknown: int) -> tuple[slice, slice]:
+    """Return where the figures without and with all unknown blocks are; both alike for none."""
+    least = slice(0, entities)
+    return least, slice(entities, 2 * entities) if unknown else least
+
+
+def _hhi_intervals(
+    found: Readings[list[int]], known: list[int], level: float, *, unknown: int
+) -> Readings[Interval]:
+    alone = intervals.hhi_interval(known, level, unattributed=unknown)
     if not unknown:
         return Readings(alone, alone, alone)
-    _, as_one, of_largest = tables(numbers, unknown)
+    as_one, of_largest = found.as_one, found.of_largest
     return Readings(
         alone, intervals.hhi_interval(as_one, level), intervals.hhi_interval(of_largest, level)
     )
 
 
-def _ratios(numbers: Sequence[int], total: int, level: float) -> tuple[Ratio, ...]:
-    held = [sum(numbers[:top]) for top in TOPS]
-    low, high = intervals.share_intervals(held, total, level)
-    return tuple(
-        Ratio(top, found / total if total else math.nan, Interval(*ends))
-        for top, found, *ends in zip(TOPS, held, low.tolist(), high.tolist(), strict=True)
-    )
+def _ratios(found: Readings[list[int]], total: int, level: float) -> Readings[tuple[Ratio, ...]]:
+    held = found.each(lambda numbers: [sum(numbers[:top]) for top in TOPS])
+    low, high = intervals.share_intervals(list(held), total, level)
+
+    def of(place: int) -> tuple[Ratio, ...]:
+        ends = zip(low[place].tolist(), high[place].tolist(), strict=True)
+        return tuple(
+            Ratio(top, blocks / total if total else math.nan, Interval(*both))
+            for top, blocks, both in zip(TOPS, list(held)[place], ends, strict=True)
+        )
+
+    return Readings(of(0), of(1), of(2))
 
 
 def _any_above(
