@@ -58,7 +58,7 @@ def wait_for(what: Callable[[], Answer]) -> Answer:
                 return answer
             last = answer
         except (urllib.error.URLError, ConnectionError) as error:
-            last = error
+            last = repr(error)  # its traceback would keep sockets open
         time.sleep(0.1)
     raise AssertionError(f"waited {PATIENCE:.0f} s for {what}; the last answer was {last!r}")
 
