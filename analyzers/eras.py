@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from analyzers import tables
+from analyzers.ignorance import UNBOUNDED, Bounds, causes_of
 from analyzers.intervals import LEVEL, UNKNOWN, Interval
 from analyzers.series import series
 from analyzers.trend import Era, Trend, by_era, trend, window_trend
@@ -49,8 +50,8 @@ class EraFigures:
     """Concentration over the windows of one era.
 
     `hhi` is the mean of the windows' unbiased HHI (ratio), each unattributed block a miner
-    of its own, with the interval of its sampling error. `bounds` run from there to one miner
-    behind all of them. `unattributed` is their share of the blocks.
+    of its own, with the interval of its sampling error. `bounds` run from there to the largest of
+    each window behind all of them. `unattributed` is their share of the blocks.
     """
 
     era: Era
@@ -59,7 +60,7 @@ class EraFigures:
     unattributed: float
     hhi: float
     interval: Interval
-    bounds: Interval
+    bounds: Bounds
     trend: Trend
 
     @property
@@ -87,11 +88,10 @@ def _figures(era: Era, table: CountTable) -> EraFigures:
     blocks = int(table.blocks.sum())
     if not windows:
         nothing = trend([])
-        return EraFigures(era, 0, blocks, math.nan, math.nan, UNKNOWN, UNKNOWN, nothing)
+        return EraFigures(era, 0, blocks, math.nan, math.nan, UNKNOWN, UNBOUNDED, nothing)
     mean = float(found.hhi[known].mean())
     error = float(np.sqrt(np.square(found.hhi_sd[known]).sum())) / windows
     reach = float(ndtri((1 + LEVEL) / 2)) * error
-    together = series(as_one(table))
     return EraFigures(
         era,
         windows,
@@ -99,19 +99,12 @@ def _figures(era: Era, table: CountTable) -> EraFigures:
         float(table.unattributed.sum()) / blocks,
         mean,
         Interval(mean - reach, mean + reach),
-        Interval(mean, float(np.nanmean(together.hhi))),
+        Bounds(
+            mean,
+            float(found.hhi_of_largest[known].mean()),
+            causes_of(int(table.unattributed.sum())),
+        ),
         window_trend(table),
-    )
-
-
-def as_one(table: CountTable) -> CountTable:
-    """Return `table` as it would be if one miner were behind all unattributed blocks."""
-    return CountTable(
-        (*table.entities, "unattributed"),
-        np.column_stack([table.counts, table.unattributed]),
-        np.zeros_like(table.unattributed),
-        table.first_height,
-        table.start_time,
     )
 
 
@@ -119,14 +112,15 @@ def as_one(table: CountTable) -> CountTable:
 class EraChange:
     """HHI (ratio) of a later era less that of an earlier one.
 
-    `interval` is of sampling alone; `bounds` allow for anybody behind unattributed blocks.
+    `interval` is of sampling alone; `bounds` allow for anybody behind unattributed blocks, and for
+    sampling.
     """
 
     earlier: str
     later: str
     difference: float
     interval: Interval
-    bounds: Interval
+    bounds: Bounds
     probability_up: float
 
 
@@ -146,14 +140,12 @@ def change(earlier: EraFigures, later: EraFigures) -> EraChange:
     difference = later.hhi - earlier.hhi
     sd = math.hypot(earlier.sampling_sd, later.sampling_sd)
     reach = float(ndtri((1 + LEVEL) / 2)) * sd
+    open_ends = later.bounds.less(earlier.bounds)
     return EraChange(
         earlier.era.name,
         later.era.name,
         difference,
         Interval(difference - reach, difference + reach),
-        Interval(
-            later.bounds.low - earlier.bounds.high - reach,
-            later.bounds.high - earlier.bounds.low + reach,
-        ),
+        Bounds(open_ends.low - reach, open_ends.high + reach, open_ends.causes),
         float(ndtr(difference / sd)) if sd else float(difference > 0),
     )

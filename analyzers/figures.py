@@ -16,8 +16,10 @@ from fractions import Fraction
 from typing import Final
 
 from analyzers import concentration as formulas
+from analyzers.ignorance import UNBOUNDED, Bounds, Readings, bounds_of, union
 from analyzers.intervals import UNKNOWN, Interval, entropy_interval
-from analyzers.summary import HALF, QUARTER, THIRD, TOPS, Nakamoto, Summary
+from analyzers.nakamoto import Nakamoto
+from analyzers.summary import HALF, QUARTER, THIRD, TOPS, Reading, Summary
 
 _BIT: Final = math.log(2)
 """Nats in a bit."""
@@ -47,17 +49,17 @@ class Metric:
     labels: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
-    def bound(self, which: str) -> str:
-        """Return the name of its ``lower`` or ``upper`` end; the unit stays last."""
+    def part(self, which: str) -> str:
+        """Return the name of its ``lower``, ``upper`` or ``reading``; the unit stays last."""
         stem = self.name.removesuffix("_ratio")
         return f"{stem}_{which}{self.name[len(stem) :]}"
 
 
-def _no_interval(_: Summary) -> Interval:
+def _no_interval(_: Reading) -> Interval:
     return UNKNOWN
 
 
-def _no_note(_: Summary) -> str:
+def _no_note(_: Readings[Reading]) -> str:
     return ""
 
 
@@ -66,18 +68,22 @@ class Measure:
     """One measure of a window of blocks.
 
     `name` is what data calls it (JSON, API, CSV columns), `title` what people read, `help` one
-    sentence on what it is. `value` and `interval` take it from a summary: NaN where it is
-    undefined. `note` says what else to know of this value. `metric` is None where it is not
-    exported to Prometheus.
+    sentence on what it is. `value` and `interval` take it from a reading: NaN where it is
+    undefined. `bounded` says whether the readings are its bounds: if it only rises, or only falls,
+    with every unknown block that a larger miner has instead of a smaller, then nobody who may have
+    found them takes it beyond "all alone" and "all of the largest". Else they are readings and no
+    more. `note` says what else to know of this value. `metric` is None where it is not exported to
+    Prometheus.
     """
 
     name: str
     title: str
     unit: Unit
     help: str
-    value: Callable[[Summary], float]
-    interval: Callable[[Summary], Interval] = _no_interval
-    note: Callable[[Summary], str] = _no_note
+    value: Callable[[Reading], float]
+    interval: Callable[[Reading], Interval] = _no_interval
+    bounded: bool = False
+    note: Callable[[Readings[Reading]], str] = _no_note
     metric: Metric | None = None
 
     @property
@@ -92,15 +98,27 @@ class Measure:
         return self.interval is not _no_interval
 
 
+NO_READINGS: Final = Readings(math.nan, math.nan, math.nan)
+"""Of what is no measure of who found the blocks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A measure's value in one window; the interval is NaN where none is known."""
+    """A measure's value in one window, with all that chance and unknown blocks leave open.
+
+    `value` is NaN where it is undefined or withheld; `Summary.withheld` says so. `interval` holds
+    the true value with the summary's level, whoever found the unknown blocks: the union of
+    the intervals of all readings. It is NaN where none is known by chance. `bounds` are of
+    the unknown blocks alone, NaN where there are some that do not bound the measure.
+    """
 
     name: str
     title: str
     unit: Unit
     value: float
     interval: Interval = UNKNOWN
+    readings: Readings[float] = NO_READINGS
+    bounds: Bounds = UNBOUNDED
     note: str = ""
 
 
@@ -113,41 +131,50 @@ def figures_of(summary: Summary) -> list[Figure]:
     >>> found = {figure.name: figure for figure in figures_of(summarize({"a": 60, "b": 40}))}
     >>> round(found["hhi"].value, 4), found["nakamoto_half"].value
     (0.5152, 1.0)
+    >>> open = {f.name: f for f in figures_of(summarize({"a": 60, "b": 30}, unattributed=10))}
+    >>> open["cr1"].value, open["cr1"].bounds.high, list(open["nakamoto_third"].readings)
+    (0.6, 0.7, [1.0, 1.0, 1.0])
     """
     return [figure_of(measure, summary) for measure in MEASURES]
 
 
 def figure_of(measure: Measure, summary: Summary) -> Figure:
-    """Return the value of one measure."""
+    """Return one measure."""
+    readings, unknown = summary.readings, summary.unattributed
+    found = readings.each(measure.value)
     return Figure(
         measure.name,
         measure.title,
         measure.unit,
-        measure.value(summary),
-        measure.interval(summary),
-        measure.note(summary),
+        math.nan if summary.withheld else found.alone,
+        union(readings.each(measure.interval)) if measure.has_interval else UNKNOWN,
+        found,
+        bounds_of(found, unknown) if measure.bounded or not unknown else UNBOUNDED,
+        measure.note(readings),
     )
 
 
-def nakamoto_figure(name: str, found: Nakamoto) -> Figure:
+def nakamoto_figure(name: str, found: Readings[Nakamoto], summary: Summary) -> Figure:
     """Return a Nakamoto coefficient at any threshold, with what is probable of the true one."""
-    title = f"Nakamoto coefficient, over {found.threshold}"
-    return Figure(name, title, Unit.ENTITIES, _size(found), note=_likely(found))
+    sizes = found.each(_size)
+    return Figure(
+        name,
+        f"Nakamoto coefficient, over {found.alone.threshold}",
+        Unit.ENTITIES,
+        math.nan if summary.withheld else sizes.alone,
+        readings=sizes,
+        bounds=bounds_of(sizes, summary.unattributed),
+        note=_likely(found),
+    )
 
 
-def _counts(summary: Summary) -> list[int]:
-    """Return the blocks of each entity; unknown blocks are of a miner each."""
-    return [share.blocks for share in summary.shares] + [1] * summary.unattributed
+def _hhi_note(readings: Readings[Reading]) -> str:
+    ends = readings.alone, readings.of_largest
+    return " to ".join(dict.fromkeys(formulas.hhi_band(reading.hhi) for reading in ends))
 
 
-def _hhi_note(summary: Summary) -> str:
-    if not summary.unattributed:
-        return formulas.hhi_band(summary.hhi)
-    return f"{summary.hhi_unattributed_as_one:.3f} if all unknown blocks are of one miner"
-
-
-def _entropy_interval(summary: Summary) -> Interval:
-    found = entropy_interval(_counts(summary), summary.level)
+def _entropy_interval(reading: Reading) -> Interval:
+    found = entropy_interval(reading.counts, reading.level)
     return Interval(found.low / _BIT, found.high / _BIT)
 
 
@@ -155,20 +182,36 @@ def _size(found: Nakamoto) -> float:
     return math.nan if found.observed is None else float(found.observed)
 
 
-def _likely(found: Nakamoto) -> str:
+def _likely(found: Readings[Nakamoto]) -> str:
+    """Say how probable which true coefficient is, under each reading that says another."""
+    said = {
+        words: _chances(reading)
+        for words, reading in zip(("alone", "one", "the largest's"), found, strict=True)
+    }
+    if len(set(said.values())) == 1:
+        return f"true value {said['alone']}" if said["alone"] else ""
+    return "true value " + "; ".join(f"if {words} {text}" for words, text in said.items())
+
+
+def _chances(found: Nakamoto) -> str:
+    """Return the sizes that are probable with their probabilities, none of which is certain."""
     chances = sorted(found.posterior.items(), key=lambda item: -item[1])[:3]
-    text = ", ".join(f"{size}: {chance:.0%}" for size, chance in chances if chance >= 0.005)
-    return f"true value {text}" if text else ""
+    return ", ".join(
+        f"{size}: {'over 99%' if chance > 0.99 else f'{chance:.0%}'}"
+        for size, chance in chances
+        if chance >= 0.005
+    )
 
 
-def _nakamoto(name: str, threshold: Fraction, of: Callable[[Summary], Nakamoto]) -> Measure:
+def _nakamoto(name: str, threshold: Fraction, of: Callable[[Reading], Nakamoto]) -> Measure:
     return Measure(
         f"nakamoto_{name}",
         f"Nakamoto coefficient, over {threshold}",
         Unit.ENTITIES,
         f"Fewest entities that together found more than {threshold} of the blocks.",
-        lambda summary: _size(of(summary)),
-        note=lambda summary: _likely(of(summary)),
+        lambda reading: _size(of(reading)),
+        bounded=True,
+        note=lambda readings: _likely(readings.each(of)),
         metric=Metric(
             "nakamoto_entities",
             {"threshold": name},
@@ -178,15 +221,16 @@ def _nakamoto(name: str, threshold: Fraction, of: Callable[[Summary], Nakamoto])
 
 
 def _top(size: int) -> Measure:
-    def value(summary: Summary) -> float:
-        return summary.ratios[size - 1].value if size <= max(1, summary.entities) else math.nan
-
-    def interval(summary: Summary) -> Interval:
-        return summary.ratios[size - 1].interval if size <= summary.entities else UNKNOWN
-
     title = "Share of the largest" if size == 1 else f"Share of the largest {size}"
-    text = f"Joint share of the {size} largest, their group taken as named beforehand."
-    return Measure(f"cr{size}", title, Unit.RATIO, text, value, interval)
+    return Measure(
+        f"cr{size}",
+        title,
+        Unit.RATIO,
+        f"Joint share of the {size} largest, their group taken as named beforehand.",
+        lambda reading: reading.ratios[size - 1].value,
+        lambda reading: reading.ratios[size - 1].interval,
+        bounded=True,
+    )
 
 
 def _any_above(name: str, threshold: Fraction) -> Measure:
@@ -195,7 +239,8 @@ def _any_above(name: str, threshold: Fraction) -> Measure:
         f"P(one is over {threshold})",
         Unit.PROBABILITY,
         f"Probability that some entity holds more than {threshold} of the work.",
-        lambda summary: summary.any_above[threshold],
+        lambda reading: reading.any_above[threshold],
+        bounded=True,
         metric=Metric(
             "any_above_probability_ratio",
             {"threshold": name},
@@ -210,7 +255,8 @@ def _biased_entropy(estimator: formulas.EntropyEstimator, note: str) -> Measure:
         f"Shannon entropy, bits, {estimator}",
         Unit.BITS,
         f"Shannon entropy by the {estimator} estimator.",
-        lambda summary: formulas.shannon(_counts(summary), estimator) / _BIT,
+        lambda reading: formulas.shannon(reading.counts, estimator) / _BIT,
+        bounded=estimator != "chao-shen",
         note=lambda _: note,
     )
 
@@ -221,17 +267,19 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "HHI",
         Unit.RATIO,
         "Herfindahl-Hirschman index, unbiased: 1 if one finds all, near 0 if all are tiny.",
-        lambda summary: summary.hhi,
-        lambda summary: summary.hhi_interval,
-        _hhi_note,
-        Metric("hhi_ratio"),
+        lambda reading: reading.hhi,
+        lambda reading: reading.hhi_interval,
+        bounded=True,
+        note=_hhi_note,
+        metric=Metric("hhi_ratio"),
     ),
     Measure(
         "hhi_plug_in",
         "HHI as others publish it",
         Unit.RATIO,
         "Plain sum of squared shares.",
-        lambda summary: summary.hhi_plug_in,
+        lambda reading: reading.hhi_plug_in,
+        bounded=True,
         note=lambda _: "sum of squared shares: biased up",
     ),
     Measure(
@@ -239,8 +287,9 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "Effective number (1/HHI)",
         Unit.ENTITIES,
         "Effective number of entities, 1/HHI: so many equal ones would be as concentrated.",
-        lambda summary: summary.effective_number,
-        lambda summary: summary.effective_number_interval,
+        lambda reading: reading.effective_number,
+        lambda reading: reading.effective_number_interval,
+        bounded=True,
         metric=Metric("effective_entities"),
     ),
     Measure(
@@ -248,18 +297,18 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "Effective number (entropy)",
         Unit.ENTITIES,
         "Effective number of entities by entropy: large ones weigh less than in 1/HHI.",
-        lambda summary: summary.effective_number_entropy,
-        lambda summary: summary.effective_number_entropy_interval,
+        lambda reading: reading.effective_number_entropy,
+        lambda reading: reading.effective_number_entropy_interval,
     ),
-    _nakamoto("half", HALF, lambda summary: summary.nakamoto_half),
-    _nakamoto("third", THIRD, lambda summary: summary.nakamoto_third),
+    _nakamoto("half", HALF, lambda reading: reading.nakamoto_half),
+    _nakamoto("third", THIRD, lambda reading: reading.nakamoto_third),
     *map(_top, TOPS),
     Measure(
         "entropy",
         "Shannon entropy, bits",
         Unit.BITS,
         "Shannon entropy of the shares, by Grassberger's estimator.",
-        lambda summary: formulas.shannon(_counts(summary), "grassberger") / _BIT,
+        lambda reading: formulas.shannon(reading.counts, "grassberger") / _BIT,
         _entropy_interval,
     ),
     _biased_entropy("plug-in", "as others publish it: biased down"),
@@ -270,7 +319,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "Gini coefficient",
         Unit.RATIO,
         "Gini coefficient of those who found a block: 0 if all found the same number.",
-        lambda summary: summary.gini,
+        lambda reading: reading.gini,
         note=lambda _: "of the entities seen: biased down",
     ),
     Measure(
@@ -278,21 +327,22 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "Theil index",
         Unit.NATS,
         "Theil index of those who found a block: 0 if all found the same number.",
-        lambda summary: formulas.theil(_counts(summary)),
+        lambda reading: formulas.theil(reading.counts),
     ),
     Measure(
         "min_entropy",
         "Min-entropy, bits",
         Unit.BITS,
         "Min-entropy: it follows from the largest share alone.",
-        lambda summary: formulas.renyi(_counts(summary), math.inf) / _BIT,
+        lambda reading: formulas.renyi(reading.counts, math.inf) / _BIT,
+        bounded=True,
     ),
     Measure(
         "hhi_normalised",
         "Normalised HHI",
         Unit.RATIO,
         "HHI stretched so that equal shares give 0, whatever their number.",
-        lambda summary: formulas.hhi_normalised(_counts(summary)),
+        lambda reading: formulas.hhi_normalised(reading.counts),
     ),
     *(_any_above(name, threshold) for name, threshold in THRESHOLD_NAMES.items()),
 )

@@ -39,26 +39,28 @@ SHARES: Final = {
     "share": "float64",
     "share_low": "float64",
     "share_high": "float64",
+    "share_most": "float64",
 }
 """One row for each window and entity that found a block in it."""
+
+_FIGURES: Final = ("hhi", "hhi_plug_in", "effective_number", "nakamoto", "largest")
+_ENDS: Final = {"hhi": ("_low", "_high", "_sd"), "largest": ("_low", "_high")}
 
 CONCENTRATION: Final = {
     "start": TIME,
     "first_height": "int64",
     "blocks": "int64",
+    "unknown": "int64",
     "entities": "int64",
-    "hhi": "float64",
-    "hhi_plug_in": "float64",
-    "hhi_low": "float64",
-    "hhi_high": "float64",
-    "hhi_sd": "float64",
-    "effective_number": "float64",
-    "nakamoto": "Int64",
-    "largest": "float64",
-    "largest_low": "float64",
-    "largest_high": "float64",
+    "withheld": "bool",
+    **{
+        f"{name}{part}": "Int64" if name == "nakamoto" else "float64"
+        for name in _FIGURES
+        for part in ("", "_alone", "_as_one", "_of_largest", *_ENDS.get(name, ()))
+    },
 }
-"""One row a window; figures as in `analyzers.series.Series`."""
+"""One row a window; figures as in `analyzers.series.Series`. A figure itself is missing where it is
+withheld; what it is if each unknown block is of a miner of its own is in ``_alone``."""
 
 
 def blocks_frame(mined: Iterable[Mined]) -> pd.DataFrame:
@@ -136,20 +138,34 @@ def concentration_frame(table: CountTable, level: float = LEVEL) -> pd.DataFrame
     np.int64(3)
     """
     found = series(table, level)
-    columns = {name: getattr(found, name) for name in CONCENTRATION if name != "start"}
+    columns = {
+        name: getattr(found, name.removesuffix("_alone"))
+        for name in CONCENTRATION
+        if name != "start"
+    }
     frame = pd.DataFrame({"start": _times(found.start_time), **columns})
-    frame["nakamoto"] = frame["nakamoto"].astype("Int64").mask(frame["nakamoto"] < 0)
+    for name in frame.columns:
+        if name.startswith("nakamoto"):
+            frame[name] = frame[name].astype("Int64").mask(frame[name] < 0)
+        if name in _FIGURES:
+            frame[name] = frame[name].mask(found.withheld)
     return frame.astype(CONCENTRATION)
 
 
 def shares_frame(table: CountTable, level: float = LEVEL) -> pd.DataFrame:
-    """Return the shares of each window of `table`, long, with the columns `SHARES`."""
+    """Return the shares of each window of `table`, long, with the columns `SHARES`.
+
+    All unknown blocks of a window may be of one entity: `share_most` is its share then, and the
+    upper end of the interval counts them.
+    """
     rows, columns = np.nonzero(table.counts)
     found, blocks = table.counts[rows, columns], table.blocks[rows]
+    most = found + table.unattributed[rows]
     low, high = np.empty(len(found)), np.empty(len(found))
     for total in np.unique(blocks):
         same = blocks == total
-        low[same], high[same] = share_intervals(found[same], int(total), level)
+        low[same] = share_intervals(found[same], int(total), level)[0]
+        high[same] = share_intervals(most[same], int(total), level)[1]
     frame = pd.DataFrame(
         {
             "start": _times(table.start_time[rows]),
@@ -161,6 +177,7 @@ def shares_frame(table: CountTable, level: float = LEVEL) -> pd.DataFrame:
             "share": found / np.maximum(blocks, 1),
             "share_low": low,
             "share_high": high,
+            "share_most": most / np.maximum(blocks, 1),
         }
     )
     return frame.astype({name: dtype for name, dtype in SHARES.items() if name != "entity"})

@@ -102,20 +102,28 @@ class Confirmations(NamedTuple):
 
 
 def confirmations_against(
-    found: int, total: int, risk: float = 0.001, level: float = LEVEL, form: Form = "exact"
+    found: int,
+    total: int,
+    risk: float = 0.001,
+    level: float = LEVEL,
+    form: Form = "exact",
+    *,
+    unknown: int = 0,
 ) -> Confirmations:
     """Return the confirmations for `risk` against whoever found `found` of `total` blocks.
 
-    The share's own uncertainty (Jeffreys' interval) is carried through.
+    The share's own uncertainty (Jeffreys' interval) is carried through; at its upper end all
+    `unknown` blocks of the total are its own too.
 
     Examples
     --------
     >>> confirmations_against(43, 144)[:3]
     (31, 16, 87)
     """
-    if not 0 <= found <= total or not total:
+    if not 0 <= found <= found + unknown <= total or not total:
         raise ValueError(f"blocks found must be within 0..{total}, of one block or more")
-    interval = share_interval(found, total, level)
+    low_end, high_end = (share_interval(own, total, level) for own in (found, found + unknown))
+    interval = Interval(low_end.low, high_end.high)
     share = found / total
     point, low, high = (confirmations_needed(q, risk, form) for q in (share, *interval))
     return Confirmations(point, low, high, share, interval)

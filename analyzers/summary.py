@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzers import concentration as measures
 from analyzers import intervals
+from analyzers.ignorance import Bounds, Readings, bounds_of, share_bounds, tables, withheld
 from analyzers.intervals import Interval
+from analyzers.nakamoto import DRAWS, Nakamoto, nakamoto_at
 
 HALF: Final = Fraction(1, 2)
 THIRD: Final = Fraction(1, 3)
@@ -30,49 +31,37 @@ of the network's help) are where attacks on revenue begin."""
 TOPS: Final = (1, 2, 3, 4, 5, 6)
 """The group sizes m of the concentration ratios CR_m."""
 
-DRAWS: Final = 1000
-"""Posterior draws behind the Nakamoto probabilities: 0.016 standard error at most."""
+
+NEVER: Final = 1e-12
+"""A probability below which an entity is left out of that of any: too small to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One entity's part of a window; probabilities are for its true share."""
+    """One entity's part of a window.
+
+    `share` is of the blocks known to be its own, and so is the first of each pair of
+    probabilities that its true share is above a threshold. The unknown blocks may be its own
+    too: `bounds` say what that would make of the share, and the second probability is for it.
+    `interval` holds both, with chance.
+    """
 
     entity: str
     blocks: int
     share: float
     interval: Interval
+    bounds: Bounds
     above_half: float
     above_third: float
     above_quarter: float
+    above_half_most: float
+    above_third_most: float
+    above_quarter_most: float
 
-
-@dataclass(frozen=True, slots=True)
-class Nakamoto:
-    """The Nakamoto coefficient at `threshold` and what the window says about the true one.
-
-    `posterior` maps sizes to their probabilities; empty for an empty window. The coefficient
-    is a function of order, so that no interval of it keeps a coverage of 95 %: over 144 blocks
-    of a mix like that of 2025 the observed one is right in 72 % of windows, the most probable
-    one in 82 %.
-    """
-
-    threshold: Fraction
-    observed: int | None
-    posterior: Mapping[int, float]
-
-    @property
-    def most_probable(self) -> int | None:
-        """The size with the highest posterior probability; the smaller of equals."""
-        if not self.posterior:
-            return None
-        return min(self.posterior, key=lambda size: (-self.posterior[size], size))
-
-    def at_most(self, size: int) -> float:
-        """Return the probability that `size` or fewer entities hold more than the threshold."""
-        if not self.posterior:
-            return math.nan
-        return math.fsum(p for m, p in self.posterior.items() if m <= size)
+    def above_most(self, threshold: Fraction) -> float:
+        """Return the probability to be above one of `THRESHOLDS` with all unknown blocks."""
+        chances = (self.above_half_most, self.above_third_most, self.above_quarter_most)
+        return chances[THRESHOLDS.index(threshold)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,34 +74,81 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """Concentration over one window under one lens. Ratios 0..1; NaN where undefined.
+class Reading:
+    """Concentration of a table in which every block is somebody's. Ratios 0..1; NaN: undefined.
 
-    `blocks` counts all, `unattributed` those of nobody known. These are taken as miners of
-    their own, so HHI is a lower bound; `hhi_unattributed_as_one` is the upper. `hhi` is the
-    unbiased estimate, `hhi_plug_in` the sum of squared shares that others publish.
-    `any_above` maps a threshold to the probability that some entity exceeds it.
-    `effective_number` is 1/HHI, `effective_number_entropy` exp(entropy).
+    `counts` are the blocks of each miner, largest first. `hhi` is the unbiased estimate,
+    `hhi_plug_in` the sum of squared shares that others publish. `any_above` maps a threshold to
+    the probability that some entity exceeds it.
+    """
+
+    counts: tuple[int, ...]
+    level: float
+    hhi: float
+    hhi_plug_in: float
+    hhi_interval: Interval
+    nakamoto_half: Nakamoto
+    nakamoto_third: Nakamoto
+    ratios: tuple[Ratio, ...]
+    any_above: Mapping[Fraction, float]
+
+    @property
+    def effective_number(self) -> float:
+        """1/HHI: so many equal entities would be as concentrated."""
+        return 1 / self.hhi if self.hhi > 0 else math.nan
+
+    @property
+    def effective_number_interval(self) -> Interval:
+        """The interval of `effective_number`."""
+        return intervals.inverse(self.hhi_interval)
+
+    @property
+    def effective_number_entropy(self) -> float:
+        """Like `effective_number`, but exp(entropy): large ones weigh less."""
+        return math.exp(measures.shannon(self.counts, "grassberger"))
+
+    @property
+    def effective_number_entropy_interval(self) -> Interval:
+        """The interval of `effective_number_entropy`."""
+        return Interval(*map(math.exp, intervals.entropy_interval(self.counts, self.level)))
+
+    @property
+    def gini(self) -> float:
+        """The Gini coefficient of those who found a block."""
+        return measures.gini(self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(Reading):
+    """Concentration over one window under one lens, with what unknown blocks leave open.
+
+    `blocks` counts all, `unattributed` those of nobody known, `entities` those who are. Its own
+    figures are of the reading that each unknown block is of a miner of its own; `readings` has
+    this one and the others (see `analyzers.ignorance`). Nothing may be told from one reading
+    alone: `analyzers.figures` puts them together.
     """
 
     blocks: int
     entities: int
     unattributed: int
-    level: float
     shares: tuple[Share, ...]
-    hhi: float
-    hhi_plug_in: float
-    hhi_interval: Interval
-    hhi_unattributed_as_one: float
-    effective_number: float
-    effective_number_interval: Interval
-    effective_number_entropy: float
-    effective_number_entropy_interval: Interval
-    nakamoto_half: Nakamoto
-    nakamoto_third: Nakamoto
-    ratios: tuple[Ratio, ...]
-    any_above: Mapping[Fraction, float]
-    gini: float
+    as_one: Reading | None
+    of_largest: Reading | None
+
+    @property
+    def readings(self) -> Readings[Reading]:
+        """The window under each reading; the same thrice where every block is somebody's."""
+        return Readings(self, self.as_one or self, self.of_largest or self)
+
+    @property
+    def withheld(self) -> str:
+        """Why no single figure is given of the whole; empty if they are."""
+        return withheld(self.unattributed, self.blocks)
+
+    def any_above_bounds(self, threshold: Fraction) -> Bounds:
+        """Return between what the probability lies that some entity exceeds `threshold`."""
+        chances = self.readings.each(lambda reading: reading.any_above[threshold])
+        return bounds_of(chances, self.unattributed)
 
     def share_of(self, entity: str) -> Share | None:
         """Return the share of `entity`, None if it found no block."""
@@ -121,7 +157,8 @@ class Summary:
     def group(self, entities: frozenset[str] | set[str]) -> Share:
         """Return the joint share of `entities`, a group named beforehand."""
         found = sum(share.blocks for share in self.shares if share.entity in entities)
-        return _shares([(" + ".join(sorted(entities)), found)], self.blocks, self.level)[0]
+        group = [(" + ".join(sorted(entities)), found)]
+        return _shares(group, self.blocks, self.unattributed, self.level)[0]
 
 
 def summarize(
@@ -164,141 +201,128 @@ def summarize(
     )
     numbers = measures.present([blocks for _, blocks in found])
     (own,) = measures.population([unattributed]) or [0]
-    everyone = numbers + [1] * own
-    blocks = sum(everyone)
-    hhi = measures.hhi_unbiased(everyone)
-    hhi_range = intervals.hhi_interval(numbers, level, unattributed=own)
-    entropy_range = intervals.entropy_interval(everyone, level)
-    half, third = nakamoto_at(dict(found), (HALF, THIRD), unattributed=own, draws=draws, seed=seed)
-    shares = _shares(found, blocks, level)
-    above = (
-        [s.above_half for s in shares],
-        [s.above_third for s in shares],
-        [s.above_quarter for s in shares],
+    blocks = sum(numbers) + own
+    sizes = nakamoto_at(dict(found), (HALF, THIRD), unattributed=own, draws=draws, seed=seed)
+    shares = _shares(found, blocks, own, level)
+    everyone = tables(numbers, own)
+    rows = zip(
+        everyone,
+        _hhi_intervals(everyone, numbers, level, unknown=own),
+        *sizes,
+        _ratios(everyone, blocks, level),
+        _any_above(numbers, shares, own, blocks),
+        strict=True,
     )
+    alone, *others = (
+        Reading(
+            counts=tuple(table),
+            level=level,
+            hhi=measures.hhi_unbiased(table),
+            hhi_plug_in=measures.hhi(table),
+            hhi_interval=hhi_interval,
+            nakamoto_half=half,
+            nakamoto_third=third,
+            ratios=ratios,
+            any_above=any_above,
+        )
+        for table, hhi_interval, half, third, ratios, any_above in (rows if own else [next(rows)])
+    )
+    as_one, of_largest = others or (None, None)
     return Summary(
+        **{field.name: getattr(alone, field.name) for field in fields(Reading)},
         blocks=blocks,
         entities=len(numbers),
         unattributed=own,
-        level=level,
         shares=shares,
-        hhi=hhi,
-        hhi_plug_in=measures.hhi(everyone),
-        hhi_interval=hhi_range,
-        hhi_unattributed_as_one=measures.hhi_unbiased([*numbers, own]),
-        effective_number=1 / hhi if hhi > 0 else math.nan,
-        effective_number_interval=intervals.inverse(hhi_range),
-        effective_number_entropy=math.exp(measures.shannon(everyone, "grassberger")),
-        effective_number_entropy_interval=Interval(*map(math.exp, entropy_range)),
-        nakamoto_half=half,
-        nakamoto_third=third,
-        ratios=_ratios(numbers, blocks, level),
-        any_above={
-            threshold: intervals.any_exceeds(numbers, threshold, blocks, each=each)
-            for threshold, each in zip(THRESHOLDS, above, strict=True)
-        },
-        gini=measures.gini(numbers),
+        as_one=as_one,
+        of_largest=of_largest,
     )
 
 
-def _shares(found: list[tuple[str, int]], total: int, level: float) -> tuple[Share, ...]:
-    numbers = np.array([blocks for _, blocks in found], dtype=np.float64)
-    low, high = intervals.share_intervals(numbers, total, level)
-    above = [intervals.share_exceeds(numbers, total, float(t)) for t in THRESHOLDS]
-    columns = zip(low.tolist(), high.tolist(), *(part.tolist() for part in above), strict=True)
+def _shares(
+    found: list[tuple[str, int]], total: int, unknown: int, level: float
+) -> tuple[Share, ...]:
+    least = np.array([blocks for _, blocks in found], dtype=np.float64)
+    ends = np.concatenate([least, least + unknown]) if unknown else least
+    low, high = intervals.share_intervals(ends, total, level)
+    chances = [intervals.share_exceeds(ends, total, float(t)) for t in THRESHOLDS]
+    above, above_most = ([part[side] for part in chances] for side in _sides(len(found), unknown))
+    high = high[-len(found) :]
+    columns = zip(
+        low[: len(found)].tolist(),
+        high.tolist(),
+        *(part.tolist() for part in (*above, *above_most)),
+        strict=True,
+    )
     return tuple(
-        Share(name, blocks, blocks / total if total else math.nan, Interval(*ends[:2]), *ends[2:])
-        for (name, blocks), ends in zip(found, columns, strict=True)
+        Share(
+            name,
+            blocks,
+            blocks / total if total else math.nan,
+            Interval(begin, end),
+            share_bounds(blocks, unknown, total),
+            *chances,
+        )
+        for (name, blocks), (begin, end, *chances) in zip(found, columns, strict=True)
     )
 
 
-def _ratios(numbers: list[int], total: int, level: float) -> tuple[Ratio, ...]:
-    held = [sum(numbers[:top]) for top in TOPS]
-    low, high = intervals.share_intervals(held, total, level)
-    return tuple(
-        Ratio(top, found / total if total else math.nan, Interval(*ends))
-        for top, found, *ends in zip(TOPS, held, low.tolist(), high.tolist(), strict=True)
+def _sides(entities: int, unknown: int) -> tuple[slice, slice]:
+    """Return where the figures without and with all unknown blocks are; both alike for none."""
+    least = slice(0, entities)
+    return least, slice(entities, 2 * entities) if unknown else least
+
+
+def _hhi_intervals(
+    found: Readings[list[int]], known: list[int], level: float, *, unknown: int
+) -> Readings[Interval]:
+    alone = intervals.hhi_interval(known, level, unattributed=unknown)
+    if not unknown:
+        return Readings(alone, alone, alone)
+    as_one, of_largest = found.as_one, found.of_largest
+    return Readings(
+        alone, intervals.hhi_interval(as_one, level), intervals.hhi_interval(of_largest, level)
     )
 
 
-def nakamoto_at(
-    counts: Mapping[str, int],
-    thresholds: Sequence[measures.Threshold],
-    *,
-    unattributed: int = 0,
-    strict: bool = True,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> tuple[Nakamoto, ...]:
-    """Return the Nakamoto coefficient at each of `thresholds`, from one set of draws.
+def _ratios(found: Readings[list[int]], total: int, level: float) -> Readings[tuple[Ratio, ...]]:
+    held = found.each(lambda numbers: [sum(numbers[:top]) for top in TOPS])
+    low, high = intervals.share_intervals(list(held), total, level)
 
-    With ``strict=False`` a tie reaches the threshold, as in consensus-decentralization; the
-    posterior knows no ties.
+    def of(place: int) -> tuple[Ratio, ...]:
+        ends = zip(low[place].tolist(), high[place].tolist(), strict=True)
+        return tuple(
+            Ratio(top, blocks / total if total else math.nan, Interval(*both))
+            for top, blocks, both in zip(TOPS, list(held)[place], ends, strict=True)
+        )
 
-    Raises
-    ------
-    CountsError
-        If a count is negative or not whole.
-    ValueError
-        If a threshold is not in 0..1.
+    return Readings(of(0), of(1), of(2))
 
-    Examples
-    --------
-    >>> tied = {"a": 2, "b": 1, "c": 1}
-    >>> [found.observed for found in nakamoto_at(tied, [0.5, 0.9])]
-    [2, 3]
-    >>> nakamoto_at(tied, [0.5], strict=False)[0].observed
-    1
+
+def _any_above(
+    numbers: list[int], shares: Sequence[Share], unknown: int, blocks: int
+) -> Readings[Mapping[Fraction, float]]:
+    """Return the probability that somebody is above each threshold, under each reading.
+
+    Miners of a single unknown block are left out: none of them is above a threshold.
     """
-    numbers = measures.present(counts)
-    everyone = numbers + [1] * unattributed
-    limits = [measures.as_fraction(threshold) for threshold in thresholds]
-    observed = [measures.nakamoto(everyone, limit, strict=strict) for limit in limits]
-    posteriors: list[dict[int, float]] = [{} for _ in limits]
-    if everyone:
-        drawn = draw_shares(numbers, draws, seed, unattributed=unattributed)
-        held = np.cumsum(np.sort(drawn[:, : len(numbers)], axis=1)[:, ::-1], axis=1)
-        blocks = min(sum(everyone), intervals.MANY)
-        posteriors = [_sizes(held, float(t), blocks) if t < 1 else {} for t in limits]
-    return tuple(
-        Nakamoto(limit, size, posterior)
-        for limit, size, posterior in zip(limits, observed, posteriors, strict=True)
-    )
+    alone, together, largest = {}, {}, {}
+    for place, threshold in enumerate(THRESHOLDS):
+        pairs = [
+            (share.blocks, (share.above_half, share.above_third, share.above_quarter)[place])
+            for share in shares
+        ]
+        alone[threshold] = _any_of(pairs, threshold, blocks)
+        if unknown:
+            one = unknown, float(intervals.share_exceeds(unknown, blocks, float(threshold)))
+            first = (shares[0].blocks + unknown, shares[0].above_most(threshold)) if shares else one
+            together[threshold] = _any_of([*pairs, one], threshold, blocks)
+            largest[threshold] = _any_of([first, *pairs[1:]], threshold, blocks)
+    return Readings(alone, together, largest) if unknown else Readings(alone, alone, alone)
 
 
-def draw_shares(
-    numbers: list[int], draws: int, seed: int, *, unattributed: int = 0
-) -> NDArray[np.float32]:
-    """Return `draws` rows of shares from the Dirichlet posterior (Jeffreys' prior).
-
-    One column an entity; with `unattributed` blocks, or a single entity, a last column
-    holds what belongs to nobody seen.
-
-    Examples
-    --------
-    >>> draw_shares([6, 3], 1000, seed=0).shape
-    (1000, 2)
-    """
-    alphas = intervals.posterior(numbers)
-    if unattributed or alphas.size < 2:
-        alphas = np.append(alphas, unattributed + intervals.JEFFREYS)
-    gammas = np.random.default_rng(seed).standard_gamma(
-        alphas, size=(draws, alphas.size), dtype=np.float32
-    )
-    shares: NDArray[np.float32] = gammas / gammas.sum(axis=1, keepdims=True)
-    return shares
-
-
-def _sizes(held: NDArray[np.float32], threshold: float, blocks: int) -> dict[int, float]:
-    """Return probabilities of the group size that first exceeds `threshold`, by size.
-
-    Where all entities together do not, unattributed miners of one block each fill up.
-    """
-    size = (held <= threshold).sum(axis=1) + 1
-    entities = held.shape[1]
-    short = size > entities
-    if short.any():
-        all_held = held[short, -1] if entities else 0.0
-        size[short] += np.floor((threshold - all_held) * blocks).astype(np.int64)
-    values, times = np.unique(size, return_counts=True)
-    return dict(zip(values.tolist(), (times / len(size)).tolist(), strict=True))
+def _any_of(pairs: list[tuple[int, float]], threshold: Fraction, total: int) -> float:
+    """Return the probability that any of (blocks, its own probability) is above `threshold`."""
+    likely = sorted((pair for pair in pairs if not pair[1] < NEVER), reverse=True)
+    counts, each = [blocks for blocks, _ in likely], [chance for _, chance in likely]
+    return intervals.any_exceeds(counts, threshold, total, each=each)

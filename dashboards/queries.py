@@ -10,6 +10,10 @@ WINDOW: Final = AGENT + ', window="$window"'
 VIEW: Final = WINDOW + ', lens="$lens"'
 """Selectors by how much the variables narrow: one agent, one window, one window and lens."""
 
+ALONE: Final = 'unknown="alone"'
+OF_LARGEST: Final = 'unknown="of_largest"'
+"""Select the reading that each unknown block is of a miner of its own, or all of the largest's."""
+
 NAMED: Final = 'pool!~"other|unknown"'
 """Selects pools that the registry names."""
 
@@ -46,10 +50,17 @@ def estimate(value: str, low: str, high: str, *selectors: str, name: str = "") -
 
 
 def any_above(window: str = VIEW) -> list[Query]:
-    """Return the probabilities that somebody holds more than each part of the work."""
+    """Return the probabilities that somebody holds more than each part of the work.
+
+    Each for the readings of the unknown blocks that bound it: of a miner each, of the largest.
+    """
     return [
-        Query(metric("any_above_probability_ratio", window, f'threshold="{part}"'), f"a {part}")
+        Query(
+            metric("any_above_probability_reading_ratio", window, f'threshold="{part}"', reading),
+            f"a {part}, {words}",
+        )
         for part in ("quarter", "third", "half")
+        for reading, words in ((ALONE, "at least"), (OF_LARGEST, "at most"))
     ]
 
 

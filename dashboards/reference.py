@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 GROUPS: Final = {
     "Shares": r"pool_|window_blocks",
-    "Concentration": r"hhi_|effective_|entities|nakamoto_|any_above_",
+    "Concentration": r"hhi_|effective_|entities|nakamoto_|any_above_|figures_withheld",
     "Chain and network": (
         r"network_|tip_|difficulty|epoch_|reorgs$|reorg_depth_|stale_blocks|empty_blocks"
     ),
@@ -41,7 +41,7 @@ UNITS: Final = (
     (r"_bytes$", "bytes"),
     (r"_info$", "1"),
     (
-        r"(_|\b)(blocks|entities|entities_(lower|upper)|reorgs|fds)(_stored|_refused|_seen)?"
+        r"(_|\b)(blocks|entities|entities_(lower|upper|reading)|reorgs|fds)(_stored|_refused|_seen)?"
         r"(_total)?$|_blocks_\w+_total$|reorgs_seen_total$",
         "count",
     ),
@@ -49,7 +49,7 @@ UNITS: Final = (
     (r"_height$", "height"),
     (r"_difficulty$", "difficulty"),
     (r"_left_out$", "count"),
-    (r"_(ready|up|writer|leads)$", "0 or 1"),
+    (r"_(ready|up|writer|leads|withheld)$", "0 or 1"),
 )
 """Units by how names end."""
 

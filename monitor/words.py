@@ -30,3 +30,9 @@ def span(interval: Interval) -> str:
     if not all(map(math.isfinite, interval)):
         return ""
     return f"{number(interval.low)} to {number(interval.high)}"
+
+
+def ends(least: float | None, most: float | None) -> str:
+    """Return what a figure lies between; one number where both ends read the same."""
+    shown = (number(math.nan if end is None else end) for end in (least, most))
+    return " to ".join(dict.fromkeys(shown))

@@ -17,9 +17,9 @@ from analyzers.claims.values import (
     Verdict,
 )
 from analyzers.compare import Point
-from analyzers.eras import as_one, by_division, change
+from analyzers.eras import by_division, change
 from analyzers.intervals import UNKNOWN, Interval
-from analyzers.series import series
+from analyzers.series import readings_of, series
 from analyzers.trend import YEAR, Trend, window_trend
 from analyzers.windows import CountTable
 
@@ -88,7 +88,9 @@ def control(table: CountTable, source: str) -> Finding:
     has to be the same in longer windows, and whoever found the blocks of nobody known.
     """
     whole = _case("all windows", window_trend(table))
-    one = _case("all windows, one miner behind unknown blocks", window_trend(as_one(table)))
+    one = _case(
+        "all windows, one miner behind unknown blocks", window_trend(readings_of(table).as_one)
+    )
     eras = by_division(table, "subsidy")
     cases = [_case(f"subsidy {found.era.name}", found.trend) for found in eras]
     turns = "It turns with the span looked at (--from, --to): " + "; ".join(

@@ -7,7 +7,18 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.board import Panels, Section, board, marks, view_variables
 from dashboards.panels import COUNT, POOL_COLORS, RATIO, chart
-from dashboards.queries import AGENT, VIEW, WINDOW, Query, any_above, estimate, largest, metric
+from dashboards.queries import (
+    AGENT,
+    ALONE,
+    OF_LARGEST,
+    VIEW,
+    WINDOW,
+    Query,
+    any_above,
+    estimate,
+    largest,
+    metric,
+)
 from dashboards.tables import Column, listing
 
 LENS = AGENT + ', lens="$lens"'
@@ -37,14 +48,16 @@ def _by_lens(name: str, *more: str) -> str:
 
 
 def _lenses() -> Panels:
-    above = "any_above_probability_ratio"
+    above, size = "any_above_probability_reading_ratio", "nakamoto_entities_reading"
     return [
         listing(
             "What each lens says",
             "The same blocks, counted by who stands behind a pool. tag takes pools as blocks name "
             "them. The other lenses group them by dated tables with sources: nothing on the chain "
-            "proves that two pools are one. HHI with its 95 % interval; the Nakamoto number is of "
-            "the window's blocks; probabilities are of the true parts of the work.",
+            "proves that two pools are one. HHI with its 95 % interval, whoever found the unknown "
+            "blocks; no single value where more than a tenth of the blocks are unknown. The "
+            "Nakamoto number is of the window's blocks, probabilities of the true parts of the "
+            "work: the fewest and the least are what unknown blocks leave possible.",
             {"lens": "Lens"},
             [
                 Column("Entities", _by_lens("entities")),
@@ -52,10 +65,12 @@ def _lenses() -> Panels:
                 Column("at least", _by_lens("hhi_lower_ratio"), COUNT, 3),
                 Column("at most", _by_lens("hhi_upper_ratio"), COUNT, 3),
                 Column("Effective number", _by_lens("effective_entities"), COUNT, 1),
-                Column("Nakamoto ½", _by_lens("nakamoto_entities", HALF)),
-                Column("Nakamoto ⅓", _by_lens("nakamoto_entities", THIRD)),
-                Column("P(one > ⅓)", _by_lens(above, THIRD), RATIO, 1),
-                Column("P(one > ½)", _by_lens(above, HALF), RATIO, 1),
+                Column("Nakamoto ½, fewest", _by_lens(size, HALF, OF_LARGEST)),
+                Column("most", _by_lens(size, HALF, ALONE)),
+                Column("P(one > ⅓), least", _by_lens(above, THIRD, ALONE), RATIO, 1),
+                Column("P(one > ⅓), most", _by_lens(above, THIRD, OF_LARGEST), RATIO, 1),
+                Column("P(one > ½), least", _by_lens(above, HALF, ALONE), RATIO, 1),
+                Column("P(one > ½), most", _by_lens(above, HALF, OF_LARGEST), RATIO, 1),
             ],
             sort="HHI",
             height=8,
@@ -68,15 +83,24 @@ def _over_time() -> Panels:
         chart(
             "HHI",
             "The chance that two blocks come from one miner: 1/n for n equals. Unbiased, with its "
-            "95 % interval. Blocks of unknown pools count as miners of their own, so it is a lower "
-            "bound.",
+            "95 % interval, whoever found the unknown blocks. No line where more than a tenth of "
+            "the blocks are unknown.",
             estimate("hhi_ratio", "hhi_lower_ratio", "hhi_upper_ratio", VIEW),
             COUNT,
             bands=[""],
         ),
         chart(
+            "HHI by who found the unknown blocks",
+            "Without chance: if each unknown block is of a miner of its own (alone), if all are of "
+            "one more miner (as_one), and if all are of the largest (of_largest). The first and "
+            "the last are bounds.",
+            [Query(metric("hhi_reading_ratio", VIEW), "{{unknown}}")],
+            COUNT,
+        ),
+        chart(
             "Effective number of entities",
-            "1/HHI: as many equals would be as concentrated. With its 95 % interval.",
+            "1/HHI: as many equals would be as concentrated. With its 95 % interval, whoever found "
+            "the unknown blocks.",
             estimate(
                 "effective_entities", "effective_entities_lower", "effective_entities_upper", VIEW
             ),
@@ -102,28 +126,28 @@ def _over_time() -> Panels:
     ]
 
 
-def _needed(title: str, threshold: str) -> timeseries.Panel:
+def _needed(threshold: str, reading: str, words: str) -> timeseries.Panel:
     """Return the distribution of the Nakamoto number of the true parts of the work."""
 
     def at_most(entities: int) -> str:
-        named = (f'threshold="{threshold}"', f'entities="{entities}"')
-        return metric("nakamoto_at_most_probability_ratio", VIEW, *named)
+        named = (f'threshold="{threshold}"', f'entities="{entities}"', reading)
+        return metric("nakamoto_at_most_probability_reading_ratio", VIEW, *named)
 
     exactly = [
         Query(f"{at_most(count)} - ignoring (entities) {at_most(count - 1)}", f"{count}")
         for count in range(2, MOST + 1)
     ]
     return chart(
-        title,
+        f"More than a {threshold}, unknown blocks {words}",
         f"How many it takes, and how probable that is given the window: the fewest entities that "
-        f"together hold more than a {threshold} of the work. The probabilities add up to one.",
+        f"together hold more than a {threshold} of the work, if unknown blocks are {words}. The "
+        f"probabilities add up to one.",
         [
             Query(at_most(1), "1"),
             *exactly,
             Query(f"1 - {at_most(MOST)}", f"{MOST + 1} or more"),
         ],
         RATIO,
-        width=8,
         decimals=1,
         stacked=True,
         lowest=0,
@@ -133,24 +157,36 @@ def _needed(title: str, threshold: str) -> timeseries.Panel:
 
 def _nakamoto() -> Panels:
     asked = "Nakamoto number: the fewest entities that together found more than"
+    readings = ((ALONE, "of a miner each"), (OF_LARGEST, "the largest's"))
     return [
         chart(
             "Nakamoto number of the window",
-            f"{asked} a half, or a third, of the window's blocks. A count of this sample; how sure "
-            "it is stands beside it.",
-            [Query(metric("nakamoto_entities", VIEW), "{{threshold}}")],
+            f"{asked} a half, or a third, of the window's blocks: the fewest and the most that it "
+            "may be, as unknown blocks may be the largest's or of a miner each. A count of this "
+            "sample; how sure it is stands below.",
+            [
+                Query(
+                    metric("nakamoto_entities_reading", VIEW, reading),
+                    f"{{{{threshold}}}}, {words}",
+                )
+                for reading, words in ((OF_LARGEST, "fewest"), (ALONE, "most"))
+            ],
             COUNT,
-            width=8,
+            width=24,
             decimals=0,
             stepped=True,
             lowest=0,
         ),
-        _needed("Entities that hold more than a half", "half"),
-        _needed("Entities that hold more than a third", "third"),
+        *(
+            _needed(threshold, reading, words)
+            for threshold in ("half", "third")
+            for reading, words in readings
+        ),
         chart(
             "One alone holds more than …",
             "Probability, given the window, that some entity holds more than a quarter, a third or "
-            "a half of the work. The alerts ask 99 % over 1008 blocks for an hour.",
+            "a half of the work: at least if unknown blocks are of a miner each, at most if they "
+            "are the largest's. The alerts ask 99 % of the former, over 1008 blocks for an hour.",
             any_above(),
             RATIO,
             decimals=1,

@@ -24,7 +24,9 @@ from dashboards.panels import (
 )
 from dashboards.queries import (
     AGENT,
+    ALONE,
     NAMED,
+    OF_LARGEST,
     VIEW,
     WINDOW,
     Query,
@@ -135,10 +137,14 @@ def _glance() -> Panels:
         figures(
             "Nakamoto number",
             "The fewest that together found more than a half of the window's "
-            "blocks. How sure that is stands in Concentration.",
-            [Query(metric("nakamoto_entities", VIEW, 'threshold="half"'))],
+            "blocks. The first if the unknown ones are the largest's, the second if they are of a "
+            "miner each. How sure that is stands in Concentration.",
+            [
+                Query(metric("nakamoto_entities_reading", VIEW, 'threshold="half"', reading), words)
+                for reading, words in ((OF_LARGEST, "fewest"), (ALONE, "most"))
+            ],
             COUNT,
-            empty="More blocks than half are unknown",
+            both=True,
         ),
         figures(
             "Effective number",
@@ -146,6 +152,7 @@ def _glance() -> Panels:
             [Query(metric("effective_entities", VIEW))],
             COUNT,
             decimals=1,
+            empty="Over a tenth of the blocks are unknown",
         ),
         figures(
             "Unknown",
@@ -193,8 +200,8 @@ def _concentration() -> Panels:
         chart(
             "HHI",
             "Herfindahl-Hirschman index: the chance that two blocks come from one miner. "
-            "Unbiased, with its 95 % interval as a band. Blocks of unknown pools count as miners "
-            "of their own, so it is a lower bound.",
+            "Unbiased, with its 95 % interval as a band, whoever found the unknown blocks. No line "
+            "where more than a tenth of the blocks are unknown.",
             estimate("hhi_ratio", "hhi_lower_ratio", "hhi_upper_ratio", VIEW),
             COUNT,
             bands=[""],
@@ -202,8 +209,9 @@ def _concentration() -> Panels:
         chart(
             "Does somebody hold more than …?",
             "Probability, given the window, that some entity holds more than a quarter, a third or "
-            "a half of the work. From half the chain is decided; from a third selfish mining pays. "
-            "Alerts ask 99 % over 1008 blocks.",
+            "a half of the work: at least if unknown blocks are of a miner each, at most if they "
+            "are the largest's. From half the chain is decided; from a third selfish mining pays. "
+            "Alerts ask 99 % of the former over 1008 blocks.",
             any_above(),
             RATIO,
             decimals=1,

@@ -55,7 +55,8 @@ def _all() -> Panels:
         listing(
             "Pools",
             "A share is a sample of the pool's part of the work: read the interval, not the point. "
-            "95 of 100 such intervals hold the true part (Jeffreys' interval). A full bar is a "
+            "95 of 100 such intervals hold the true part (Jeffreys' interval), and all unknown "
+            "blocks may be the pool's own: the upper end counts them. A full bar is a "
             "half. Two pools whose intervals overlap may well be of one size. 'unknown' names no "
             "pool; 'other' sums up those beyond the sixtieth. Hash rate is share times the "
             "network's.",
@@ -107,7 +108,8 @@ def _chosen() -> Panels:
     return [
         chart(
             "Share of $pool",
-            "Observed share of the window's blocks, and the 95 % interval of its part of the work.",
+            "Observed share of the window's blocks, and the 95 % interval of its part of the work, "
+            "the upper end with all unknown blocks.",
             estimate(*SHARE, VIEW, POOL),
             RATIO,
             width=8,

@@ -9,11 +9,13 @@ show anywhere.
 from monitor.answers.agent import LocalRate, Source, Sources, Status, Watcher
 from monitor.answers.base import (
     Answer,
+    BoundedEstimate,
     CountEstimate,
     ErrorAnswer,
     Estimate,
     LeftOut,
     Problem,
+    Reading,
     WhenEstimate,
 )
 from monitor.answers.blocks import (
@@ -67,6 +69,7 @@ __all__ = [
     "Block",
     "BlockDetail",
     "BlockList",
+    "BoundedEstimate",
     "Claim",
     "ClaimCase",
     "ClaimInput",
@@ -105,6 +108,7 @@ __all__ = [
     "PoolWindow",
     "Problem",
     "Quantity",
+    "Reading",
     "Reorg",
     "ReorgList",
     "Share",

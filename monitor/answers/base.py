@@ -64,6 +64,33 @@ class Estimate(Answer):
     """Upper end of its interval, in the same unit."""
 
 
+class BoundedEstimate(Estimate):
+    """An estimate from blocks some of which may be unknown.
+
+    `low` and `high` hold the true value whoever found the unknown blocks: chance and ignorance
+    together. `least` and `most` are of ignorance alone.
+    """
+
+    least: Figure
+    """The lowest that it can be for all that unknown blocks leave open; null where no such bound
+    is known."""
+    most: Figure
+    """The highest that it can be, likewise."""
+
+
+class Reading(BoundedEstimate):
+    """A measure of concentration, under more than one reading of the unknown blocks.
+
+    The value is that of `alone`. It is null where too many blocks are unknown for a single figure:
+    `withheld` of the answer says so then.
+    """
+
+    alone: Figure
+    """What it is if each unknown block is of a miner of its own."""
+    as_one: Figure
+    """What it is if all unknown blocks are of one further miner: a reading, no bound."""
+
+
 class WhenEstimate(Answer):
     """A Unix time with its 95 % interval."""
 

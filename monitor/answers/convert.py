@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from analyzers.figures import MEASURES, Figure, figures_of
+from analyzers.ignorance import Bounds
 from analyzers.intervals import Interval
 from analyzers.leftout import LeftOut
+from analyzers.nakamoto import Nakamoto
 from analyzers.network import Estimate
-from analyzers.summary import Nakamoto, Share, Summary
+from analyzers.summary import Reading, Share, Summary
 from monitor import answers
 
 if TYPE_CHECKING:
@@ -24,6 +26,22 @@ def estimate(value: Estimate) -> answers.Estimate:
 def spread(value: float, interval: Interval) -> answers.Estimate:
     """Return `value` with `interval`."""
     return answers.Estimate(value=value, low=interval.low, high=interval.high)
+
+
+def bounded(value: float, interval: Interval, bounds: Bounds) -> answers.BoundedEstimate:
+    """Return `value` with `interval` and what is not known."""
+    return answers.BoundedEstimate(
+        value=value, low=interval.low, high=interval.high, least=bounds.low, most=bounds.high
+    )
+
+
+def reading(found: Figure) -> answers.Reading:
+    """Return a measure with all that chance and unknown blocks leave open."""
+    return answers.Reading(
+        **dict(bounded(found.value, found.interval, found.bounds)),
+        alone=found.readings.alone,
+        as_one=found.readings.as_one,
+    )
 
 
 def left_out(found: Iterable[LeftOut]) -> list[answers.LeftOut]:
@@ -42,10 +60,13 @@ def share(entry: Share, name_of: Callable[[str], str]) -> answers.Share:
         pool=entry.entity,
         name=name_of(entry.entity),
         blocks=entry.blocks,
-        share=spread(entry.share, entry.interval),
+        share=bounded(entry.share, entry.interval, entry.bounds),
         above_quarter=entry.above_quarter,
+        above_quarter_most=entry.above_quarter_most,
         above_third=entry.above_third,
+        above_third_most=entry.above_third_most,
         above_half=entry.above_half,
+        above_half_most=entry.above_half_most,
     )
 
 
@@ -59,15 +80,16 @@ def measures() -> answers.Measures:
                 unit=measure.unit,
                 help=measure.help,
                 metric=f"poolscope_{measure.metric.name}" if measure.metric else None,
+                bounded=measure.bounded,
             )
             for measure in MEASURES
         ]
     )
 
 
-def figures(found: Iterable[Figure]) -> dict[str, answers.Estimate]:
+def figures(found: Iterable[Figure]) -> dict[str, answers.Reading]:
     """Return figures by name."""
-    return {figure.name: spread(figure.value, figure.interval) for figure in found}
+    return {figure.name: reading(figure) for figure in found}
 
 
 def concentration(view: WindowView) -> answers.Concentration:
@@ -86,16 +108,23 @@ def measured(found: Summary, shown: Iterable[Figure]) -> dict[str, Any]:
         "blocks": found.blocks,
         "unknown": found.unattributed,
         "entities": found.entities,
+        "withheld": found.withheld or None,
         "figures": figures(shown),
-        "nakamoto_half": nakamoto(found.nakamoto_half),
-        "nakamoto_third": nakamoto(found.nakamoto_third),
+        "nakamoto_half": nakamoto(found, lambda reading: reading.nakamoto_half),
+        "nakamoto_third": nakamoto(found, lambda reading: reading.nakamoto_third),
     }
 
 
-def nakamoto(found: Nakamoto) -> answers.Nakamoto:
-    """Return a Nakamoto coefficient with what is probable of the true one."""
+def nakamoto(found: Summary, of: Callable[[Reading], Nakamoto]) -> answers.Nakamoto:
+    """Return a Nakamoto coefficient of a window, with what is probable of the true one."""
+    readings = found.readings.each(of)
+    alone, as_one, of_largest = readings
     return answers.Nakamoto(
-        threshold=float(found.threshold),
-        observed=found.observed,
-        posterior=dict(sorted(found.posterior.items())),
+        threshold=float(alone.threshold),
+        observed=None if found.withheld else alone.observed,
+        least=of_largest.observed,
+        most=alone.observed,
+        posterior=dict(sorted(alone.posterior.items())),
+        posterior_as_one=dict(sorted(as_one.posterior.items())),
+        posterior_of_largest=dict(sorted(of_largest.posterior.items())),
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from monitor.answers.base import (
     Answer,
+    BoundedEstimate,
     CommandAnswer,
     CountEstimate,
     Estimate,
     Exact,
     Figure,
+    Reading,
     WhenEstimate,
 )
 
@@ -35,14 +37,24 @@ class Share(Answer):
     """Its name."""
     blocks: int
     """Blocks that it found in the window."""
-    share: Estimate
-    """These over all blocks of the window, a ratio 0..1, with the interval of its true share."""
+    share: BoundedEstimate
+    """These over all blocks of the window, a ratio 0..1, with the interval of its true share. It
+    has this at least, and at most this with all unknown blocks."""
     above_quarter: Figure
-    """Probability 0..1 that its true share of the work is above a quarter."""
+    """Probability 0..1 that its true share of the work is above a quarter, if no unknown block is
+    its own."""
+    above_quarter_most: Figure
+    """The same if all unknown blocks are its own."""
     above_third: Figure
-    """Probability 0..1 that its true share of the work is above a third."""
+    """Probability 0..1 that its true share of the work is above a third, if no unknown block is
+    its own."""
+    above_third_most: Figure
+    """The same if all unknown blocks are its own."""
     above_half: Figure
-    """Probability 0..1 that its true share of the work is above a half."""
+    """Probability 0..1 that its true share of the work is above a half, if no unknown block is
+    its own."""
+    above_half_most: Figure
+    """The same if all unknown blocks are its own."""
 
 
 class Shares(Answer):
@@ -66,9 +78,19 @@ class Nakamoto(Answer):
     threshold: Figure
     """The threshold, a ratio 0..1."""
     observed: int | None
-    """How many by the blocks as they were found; null in an empty window."""
+    """How many by the blocks as they were found, each unknown one of a miner of its own; null in an
+    empty window, and where too many blocks are unknown for a single figure."""
+    least: int | None
+    """How many if all unknown blocks are of the largest: no fewer, whoever found them."""
+    most: int | None
+    """How many if each unknown block is of a miner of its own: no more, whoever found them."""
     posterior: dict[int, Figure]
-    """Probability 0..1 of each number, given the blocks."""
+    """Probability 0..1 of each number, given the blocks, if each unknown one is of a miner of its
+    own."""
+    posterior_as_one: dict[int, Figure]
+    """The same if all unknown blocks are of one further miner."""
+    posterior_of_largest: dict[int, Figure]
+    """The same if all unknown blocks are of the largest."""
 
 
 class Measure(Answer):
@@ -84,6 +106,8 @@ class Measure(Answer):
     """What it is, in a sentence."""
     metric: str | None
     """The Prometheus metric that carries it; null where none does."""
+    bounded: bool
+    """Whether `least` and `most` bound it, whoever found the unknown blocks; else they are null."""
 
 
 class Measures(Answer):
@@ -102,7 +126,9 @@ class Figures(Answer):
     """Blocks that nothing names a pool for."""
     entities: int
     """Pools, or groups of the lens, that found a block."""
-    figures: dict[str, Estimate]
+    withheld: str | None
+    """Why the figures have no single value: too many blocks are unknown. Null where they have."""
+    figures: dict[str, Reading]
     """Every measure by its name, in the unit that /measures says; low and high are null where
     no interval is known."""
     nakamoto_half: Nakamoto
@@ -143,6 +169,14 @@ class FigureRow(Answer):
     """Lower end of its interval, in the same unit."""
     high: Figure
     """Upper end of its interval, in the same unit."""
+    least: Figure
+    """The lowest that it can be for all that unknown blocks leave open, in the same unit."""
+    most: Figure
+    """The highest that it can be, likewise."""
+    alone: Figure
+    """What it is if each unknown block is of a miner of its own; empty for shares."""
+    as_one: Figure
+    """What it is if all unknown blocks are of one further miner; empty for shares."""
 
 
 class Concentration(Figures):
@@ -189,12 +223,13 @@ class Confirmations(Answer):
     """Slug of the largest pool (or other entity of the lens)."""
     name: str
     """Its name."""
-    share: Estimate
+    share: BoundedEstimate
     """Its share of the blocks, a ratio 0..1."""
     risk: float
     """Accepted probability 0..1 that a payment is replaced."""
     confirmations: CountEstimate
-    """How many, at the share as observed and at the ends of its interval."""
+    """How many, at the share as observed and at the ends of its interval, the upper one of which
+    counts all unknown blocks as its own."""
 
 
 class Point(Answer):
@@ -206,9 +241,13 @@ class Point(Answer):
     """Unix time in the header of that block."""
     blocks: int
     """Blocks in the window."""
-    figures: dict[str, Estimate]
+    unknown: int
+    """Blocks that nothing names a pool for."""
+    withheld: str | None
+    """Why the figures have no single value: too many blocks are unknown. Null where they have."""
+    figures: dict[str, Reading]
     """Measures of the window by name, those that `/measures` has: the ones that are drawn."""
-    share: Estimate | None
+    share: BoundedEstimate | None
     """Share of the pool that was asked for, a ratio 0..1; null where none was."""
 
 

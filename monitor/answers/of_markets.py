@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 
 from analyzers import compare
-from analyzers.figures import figures_of
+from analyzers.figures import Figure, figures_of
 from analyzers.intervals import Interval
 from analyzers.summary import Summary
 from monitor import answers
 from monitor.answers import markets as shapes
-from monitor.answers.convert import figures, spread
+from monitor.answers.convert import spread
 
 FIGURES = ("hhi", "effective_number", "nakamoto_half", "cr1", "cr3")
 """Measures of a market: those that follow from shares alone."""
@@ -52,10 +52,21 @@ def counted(date: str | None, summary: Summary) -> shapes.MarketShares:
         entities=summary.entities,
         covered=1,
         counted=summary.blocks,
-        figures=figures(figure for figure in figures_of(summary) if figure.name in FIGURES),
+        figures={
+            figure.name: spread(figure.value, _ends(figure))
+            for figure in figures_of(summary)
+            if figure.name in FIGURES
+        },
         shares={share.entity: share.share for share in summary.shares},
         sources=[],
     )
+
+
+def _ends(figure: Figure) -> Interval:
+    """Return the interval of a figure, and where it has none the bounds, if they differ."""
+    if math.isnan(figure.interval.low) and figure.bounds.width:
+        return Interval(figure.bounds.low, figure.bounds.high)
+    return figure.interval
 
 
 def moved(found: compare.Movement) -> shapes.Moved:

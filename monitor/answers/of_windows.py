@@ -6,10 +6,13 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from analyzers import differences
 from analyzers.changepoints import ChangePoints
 from analyzers.eras import Division, EraFigures, change
-from analyzers.intervals import Interval, inverse
+from analyzers.ignorance import Bounds, Readings, union, withheld
+from analyzers.intervals import UNKNOWN, Interval, inverse
 from analyzers.series import Series
 from analyzers.trend import Trend
 from monitor import answers
@@ -18,35 +21,67 @@ from monitor.answers.convert import spread
 
 
 def series_rows(
-    found: Series, more: Mapping[str, Sequence[float]] | None = None
+    found: Series, more: Mapping[str, Readings[list[float]]] | None = None
 ) -> list[shapes.WindowRow]:
     """Return one row a window; `more` are other figures by name, a number for each window."""
-    more = more or {}
+    of = {
+        "hhi": Readings(found.hhi, found.hhi_as_one, found.hhi_of_largest),
+        "hhi_plug_in": Readings(
+            found.hhi_plug_in, found.hhi_plug_in_as_one, found.hhi_plug_in_of_largest
+        ),
+        "effective_number": Readings(
+            found.effective_number,
+            found.effective_number_as_one,
+            found.effective_number_of_largest,
+        ),
+        "cr1": Readings(found.largest, found.largest_as_one, found.largest_of_largest),
+        "nakamoto_half": Readings(
+            found.nakamoto, found.nakamoto_as_one, found.nakamoto_of_largest
+        ).each(lambda sizes: np.where(sizes > 0, sizes, math.nan)),
+    } | dict(more or {})
     rows = []
     for i, time in enumerate(found.start_time.tolist()):
-        nakamoto = int(found.nakamoto[i])
         ends = Interval(float(found.hhi_low[i]), float(found.hhi_high[i]))
-        figures = {
-            "hhi": spread(float(found.hhi[i]), ends),
-            "hhi_plug_in": _estimate(found.hhi_plug_in[i]),
-            "effective_number": spread(float(found.effective_number[i]), inverse(ends)),
-            "cr1": _estimate(found.largest[i], found.largest_low[i], found.largest_high[i]),
-            "nakamoto_half": _estimate(nakamoto if nakamoto > 0 else math.nan),
+        intervals = {
+            "hhi": ends,
+            "effective_number": inverse(ends),
+            "cr1": Interval(float(found.largest_low[i]), float(found.largest_high[i])),
         }
+        blocks, unknown = int(found.blocks[i]), int(found.unknown[i])
+        why = withheld(unknown, blocks)
         rows.append(
             shapes.WindowRow(
                 start_time=time,
                 first_height=int(found.first_height[i]),
-                blocks=int(found.blocks[i]),
+                blocks=blocks,
                 entities=int(found.entities[i]),
-                figures=figures | {name: _estimate(values[i]) for name, values in more.items()},
+                unknown=unknown,
+                withheld=why or None,
+                figures={
+                    name: _reading(
+                        readings.each(lambda values, at=i: float(values[at])),  # type: ignore[misc]
+                        intervals.get(name, UNKNOWN),
+                        given=not why,
+                    )
+                    for name, readings in of.items()
+                },
             )
         )
     return rows
 
 
-def _estimate(value: float, low: float = math.nan, high: float = math.nan) -> answers.Estimate:
-    return spread(float(value), Interval(float(low), float(high)))
+def _reading(found: Readings[float], interval: Interval, *, given: bool) -> answers.Reading:
+    """Return a bounded measure; its single value only if it is to be `given`."""
+    least, most = union((value, value) for value in found)
+    return answers.Reading(
+        value=found.alone if given else None,
+        low=interval.low,
+        high=interval.high,
+        least=least,
+        most=most,
+        alone=found.alone,
+        as_one=found.as_one,
+    )
 
 
 def change_of(found: differences.Change) -> shapes.Change:
@@ -110,11 +145,15 @@ def _era(found: EraFigures) -> shapes.EraRow:
         blocks=found.blocks,
         unknown_ratio=found.unattributed,
         hhi=spread(found.hhi, found.interval),
-        hhi_bounds=spread(found.hhi, found.bounds),
+        hhi_bounds=spread(found.hhi, _ends(found.bounds)),
         direction=found.trend.direction(),
         p=found.trend.p,
         slope_per_year=found.trend.slope.value,
     )
+
+
+def _ends(found: Bounds) -> Interval:
+    return Interval(found.low, found.high)
 
 
 def _steps(eras: Sequence[EraFigures]) -> Iterator[shapes.EraStep]:
@@ -124,5 +163,5 @@ def _steps(eras: Sequence[EraFigures]) -> Iterator[shapes.EraStep]:
             earlier=step.earlier,
             later=step.later,
             difference=spread(step.difference, step.interval),
-            difference_bounds=spread(step.difference, step.bounds),
+            difference_bounds=spread(step.difference, _ends(step.bounds)),
         )

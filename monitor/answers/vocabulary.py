@@ -52,7 +52,9 @@ _BY_UNIT: Final = {
     "ratio": "share shares shifts change threshold level risk growth covered gamma revenue "
     "autocorrelation dispersion hhi hhi_bounds",
     "probability, 0..1": "above_quarter above_third above_half any_above_third any_above_half "
-    "posterior probability_up probability_above_price at_most at_least alpha",
+    "above_quarter_most above_third_most above_half_most any_above_third_most any_above_half_most "
+    "posterior posterior_as_one posterior_of_largest probability_up probability_above_price "
+    "at_most at_least alpha",
     "p-value, 0..1": "p_mann_kendall",
     "log-likelihood": "penalty gain",
     "US dollars a bitcoin": "electricity running capital",
@@ -62,7 +64,8 @@ _BY_UNIT: Final = {
     "nonce": "nonce",
     "difficulty": "difficulty",
     "as /measures says": "figures",
-    "of what it is of": "value low high difference difference_bounds input found",
+    "of what it is of": "value low high least most alone as_one difference "
+    "difference_bounds input found",
 }
 WORDS: Final = {word: unit for unit, words in _BY_UNIT.items() for word in words.split()}
 """Names that say their unit by themselves. An output of a coinbase has its `value` in satoshi."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.answers.base import Answer, CommandAnswer, CountEstimate, Estimate, Figure
+from monitor.answers.base import Answer, CommandAnswer, CountEstimate, Estimate, Figure, Reading
 from monitor.answers.figures import Nakamoto
 
 
@@ -17,7 +17,11 @@ class WindowRow(Answer):
     """Blocks in it."""
     entities: int
     """Pools, or groups of the lens, that found a block."""
-    figures: dict[str, Estimate]
+    unknown: int
+    """Blocks that nothing names a pool for."""
+    withheld: str | None
+    """Why the figures have no single value: too many blocks are unknown. Null where they have."""
+    figures: dict[str, Reading]
     """Measures by name, in the unit that /measures says. Of days also `cr2_30d` to `cr6_30d`:
     the part of the largest two to six in the mean of 30 days, a ratio 0..1."""
 
@@ -188,7 +192,8 @@ class EraRow(Answer):
     hhi: Estimate
     """Mean HHI of its windows, a ratio 0..1, with the interval by sampling."""
     hhi_bounds: Estimate
-    """The same, with the ends it has if unknown blocks are of a miner each, or all of one."""
+    """The same, with the ends it has if unknown blocks are of a miner each, or all of the largest
+    of each window."""
     direction: str
     """Trend of HHI within it: rising, falling, none, or unknown."""
     p: Figure
@@ -266,16 +271,30 @@ class Holding(Answer):
     """Blocks that the attacker found."""
     of_blocks: int
     """Blocks in the window."""
+    unknown: int
+    """Blocks of the window that nothing names a pool for: any of them may be the attacker's."""
     above_quarter: Figure
-    """Probability 0..1 that its true share is above a quarter."""
+    """Probability 0..1 that its true share is above a quarter, if no unknown block is its own."""
+    above_quarter_most: Figure
+    """The same if all unknown blocks are its own."""
     above_third: Figure
-    """Probability 0..1 that its true share is above a third."""
+    """Probability 0..1 that its true share is above a third, if no unknown block is its own."""
+    above_third_most: Figure
+    """The same if all unknown blocks are its own."""
     above_half: Figure
-    """Probability 0..1 that its true share is above a half."""
+    """Probability 0..1 that its true share is above a half, if no unknown block is its own."""
+    above_half_most: Figure
+    """The same if all unknown blocks are its own."""
     any_above_third: Figure
-    """Probability 0..1 that the true share of anybody is above a third."""
+    """Probability 0..1 that the true share of anybody is above a third, if each unknown block is of
+    a miner of its own."""
+    any_above_third_most: Figure
+    """The same if all unknown blocks are of the largest."""
     any_above_half: Figure
-    """Probability 0..1 that the true share of anybody is above a half."""
+    """Probability 0..1 that the true share of anybody is above a half, if each unknown block is of
+    a miner of its own."""
+    any_above_half_most: Figure
+    """The same if all unknown blocks are of the largest."""
     nakamoto_half: Nakamoto
     """How many together hold more than half, and how probable each number is."""
 

@@ -9,6 +9,7 @@ import click
 
 from analyzers import geography
 from analyzers.compare import Movement, Shares, movement
+from analyzers.figures import figures_of
 from analyzers.sharefile import Given, read_shares
 from monitor.answers import of_markets
 from monitor.answers.markets import Market, MarketSize, MarketSizes, SeriesNames
@@ -26,7 +27,7 @@ from monitor.queries.markets import (
     summaries,
 )
 from monitor.queries.tables import text_of
-from monitor.words import number
+from monitor.words import ends, number
 
 
 @click.command("compare")
@@ -188,14 +189,17 @@ def _show_counts(given: Given, *, as_json: bool) -> None:
     heads = ("date", "counted", "entities", "HHI", "95% interval", "Nakamoto", "largest")
     grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
     for date, summary in rows:
+        found = {figure.name: figure for figure in figures_of(summary)}
+        hhi, nakamoto = found["hhi"], found["nakamoto_half"]
+        largest = summary.shares[0].bounds if summary.shares else None
         grid.add_row(
             date or "-",
             str(summary.blocks),
             str(summary.entities),
-            number(summary.hhi),
-            " to ".join(map(number, summary.hhi_interval)),
-            str(summary.nakamoto_half.observed or "-"),
-            f"{summary.shares[0].share:.1%}" if summary.shares else "-",
+            number(hhi.value),
+            " to ".join(map(number, hhi.interval)),
+            ends(nakamoto.bounds.low, nakamoto.bounds.high),
+            _bounds(map(_percent, (largest.low, largest.high))) if largest else "-",
         )
     console.print(grid)
     console.print("intervals take what is counted as a sample; 'poolscope concentration' has more")

@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from analyzers.figures import Figure, Unit, figures_of, nakamoto_figure
-from analyzers.intervals import Interval
-from analyzers.summary import HALF, THIRD, Share, Summary, nakamoto_at, summarize
+from analyzers.figures import NO_READINGS, Figure, Unit, figures_of, nakamoto_figure
+from analyzers.nakamoto import nakamoto_at
+from analyzers.summary import HALF, THIRD, Share, Summary, summarize
 from analyzers.windows import Window
 from monitor.answers import WindowFigures, convert
 from monitor.answers.figures import FigureRow
@@ -29,7 +29,10 @@ from monitor.commands.output import write_json
 from monitor.commands.sides import in_words
 from monitor.commands.table import write_csv
 from monitor.queries.selection import Counted, Selection, counted, given
-from monitor.words import number, span
+from monitor.words import ends, number, span
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 DRAWS: Final = 20_000
 """Posterior draws of one window on the command line, where a few milliseconds do not matter."""
@@ -174,7 +177,7 @@ def _show(
     )
     figures = figures_of(summary)
     if asked.thresholds or asked.ties:
-        figures = _with_thresholds(figures, found, asked)
+        figures = _with_thresholds(figures, summary, found, asked)
     if not math.isnan(homogeneity):
         note = "shares moved inside the window: intervals are too narrow"
         figures.append(
@@ -192,9 +195,12 @@ def _show(
     elif form == "csv":
         write_csv(
             [
-                *(_row(figure.name, figure.value, figure.interval) for figure in figures),
                 *(
-                    _row(f"{kind}:{share.entity}", share.share, share.interval)
+                    FigureRow(figure=figure.name, **dict(convert.reading(figure)))
+                    for figure in figures
+                ),
+                *(
+                    _share_row(f"{kind}:{share.entity}", share)
                     for kind, shares in (("group", groups), ("share", summary.shares))
                     for share in shares
                 ),
@@ -204,11 +210,14 @@ def _show(
         _print_tables(summary, found, figures, groups)
 
 
-def _row(figure: str, value: float, interval: Interval) -> FigureRow:
-    return FigureRow(figure=figure, value=value, low=interval.low, high=interval.high)
+def _share_row(name: str, share: Share) -> FigureRow:
+    found = convert.bounded(share.share, share.interval, share.bounds)
+    return FigureRow(figure=name, **dict(found), alone=None, as_one=None)
 
 
-def _with_thresholds(figures: list[Figure], found: Counted, asked: _Asked) -> list[Figure]:
+def _with_thresholds(
+    figures: list[Figure], summary: Summary, found: Counted, asked: _Asked
+) -> list[Figure]:
     """Return `figures` with the Nakamoto coefficients asked for in place of the usual ones."""
     sizes = nakamoto_at(
         found.counts,
@@ -219,7 +228,9 @@ def _with_thresholds(figures: list[Figure], found: Counted, asked: _Asked) -> li
         seed=asked.seed,
     )
     names = ["nakamoto_half", "nakamoto_third", *(f"nakamoto_{t}" for t in asked.thresholds)]
-    new = {name: nakamoto_figure(name, size) for name, size in zip(names, sizes, strict=True)}
+    new = {
+        name: nakamoto_figure(name, size, summary) for name, size in zip(names, sizes, strict=True)
+    }
     kept = [new.pop(figure.name, figure) for figure in figures]
     place = next(i for i, figure in enumerate(kept) if figure.name == "nakamoto_third") + 1
     return [*kept[:place], *new.values(), *kept[place:]]
@@ -258,32 +269,67 @@ def _print_tables(
         f"{summary.blocks} blocks, {summary.entities} entities, "
         f"{summary.unattributed} of nobody known"
     )
-    head = f"{summary.level:.0%} interval"
-    grid = Table("figure", "value", head, "", box=None, pad_edge=False, header_style="bold")
-    grid.columns[1].justify = "right"
-    grid.columns[0].no_wrap = grid.columns[2].no_wrap = True
-    for figure in figures:
-        grid.add_row(figure.title, number(figure.value), span(figure.interval), figure.note)
-    console.print(grid)
+    if summary.withheld:
+        console.print(summary.withheld)
+    console.print(_figures_grid(summary, figures))
+    if summary.unattributed:
+        console.print(f"{_READINGS}\n")
+        for figure in figures:
+            if figure.note:
+                console.print(f"{figure.title}: {figure.note}")
     grid = Table(
         "pool",
         "blocks",
         "share",
-        head,
+        *(("with all unknown",) if summary.unattributed else ()),
+        f"{summary.level:.0%} interval",
         "P(over 1/3)",
         box=None,
         pad_edge=False,
         header_style="bold",
     )
-    for column in grid.columns[1:3]:
+    for column in grid.columns[1:-2]:
         column.justify = "right"
     for entry in (*groups, *summary.shares):
         grid.add_row(
             Text(entry.entity),
             str(entry.blocks),
             f"{entry.share:.1%}",
+            *((f"{entry.bounds.high:.1%}",) if summary.unattributed else ()),
             f"{entry.interval.low:.1%} to {entry.interval.high:.1%}",
-            number(entry.above_third),
+            ends(entry.above_third, entry.above_third_most),
         )
     console.print()
     console.print(grid)
+
+
+_READINGS: Final = (
+    "alone: each unknown block is of a miner of its own; one: all are of one further miner; "
+    "largest's: all are of the largest. Whoever found them, a figure is not beyond the first and "
+    "the last; but of those with ~ these are readings and no bounds."
+)
+
+
+def _figures_grid(summary: Summary, figures: list[Figure]) -> Table:
+    """Return the figures as a table, under each reading where blocks are unknown."""
+    from rich.table import Table
+
+    head, unknown = f"{summary.level:.0%} interval", summary.unattributed > 0
+    more = ("alone", "one", "largest's") if unknown else ("",)
+    grid = Table("figure", "value", head, *more, box=None, pad_edge=False, header_style="bold")
+    grid.columns[0].no_wrap = not unknown
+    grid.columns[2].no_wrap = True
+    for column in (grid.columns[1], *(grid.columns[3:] if unknown else ())):
+        column.justify = "right"
+        column.no_wrap = True
+    for figure in figures:
+        mark = "" if math.isfinite(figure.bounds.low) else "~"
+        told = figure.readings is not NO_READINGS
+        readings = [f"{mark}{number(reading)}" if told else "" for reading in figure.readings]
+        grid.add_row(
+            figure.title,
+            number(figure.value),
+            span(figure.interval),
+            *(readings if unknown else (figure.note,)),
+        )
+    return grid

@@ -104,14 +104,16 @@ def _answer(
 
 def _lines(last: Last, summary: Summary, names: Mapping[str, str], synthetic: str) -> list[str]:
     mark = f" of the {synthetic.upper()}" if synthetic else ""
+    most = "with all unknown" if summary.unattributed else ""
     lines = [
         f"{summary.blocks} blocks{mark}, up to height {last.first_height + summary.blocks - 1}",
         "",
-        f"{'pool':<28} {'blocks':>6} {'share':>7}   95 % interval",
+        f"{'pool':<28} {'blocks':>6} {'share':>7}   {'95 % interval':<15}  {most}".rstrip(),
     ]
     lines += [
         f"{names[entry.entity][:28]:<28} {entry.blocks:>6} {entry.share:>7.1%}   "
-        f"{entry.interval.low:.1%} to {entry.interval.high:.1%}"
+        f"{f'{entry.interval.low:.1%} to {entry.interval.high:.1%}':<15}  "
+        f"{f'{entry.bounds.high:.1%}' if most else ''}".rstrip()
         for entry in summary.shares
     ]
     if summary.unattributed:

@@ -16,7 +16,7 @@ from monitor.commands.options import NumberRange, counts_option, json_option, se
 from monitor.commands.output import write_json
 from monitor.queries.risk import Attack, Attacker, Ends, attack, attacker
 from monitor.queries.selection import Selection
-from monitor.words import number
+from monitor.words import ends
 
 
 @click.command("risk")
@@ -91,18 +91,25 @@ def _ends(found: Ends) -> CountEstimate:
 
 
 def _holding(who: Attacker) -> Holding:
+    half, third = (who.summary.any_above_bounds(threshold) for threshold in (HALF, THIRD))
     return Holding(
         source=who.found.source,
         window=None if who.found.window is None else str(who.found.window),
         lens=who.found.lens,
         blocks=who.share.blocks,
         of_blocks=who.summary.blocks,
+        unknown=who.summary.unattributed,
         above_quarter=who.share.above_quarter,
+        above_quarter_most=who.share.above_quarter_most,
         above_third=who.share.above_third,
+        above_third_most=who.share.above_third_most,
         above_half=who.share.above_half,
-        any_above_third=who.summary.any_above[THIRD],
-        any_above_half=who.summary.any_above[HALF],
-        nakamoto_half=convert.nakamoto(who.summary.nakamoto_half),
+        above_half_most=who.share.above_half_most,
+        any_above_third=third.low,
+        any_above_third_most=third.high,
+        any_above_half=half.low,
+        any_above_half_most=half.high,
+        nakamoto_half=convert.nakamoto(who.summary, lambda reading: reading.nakamoto_half),
     )
 
 
@@ -120,15 +127,21 @@ def _print(found: Risks) -> None:
     )
     if held := found.holding:
         quarter, third, half = (
-            "-" if chance is None else number(chance)
-            for chance in (held.above_quarter, held.above_third, held.above_half)
+            ends(*pair)
+            for pair in (
+                (held.above_quarter, held.above_quarter_most),
+                (held.above_third, held.above_third_most),
+                (held.above_half, held.above_half_most),
+            )
         )
         console.print(
             f"{held.blocks} of {held.of_blocks} blocks; P(over 1/4) {quarter}, "
             f"P(over 1/3) {third}, P(over 1/2) {half}"
         )
+        if held.unknown:
+            console.print(f"{held.unknown} blocks are unknown: the high ends count them as its own")
     heads = ("", "at the share", *(("low end", "high end") if known else ()))
-    ends = ("value", "low", "high")[: len(heads) - 1]
+    parts = ("value", "low", "high")[: len(heads) - 1]
 
     def grid_of(title: str) -> Table:
         grid = Table(title, *heads[1:], box=None, pad_edge=False, header_style="bold")
@@ -140,7 +153,8 @@ def _print(found: Risks) -> None:
     for row in found.double_spend:
         unit = "confirmation" if row.confirmations == 1 else "confirmations"
         grid.add_row(
-            f"{row.confirmations} {unit}", *(_chance(getattr(row.probability, end)) for end in ends)
+            f"{row.confirmations} {unit}",
+            *(_chance(getattr(row.probability, end)) for end in parts),
         )
     console.print(grid)
     grid = grid_of(f"confirmations for a risk below {found.risk:g}")
@@ -148,14 +162,14 @@ def _print(found: Risks) -> None:
         (found.confirmations, "exact"),
         (found.confirmations_whitepaper, "whitepaper"),
     ):
-        shown = (getattr(waits, end) for end in ends)
+        shown = (getattr(waits, end) for end in parts)
         grid.add_row(title, *("never" if wait is None else str(wait) for wait in shown))
     console.print(grid)
     grid = grid_of("selfish mining earns")
     for earned in found.selfish_mining:
         grid.add_row(
             f"gamma {earned.gamma:g} (pays above {_percent(earned.threshold)})",
-            *(_percent(getattr(earned.revenue, end)) for end in ends),
+            *(_percent(getattr(earned.revenue, end)) for end in parts),
         )
     console.print(grid)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from analyzers.concentration import centralisation_index
-from analyzers.series import series
+from analyzers.ignorance import UNKNOWN_LIMIT, Readings
+from analyzers.series import readings_of, series
 from analyzers.windows import CountTable, Window
-from monitor.answers import convert
+from monitor.answers import Reading, convert
 from monitor.answers.of_windows import series_rows
 from monitor.answers.windows import WindowRow, WindowSeries
 from monitor.commands import leftout as left_out
@@ -36,10 +38,12 @@ def show_series(
     `windows` are the length of each, and how often one begins where they overlap.
     """
     window, step = windows
-    more: dict[str, list[float]] = {}
+    more: dict[str, Readings[list[float]]] = {}
     if window.seconds == DAY:
-        counts = [[*row.values(), *[1] * own] for row, own in _days(table)]
-        more = {f"cr{top}_30d": centralisation_index(counts, top) for top in INDEX_TOPS}
+        days = readings_of(table).each(_days)
+        more = {
+            f"cr{top}_30d": days.each(partial(centralisation_index, top=top)) for top in INDEX_TOPS
+        }
     found = WindowSeries(
         source=selection.source,
         window=str(window),
@@ -65,7 +69,7 @@ def _print(found: WindowSeries) -> None:
     console = Console(highlight=False)
     facts = f"source {found.source}, window {found.window}, lens {found.lens}"
     console.print(Text(facts + (f", step {found.step}" if found.step else "")))
-    heads = ("start", "blocks", "entities", "HHI", f"{found.level:.0%} interval", "Nakamoto")
+    heads = ("start", "blocks", "unknown", "HHI", f"{found.level:.0%} interval", "Nakamoto")
     grid = Table(*heads, "largest", box=None, pad_edge=False, header_style="bold")
     grid.columns[4].no_wrap = True
     daily = any(SHOWN_INDEX in row.figures for row in found.windows)
@@ -74,24 +78,35 @@ def _print(found: WindowSeries) -> None:
     for row in found.windows:
         grid.add_row(*_cells(row, daily=daily))
     console.print(grid)
+    if withheld := sum(row.withheld is not None for row in found.windows):
+        console.print(
+            f"{withheld} windows have no single figures: more than {float(UNKNOWN_LIMIT):.0%} of "
+            "their blocks are unknown"
+        )
 
 
 def _cells(row: WindowRow, *, daily: bool) -> Iterator[str]:
     hhi = row.figures["hhi"]
     yield moment_of(row.start_time)[:10]
     yield str(row.blocks)
-    yield str(row.entities)
+    yield str(row.unknown)
     yield _number(hhi.value)
     yield f"{_number(hhi.low)} to {_number(hhi.high)}"
-    yield _number(row.figures["nakamoto_half"].value)
-    yield _percent(row.figures["cr1"].value)
+    yield _ends(row.figures["nakamoto_half"], _number)
+    yield _ends(row.figures["cr1"], _percent)
     if daily:
-        yield _percent(row.figures[SHOWN_INDEX].value)
+        yield _ends(row.figures[SHOWN_INDEX], _percent)
 
 
-def _days(table: CountTable) -> Iterator[tuple[dict[str, int], int]]:
-    """Return the blocks of each day, and how many of them nobody known found."""
-    return zip(table.rows(), table.unattributed.tolist(), strict=True)
+def _ends(found: Reading, show: Callable[[float | None], str]) -> str:
+    """Return a figure as what it lies between, whoever found the unknown blocks."""
+    return " to ".join(dict.fromkeys((show(found.least), show(found.most))))
+
+
+def _days(table: CountTable) -> list[list[int]]:
+    """Return the blocks of each miner on each day, those of nobody known of one each."""
+    rows = zip(table.rows(), table.unattributed.tolist(), strict=True)
+    return [[*row.values(), *[1] * own] for row, own in rows]
 
 
 def _percent(ratio: float | None) -> str:

@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from analyzers.attribution import RULES
 from analyzers.columns import ProofLevel
-from analyzers.figures import MEASURES, Measure
+from analyzers.figures import MEASURES, Measure, figure_of
 from analyzers.figures import Metric as MeasureMetric
 from analyzers.intervals import share_interval
 from analyzers.summary import Summary
@@ -163,10 +163,6 @@ def _chain(snapshot: Snapshot) -> Iterator[Metric]:
             yield from _single(name, text, value)
 
 
-_interval: Final = functools.lru_cache(256)(share_interval)
-"""From block to block, and under most lenses, these counts are the same."""
-
-
 def _pools(snapshot: Snapshot) -> Iterator[Metric]:
     labels = ("pool", "window", "lens")
     blocks = _gauge("pool_blocks", "Blocks of a pool in a window, under a lens.", labels)
@@ -193,40 +189,65 @@ def _pools(snapshot: Snapshot) -> Iterator[Metric]:
             share.add_metric(key, entry.share)
             low.add_metric(key, entry.interval.low)
             high.add_metric(key, entry.interval.high)
-        rest = sum(entry.blocks for entry in summary.shares[MAX_POOLS:])
-        for name, count in ((OTHER, rest), (UNKNOWN, summary.unattributed)):
+        for name, count, more in _rest(summary):
             key = (name, window, lens)
             blocks.add_metric(key, count)
             if summary.blocks:
-                ends = _interval(count, summary.blocks, summary.level)
                 share.add_metric(key, count / summary.blocks)
-                low.add_metric(key, ends.low)
-                high.add_metric(key, ends.high)
+                low.add_metric(key, _interval(count, summary.blocks, summary.level).low)
+                high.add_metric(key, _interval(count + more, summary.blocks, summary.level).high)
     yield from (blocks, share, low, high, size)
+
+
+_interval: Final = functools.lru_cache(256)(share_interval)
+"""From block to block, and under most lenses, these counts are the same."""
+
+
+def _rest(summary: Summary) -> Iterator[tuple[str, int, int]]:
+    """Yield name and blocks of what has no series of its own, and how many more may be its own."""
+    yield OTHER, sum(entry.blocks for entry in summary.shares[MAX_POOLS:]), summary.unattributed
+    yield UNKNOWN, summary.unattributed, 0
 
 
 def _concentration(snapshot: Snapshot) -> Iterator[Metric]:
     labels = ("window", "lens")
     entities = _gauge("entities", "Entities with a block in the window.", labels)
+    withheld = _gauge(
+        "figures_withheld",
+        "1 if more than a tenth of the window's blocks are unknown, so that measures of it have no "
+        "single value and their metrics no sample; else 0.",
+        labels,
+    )
     families: dict[str, GaugeMetricFamily] = {}
     at_most = _gauge(
-        "nakamoto_at_most_probability_ratio",
-        "Probability that as many entities, or fewer, hold more than the threshold of the work.",
-        (*labels, "threshold", "entities"),
+        "nakamoto_at_most_probability_reading_ratio",
+        "Probability that as many entities, or fewer, hold more than the threshold of the work, "
+        f"{_IF}.",
+        (*labels, "threshold", "entities", "unknown"),
     )
     for view in snapshot.windows:
-        key = (str(view.window), view.lens)
-        entities.add_metric(key, view.summary.entities)
+        key, summary = (str(view.window), view.lens), view.summary
+        entities.add_metric(key, summary.entities)
+        withheld.add_metric(key, bool(summary.withheld))
         for measure in MEASURES:
             if measure.metric is not None:
-                _measure(families, measure, measure.metric, key, view.summary)
-        for name, figure in (
-            ("half", view.summary.nakamoto_half),
-            ("third", view.summary.nakamoto_third),
-        ):
-            for size in range(1, 6) if figure.observed is not None else ():
-                at_most.add_metric((*key, name, str(size)), figure.at_most(size))
-    yield from (*families.values(), entities, at_most)
+                _measure(families, measure, measure.metric, key, summary)
+        for unknown, reading in zip(READINGS, summary.readings, strict=True):
+            for name, figure in (
+                ("half", reading.nakamoto_half),
+                ("third", reading.nakamoto_third),
+            ):
+                for size in range(1, 6) if figure.observed is not None else ():
+                    at_most.add_metric((*key, name, str(size), unknown), figure.at_most(size))
+    yield from (*families.values(), entities, withheld, at_most)
+
+
+READINGS: Final = ("alone", "as_one", "of_largest")
+"""Values of the label ``unknown``: how unknown blocks are read."""
+_IF: Final = (
+    "if each unknown block is of a miner of its own (alone), all are of one more (as_one), or all "
+    "of the largest (of_largest)"
+)
 
 
 def _measure(
@@ -236,18 +257,32 @@ def _measure(
     key: tuple[str, str],
     summary: Summary,
 ) -> None:
-    """Add a measure of one window to its gauge, and the ends of its interval to theirs."""
+    """Add a measure of one window to its gauge, the ends of its interval and readings to theirs."""
     labels, values = ("window", "lens", *metric.labels), (*key, *metric.labels.values())
-    found = [(metric.name, metric.text or measure.help, measure.value(summary))]
+    text = metric.text or measure.help
+    figure = figure_of(measure, summary)
+    found = [(metric.name, text, figure.value)]
     if measure.has_interval:
-        ends = measure.interval(summary)
         found += [
-            (metric.bound("lower"), f"Lower 95 % bound of the {measure.short}.", ends.low),
-            (metric.bound("upper"), f"Upper 95 % bound of the {measure.short}.", ends.high),
+            (
+                metric.part("lower"),
+                f"Lower 95 % bound of the {measure.short}, whoever found unknown blocks.",
+                figure.interval.low,
+            ),
+            (
+                metric.part("upper"),
+                f"Upper 95 % bound of the {measure.short}, whoever found unknown blocks.",
+                figure.interval.high,
+            ),
         ]
-    for name, text, value in found:
+    for name, words, value in found:
         if name not in families:
-            families[name] = _gauge(name, text, labels)
-        if metric.labels and math.isnan(value):
-            continue
-        families[name].add_metric(values, value)
+            families[name] = _gauge(name, words, labels)
+        if not math.isnan(value):
+            families[name].add_metric(values, value)
+    name = metric.part("reading")
+    if name not in families:
+        families[name] = _gauge(name, f"{text.removesuffix('.')}, {_IF}.", (*labels, "unknown"))
+    for unknown, reading in zip(READINGS, figure.readings, strict=True):
+        if not math.isnan(reading):
+            families[name].add_metric((*values, unknown), reading)

@@ -19,6 +19,7 @@ from analyzers.compare import (
     measure,
     measure_part,
 )
+from analyzers.ignorance import union
 from analyzers.intervals import hhi_unbiased_sd
 from analyzers.sharefile import Given, read_shares
 from analyzers.summary import Summary, summarize
@@ -136,7 +137,8 @@ def points_of(given: Given) -> list[Point]:
         table = table_of(counts)
         error = hhi_unbiased_sd([*table.counts.values(), *[1] * table.unattributed])
         variance = 0.0 if math.isnan(error) else error**2
-        points.append(Point(period.year, summary.hhi_interval, variance))
+        hhi = union(summary.readings.each(lambda reading: reading.hhi_interval))
+        points.append(Point(period.year, hhi, variance))
     return points
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from analyzers.changepoints import Change, ChangePoints, change_points
 from analyzers.claims import evaluate
 from analyzers.concentration import POINTS
 from analyzers.figures import figures_of
-from analyzers.series import series
+from analyzers.series import readings_of, series
 from analyzers.simulate import simulate
 from analyzers.summary import Summary, summarize
 from analyzers.trend import MINIMUM, Trend, by_era, window_trend
@@ -36,8 +37,15 @@ MOST_CHANGES = 12
 METHODS = (
     (
         "What is counted",
-        "Blocks of non-overlapping windows, by the entity that the lens puts behind each pool. "
-        "Blocks of nobody known count as miners of their own, so HHI is a lower bound.",
+        "Blocks of non-overlapping windows, by the entity that the lens puts behind each pool.",
+    ),
+    (
+        "What is not known",
+        "Unknown blocks may be anybody's. Each figure is computed if each of them is of a miner of "
+        "its own (alone), if all are of one further miner (one), and if all are of the largest "
+        "(largest's). Nobody who found them takes a figure beyond the first and the last, except "
+        "where these are marked by ~. Intervals hold the true value under all of them. Where more "
+        "than a tenth of a window's blocks are unknown no single figure is given.",
     ),
     (
         "Intervals",
@@ -89,7 +97,9 @@ def make_report(
 ) -> str:
     """Return the report on `table` (non-overlapping windows, one at least) as HTML."""
     found = series(table, level)
-    drawn = simulate(table.counts, table.unattributed, draws=draws, seed=seed, level=level)
+    drawn = readings_of(table).each(
+        lambda part: simulate(part.counts, part.unattributed, draws=draws, seed=seed, level=level)
+    )
     changes = change_points(table, seed=seed)
     last = summarize(
         table.row(-1),
@@ -98,7 +108,8 @@ def make_report(
         draws=draws,
         seed=seed,
     )
-    rows = flat(series_rows(found, {"any_above_third": drawn.above_third.tolist()}))
+    above = drawn.each(lambda each: each.above_third.tolist())
+    rows = flat(series_rows(found, {"any_above_third": above}))
     trends = _trends_of(table)
     place = year_before(table)
     change = None if place is None else compared(table, place, level)
@@ -112,10 +123,15 @@ def make_report(
         shares_table(last, change),
         _figures(last),
         "<h2>Concentration over time</h2>",
-        _figure(plots.hhi_plot(found, moments, level), "The band is the interval of each window."),
+        _figure(
+            plots.hhi_plot(found, moments, level),
+            "The band is the interval of each window, whoever found its unknown blocks; where more "
+            "than a tenth are unknown there is no line.",
+        ),
         _figure(
             plots.largest_plot(found, drawn, level),
-            "The share of whichever miner is largest, and the probability that it is over 1/3.",
+            "The share of whichever miner is largest, and the probability that it is over 1/3: "
+            "from unknown blocks of a miner each to all of the largest.",
         ),
         _figure(
             plots.nakamoto_plot(found, drawn),
@@ -164,10 +180,15 @@ def _figure(svg: str, caption: str) -> str:
 
 
 def _figures(summary: Summary) -> str:
-    return grid(
-        ("figure", "value", f"{summary.level:.0%} interval", ""),
-        [(f.title, number(f.value), span(f.interval), f.note) for f in figures_of(summary)],
-    )
+    heads = ("figure", "value", f"{summary.level:.0%} interval", "alone", "one", "largest's", "")
+    rows = []
+    for figure in figures_of(summary):
+        mark = "" if math.isfinite(figure.bounds.low) else "~"
+        readings = [f"{mark}{number(reading)}" for reading in figure.readings]
+        rows.append(
+            (figure.title, number(figure.value), span(figure.interval), *readings, figure.note)
+        )
+    return f"<p class='note'>{escape(summary.withheld)}</p>{grid(heads, rows)}"
 
 
 def _trends_of(table: CountTable) -> list[tuple[str, int, Trend]]:

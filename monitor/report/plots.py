@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analyzers.ignorance import Readings
 from analyzers.series import Series
 from analyzers.simulate import Simulated
 from analyzers.summary import Summary
@@ -88,7 +90,8 @@ def hhi_plot(found: Series, changes: list[int], level: float) -> str:
         lw=0,
         label=f"{level:.0%} interval",
     )
-    axes.plot(dates, found.hhi * 1e4, color=COLOURS[0], lw=1.2, label="HHI, unbiased")
+    line = np.where(found.withheld, np.nan, found.hhi * 1e4)
+    axes.plot(dates, line, color=COLOURS[0], lw=1.2, label="HHI, unbiased")
     for number, time in enumerate(changes):
         axes.axvline(
             time / DAY,
@@ -103,14 +106,15 @@ def hhi_plot(found: Series, changes: list[int], level: float) -> str:
 
 
 @mpl.rc_context(_STYLE)
-def largest_plot(found: Series, drawn: Simulated, level: float) -> str:
+def largest_plot(found: Series, drawn: Readings[Simulated], level: float) -> str:
     """Return the largest share with its intervals, and the probability that it is over 1/3."""
     figure, axes = _axes()
-    dates = _dates(found.start_time)
+    dates, least, most = _dates(found.start_time), drawn.alone, drawn.of_largest
+    low, high = least.largest[:, 1] * 100, most.largest[:, 2] * 100
     axes.fill_between(
         dates,
-        drawn.largest[:, 1] * 100,
-        drawn.largest[:, 2] * 100,
+        low,
+        high,
         color=COLOURS[2],
         alpha=0.3,
         lw=0,
@@ -118,7 +122,7 @@ def largest_plot(found: Series, drawn: Simulated, level: float) -> str:
     )
     axes.plot(
         dates,
-        drawn.largest[:, 0] * 100,
+        np.where(found.withheld, np.nan, least.largest[:, 0] * 100),
         color=COLOURS[2],
         lw=1.2,
         label="largest share, posterior mean",
@@ -126,15 +130,16 @@ def largest_plot(found: Series, drawn: Simulated, level: float) -> str:
     for part, name in ((100 / 3, "1/3"), (25, "1/4")):
         axes.axhline(part, color="#666666", lw=0.8, ls="--")
         axes.annotate(name, (dates[0], part), fontsize=8, va="bottom")
-    ends = drawn.largest[np.isfinite(drawn.largest[:, 0]), 1:] * 100
-    if ends.size:
-        axes.set_ylim(bottom=ends.min() - ROOM_BELOW * np.ptp(ends))
+    if (known := np.isfinite(low)).any():
+        lowest, highest = low[known].min(), high[known].max()
+        axes.set_ylim(bottom=lowest - ROOM_BELOW * (highest - lowest))
     axes.set_ylabel("% of blocks")
     right = axes.twinx()
     right.grid(visible=False)
+    right.plot(dates, least.above_third, color=COLOURS[5], lw=0.8)
     right.fill_between(
         dates,
-        drawn.above_third,
+        most.above_third,
         color=COLOURS[5],
         alpha=0.35,
         lw=0,
@@ -149,29 +154,41 @@ def largest_plot(found: Series, drawn: Simulated, level: float) -> str:
 
 
 @mpl.rc_context(_STYLE)
-def nakamoto_plot(found: Series, drawn: Simulated) -> str:
-    """Return the posterior of the Nakamoto coefficient over time, and the observed one."""
-    figure, axes = _axes()
+def nakamoto_plot(found: Series, drawn: Readings[Simulated]) -> str:
+    """Return the posterior of the Nakamoto coefficient over time.
+
+    Above if each unknown block is of a miner of its own, below if all are of the largest.
+    """
+    ends = {"unknown blocks alone": drawn.alone, "the largest's": drawn.of_largest}
+    if drawn.alone is drawn.of_largest:
+        ends = {"": drawn.alone}
+    figure = Figure(figsize=(9, 1 + 1.8 * len(ends)), layout="constrained")
+    FigureCanvasSVG(figure)
+    rows = figure.subplots(len(ends), sharex=True, squeeze=False)[:, 0]
     dates = _dates(found.start_time)
-    used = np.flatnonzero((drawn.nakamoto_half > 0.02).any(axis=0))
-    bands = [drawn.nakamoto_half[:, size] for size in used]
-    if used.size:
-        axes.stackplot(
-            dates,
-            bands,
-            colors=[COLOURS[size % len(COLOURS)] for size in used],
-            alpha=0.6,
-            labels=[str(size + 1) for size in used],
-            step="mid",
-        )
-    axes.set_ylim(0, 1)
-    axes.set_ylabel("probability")
-    if used.size:
-        axes.legend(
+    handles: dict[str, Artist] = {}
+    for axes, (words, each) in zip(rows, ends.items(), strict=True):
+        used = np.flatnonzero((each.nakamoto_half > 0.02).any(axis=0))
+        if used.size:
+            axes.stackplot(
+                dates,
+                [each.nakamoto_half[:, size] for size in used],
+                colors=[COLOURS[size % len(COLOURS)] for size in used],
+                alpha=0.6,
+                labels=[str(size + 1) for size in used],
+                step="mid",
+            )
+        axes.set_ylim(0, 1)
+        axes.set_ylabel(f"probability\n{words}" if words else "probability")
+        artists, labels = axes.get_legend_handles_labels()
+        handles |= dict(zip(labels, artists, strict=True))
+    if handles:
+        figure.legend(
+            [handles[label] for label in sorted(handles, key=int)],
+            sorted(handles, key=int),
             title="miners needed for more than half",
-            loc="upper center",
+            loc="outside upper center",
             ncols=8,
-            bbox_to_anchor=(0.5, 1.3),
             frameon=False,
         )
     return _svg(figure, "Posterior of the Nakamoto coefficient over time")

@@ -9,13 +9,14 @@ from html import escape
 
 import numpy as np
 
-from analyzers.concentration import POINTS, hhi_band
+from analyzers.concentration import POINTS
 from analyzers.differences import Change, Comparison, compare_windows
+from analyzers.figures import figures_of
 from analyzers.summary import THIRD, Summary
 from analyzers.trend import Trend
 from analyzers.windows import CountTable
 from monitor.report.html import grid
-from monitor.words import number
+from monitor.words import ends, number
 
 YEAR = 365.2425 * 86_400
 
@@ -44,26 +45,28 @@ def in_short(
     `trends` are those of HHI by era, the last one the present; `change` is when the earlier
     window began, and what changed since.
     """
-    low, high = (number(end * POINTS) for end in summary.hhi_interval)
-    said = [
-        f"HHI is {number(summary.hhi * POINTS)} points ({low} to {high}), "
-        f"{hhi_band(summary.hhi)} by the US merger guidelines of 2023: as concentrated as "
-        f"{number(summary.effective_number)} miners of one size."
-    ]
+    figures = {figure.name: figure for figure in figures_of(summary)}
+    hhi, equals = figures["hhi"], figures["effective_number"]
+    low, high = (number(end * POINTS) for end in hhi.interval)
+    points = f"{number(hhi.value * POINTS)} points ({low} to {high})"
+    said = [f"{summary.withheld}."] if summary.withheld else []
+    said.append(
+        f"HHI is {f'{low} to {high} points' if summary.withheld else points}, {hhi.note} by the US "
+        "merger guidelines of 2023: as concentrated as "
+        f"{ends(equals.bounds.low, equals.bounds.high)} miners of one size."
+    )
     if summary.shares:
         first = summary.shares[0]
-        chance = summary.any_above.get(THIRD, math.nan)
+        chance = summary.any_above_bounds(THIRD)
         said.append(
             f"The largest is {first.entity} with {first.share:.1%} of the blocks "
             f"({first.interval.low:.1%} to {first.interval.high:.1%}); that somebody has over a "
-            f"third of the work has a probability of {number(chance)}."
+            f"third of the work has a probability of {ends(chance.low, chance.high)}."
         )
-    half = summary.nakamoto_half
-    if half.most_probable is not None:
-        said.append(
-            f"The Nakamoto coefficient is {half.most_probable} with a probability of "
-            f"{half.posterior[half.most_probable]:.0%}."
-        )
+    half = figures["nakamoto_half"]
+    if half.note:
+        between = ends(half.bounds.low, half.bounds.high)
+        said.append(f"The Nakamoto coefficient is {between} by the blocks found; {half.note}.")
     if change is not None:
         start, found = change
         said.append(f"Since the window of {_day(start)}, a year before, {_moved(found.hhi)}.")
@@ -110,7 +113,7 @@ def shares_table(summary: Summary, found: Comparison | None) -> str:
             str(share.blocks),
             f"{100 * share.share:.1f}",
             f"{100 * low:.1f} to {100 * high:.1f}",
-            number(share.above_third),
+            ends(share.above_third, share.above_third_most),
         ]
         if found is not None:
             change = moves[share.entity]

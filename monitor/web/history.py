@@ -9,11 +9,10 @@ from functools import lru_cache
 from typing import Final
 
 from analyzers.figures import MEASURES, figure_of
-from analyzers.intervals import share_interval
 from analyzers.mined import EntityOf
 from analyzers.summary import Summary, summarize
 from monitor import answers
-from monitor.answers.convert import figures, spread
+from monitor.answers.convert import bounded, figures
 from monitor.store.base import BlockStore
 
 MAX_POINTS: Final = 180
@@ -78,13 +77,15 @@ def _point(
 ) -> answers.Point:
     found = {name: blocks for name, blocks in counts.items() if name is not None}
     summary = _summary(tuple(sorted(found.items())), counts.get(None, 0))
-    own = found.get(pool, 0) if pool else 0
+    own = summary.group({pool}) if pool else None
     return answers.Point(
         height=height,
         time=time,
         blocks=summary.blocks,
+        unknown=summary.unattributed,
+        withheld=summary.withheld or None,
         figures=figures(figure_of(measure, summary) for measure in _DRAWN),
-        share=spread(own / summary.blocks, share_interval(own, summary.blocks)) if pool else None,
+        share=bounded(own.share, own.interval, own.bounds) if own else None,
     )
 
 

@@ -106,13 +106,14 @@ def risk(view: WindowView, context: WebContext) -> answers.Confirmations | None:
     if not view.summary.shares:
         return None
     largest = view.summary.shares[0]
-    found = _confirmations(largest.blocks, view.summary.blocks, RISK)
+    unknown = view.summary.unattributed
+    found = _confirmations(largest.blocks, view.summary.blocks, RISK, unknown=unknown)
     return answers.Confirmations(
         window=view.window,
         lens=view.lens,
         pool=largest.entity,
         name=context.entity_name_of(view.lens, largest.entity),
-        share=convert.spread(found.share, found.interval),
+        share=convert.bounded(largest.share, largest.interval, largest.bounds),
         risk=RISK,
         confirmations=answers.CountEstimate(value=found.point, low=found.low, high=found.high),
     )

@@ -22,7 +22,13 @@ def test_blocks_come_back_as_they_were(chain: list[Mined]) -> None:
 def test_concentration() -> None:
     frame = frames.concentration_frame(load_history().merged(7))
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == frames.CONCENTRATION
-    assert (frame["hhi_low"] < frame["hhi"]).all()
+    assert (frame["hhi_low"] < frame["hhi_alone"]).all()
+    assert (frame["hhi_alone"] <= frame["hhi_of_largest"]).all()
+    assert (frame["hhi_of_largest"] < frame["hhi_high"]).all()
+    assert frame["withheld"].sum() == (frame["unknown"] * 10 > frame["blocks"]).sum() > 0
+    for name in ("hhi", "effective_number", "nakamoto", "largest"):
+        assert (frame[name].isna() == frame["withheld"]).all()
+        assert (frame[name] == frame[f"{name}_alone"])[~frame["withheld"]].all()
     assert frame["start"].diff().dropna().dt.days.eq(7).all()
 
 
@@ -37,7 +43,9 @@ def test_shares() -> None:
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == frames.SHARES
     assert frame["blocks"].sum() == table.counts.sum()
     row = frame.iloc[100]
-    total = int(table.blocks[np.flatnonzero(table.first_height == row["first_height"])[0]])
-    assert (row["share_low"], row["share_high"]) == pytest.approx(
-        share_interval(int(row["blocks"]), total)
-    )
+    place = np.flatnonzero(table.first_height == row["first_height"])[0]
+    total, blocks = int(table.blocks[place]), int(row["blocks"])
+    most = blocks + int(table.unattributed[place])
+    assert row["share_most"] == pytest.approx(most / total)
+    assert row["share_low"] == pytest.approx(share_interval(blocks, total).low)
+    assert row["share_high"] == pytest.approx(share_interval(most, total).high)

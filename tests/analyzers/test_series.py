@@ -19,11 +19,16 @@ def test_each_row_agrees_with_the_scalar_functions() -> None:
         assert rows.hhi[i] == pytest.approx(c.hhi_unbiased(everyone))
         assert rows.hhi_plug_in[i] == pytest.approx(c.hhi(everyone))
         assert rows.hhi_sd[i] == pytest.approx(iv.hhi_unbiased_sd(everyone))
-        expected = iv.hhi_interval(named, unattributed=own)
-        assert (rows.hhi_low[i], rows.hhi_high[i]) == pytest.approx(expected)
+        with_all = sorted(named, reverse=True)
+        with_all[0] += own
+        low = iv.hhi_interval(named, unattributed=own).low
+        high = iv.hhi_interval(with_all).high
+        assert (rows.hhi_low[i], rows.hhi_high[i]) == pytest.approx((low, high))
         assert rows.nakamoto[i] == c.nakamoto(everyone, 1 / 3)
-        share = iv.share_interval(max(named), sum(everyone))
-        assert (rows.largest_low[i], rows.largest_high[i]) == pytest.approx(share)
+        assert rows.nakamoto_of_largest[i] == c.nakamoto(with_all, 1 / 3)
+        low = iv.share_interval(max(named), sum(everyone)).low
+        high = iv.share_interval(max(named) + own, sum(everyone)).high
+        assert (rows.largest_low[i], rows.largest_high[i]) == pytest.approx((low, high))
 
 
 def test_degenerate_rows() -> None:

@@ -52,7 +52,7 @@ def test_unattributed_blocks_are_miners_of_their_own() -> None:
     day = summarize({"a": 60, "b": 44}, unattributed=40)
     assert day.shares[0].share == pytest.approx(60 / 144)
     assert day.hhi == c.hhi_unbiased([60, 44] + [1] * 40)
-    assert day.hhi < day.hhi_unattributed_as_one
+    assert day.hhi < day.readings.as_one.hhi < day.readings.of_largest.hhi
     assert day.nakamoto_half.observed == 2
     alone = summarize({"a": 10}, unattributed=134)
     assert alone.nakamoto_half.observed == 64

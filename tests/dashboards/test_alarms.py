@@ -141,7 +141,9 @@ def series_of(chain: Chain, lens: str, days: float, step: int) -> Iterator[dict[
     yield series("window_blocks", "", np.full(len(blocks), WEEK))
     for name, threshold in (("half", HALF), ("third", THIRD)):
         above = alarms.any_above(chain, threshold)[blocks]
-        yield series("any_above_probability_ratio", f', threshold="{name}"', above)
+        yield series(
+            "any_above_probability_reading_ratio", f', threshold="{name}", unknown="alone"', above
+        )
     for entity, row in zip(chain.names, chain.rolling()[:, blocks] / WEEK, strict=True):
         shares = row if entity == "unknown" else np.where(row > 0, row, np.nan)
         yield series("pool_share_ratio", f', pool="{entity}"', shares)

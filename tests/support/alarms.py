@@ -125,7 +125,7 @@ def _chances(threshold: Fraction) -> Floats:
 
 
 def any_above(chain: Chain, threshold: Fraction, least: float = 0.0) -> Floats:
-    """Return the agent's ``any_above_probability_ratio`` after each block.
+    """Return the agent's ``any_above_probability_reading_ratio`` after each block.
 
     Where the sum over entities, which is above it, does not reach `least`, that sum is given.
     """

@@ -19,7 +19,14 @@ function ticks(low, high) {
 
 const path = (pairs) => pairs.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
-// points: {height, time, value, low, high}; options: label, show(value), scale(value, step) for
+// Neighbours that have a value; the line breaks where one has none.
+const runs = (points) => points.reduce((found, p) => {
+  if (p.value === null) found.push([]);
+  else found[found.length - 1].push(p);
+  return found;
+}, [[]]);
+
+// points: {height, time, value, low, high}, where value is null if only its ends are known; options: label, show(value), scale(value, step) for
 // the axis, marks [[value, text]].
 export function bandChart(box, points, { label, show, scale, marks = [] }) {
   box.replaceChildren();
@@ -55,7 +62,7 @@ export function bandChart(box, points, { label, show, scale, marks = [] }) {
       svg("line", { class: "mark", x1: EDGE.left, x2: width - EDGE.right, y1: y(value), y2: y(value) }),
       svg("text", { class: "axis", x: EDGE.left + 4, y: y(value) + 4 }, text)]),
     svg("path", { class: "band", d: `${path(band)}Z` }),
-    svg("path", { class: "line", d: path(points.map((p) => [x(p.height), y(p.value)])) }), line, dot);
+    svg("path", { class: "line", d: runs(points).map((run) => path(run.map((p) => [x(p.height), y(p.value)]))).join("") }), line, dot);
   const readout = el("p", { class: "readout" });
   const slider = el("div", {
     class: "plot", role: "slider", tabindex: "0", "aria-label": label, "aria-valuemin": first, "aria-valuemax": last,
@@ -64,8 +71,8 @@ export function bandChart(box, points, { label, show, scale, marks = [] }) {
   const say = (index, cursor) => {
     at = index;
     const p = points[index];
-    const between = p.low === null || p.low === undefined ? "" : ` (${show(p.low)} to ${show(p.high)})`;
-    const text = `${show(p.value)}${between}`;
+    const between = p.low === null || p.low === undefined ? "" : `${show(p.low)} to ${show(p.high)}`;
+    const text = p.value === null ? between : between ? `${show(p.value)} (${between})` : show(p.value);
     readout.replaceChildren(el("strong", {}, text), ` at block ${count(p.height)}, ${day(p.time)}`);
     slider.setAttribute("aria-valuenow", p.height);
     slider.setAttribute("aria-valuetext", `${text}, ${day(p.time)}`);
@@ -73,7 +80,7 @@ export function bandChart(box, points, { label, show, scale, marks = [] }) {
     line.setAttribute("x1", x(p.height));
     line.setAttribute("x2", x(p.height));
     dot.setAttribute("cx", x(p.height));
-    dot.setAttribute("cy", y(p.value));
+    dot.setAttribute("cy", y(p.value ?? (lows[index] + highs[index]) / 2));
   };
   const near = (event) => {
     const height = first + ((event.clientX - slider.getBoundingClientRect().left - EDGE.left)

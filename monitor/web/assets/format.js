@@ -34,6 +34,12 @@ export function chance(p) {
   return percent(p, p < 0.01 || p > 0.99 ? 1 : 0);
 }
 
+// What a figure lies between for all that unknown blocks leave open: one where both read the same.
+export function between(least, most, show) {
+  const [low, high] = [show(least), show(most)];
+  return low === high ? low : `${low} to ${high}`;
+}
+
 export function hashrate(value) {
   if (value === null) return "–";
   if (value < 1) return `${value.toPrecision(2)}${NARROW}H/s`;

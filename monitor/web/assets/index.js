@@ -5,7 +5,7 @@ import { blockTable } from "./blocktable.js";
 import { agentCard, epochCard, riskCard, staleCard } from "./cards.js";
 import { byId, choice, el, keyed, setText } from "./dom.js";
 import {
-  ago, axisNumber, axisPercent, chance, count, decimal, hashrate, moment, percent, plural, range, windowName, windowSpan,
+  ago, axisNumber, axisPercent, between, chance, count, decimal, hashrate, moment, percent, plural, range, windowName, windowSpan,
 } from "./format.js";
 import { follow, load } from "./live.js";
 import { scaleOf, shareRow, updateShareRow } from "./sharerow.js";
@@ -48,23 +48,34 @@ const now = () => Date.now() / 1000 + state.clock;
 const lensOf = (overview) => overview.lenses.find(({ name }) => name === state.lens);
 const pick = (list) => list.find((w) => w.window === state.window && w.lens === state.lens) ?? list[0];
 
+const chances = ({ least, most }) => between(least, most, chance);
+
+// How probable the number shown is; of two, which is meant with which reading of unknown blocks.
+function likely(figure) {
+  if (figure.most === null) return "";
+  if (figure.least !== figure.most) return `${figure.least} if unknown blocks are the largest's, ${figure.most} if of a miner each`;
+  const [[size, p]] = Object.entries(figure.posterior).sort((a, b) => b[1] - a[1]);
+  if (Number(size) !== figure.most) return `${size} is more probable: ${chance(p)}`;
+  const read = [figure.posterior, figure.posterior_as_one, figure.posterior_of_largest].map((found) => found[size] ?? 0);
+  return `${between(Math.min(...read), Math.max(...read), chance)} probable`;
+}
+
 function showLead(overview, shares, found) {
   const [largest] = shares?.shares ?? [];
   if (!largest) return;
-  const reach = found.nakamoto_half.observed;
-  const together = reach === 1 ? "It alone found more than half."
-    : reach ? `The ${reach} largest found more than half.` : "";
+  const { least, most } = found.nakamoto_half;
+  const reach = between(least, most, String);
+  const together = least !== most ? `Together ${reach} found more than half, as ${plural(shares.unknown, "unknown block")} may be anybody's.`
+    : most === 1 ? "It alone found more than half." : most ? `The ${reach} largest found more than half.` : "";
   const span = shares.blocks < shares.window ? "all there are yet" : windowSpan(shares.window);
   const by = state.lens === "tag" ? "Of" : `${lensOf(overview).title}, of`;
   setText(byId("sentence"),
     `${by} the last ${count(shares.blocks)} blocks ${span ? ` (${span})` : ""}, ${largest.name} found the most: `
     + `${percent(largest.share.value)}. Its true share of the work is ${range(largest.share.low, largest.share.high)} (95\u202f% sure). ${together}`);
-  const likely = Object.entries(found.nakamoto_half.posterior).sort((a, b) => b[1] - a[1])[0];
-  setText(byId("half"), reach === null ? "–" : String(reach));
-  setText(byId("half-note"), !likely ? ""
-    : Number(likely[0]) === reach ? `${chance(likely[1])} probable` : `${likely[0]} is more probable: ${chance(likely[1])}`);
-  setText(byId("third"), chance(found.figures.any_above_third.value));
-  setText(byId("third-note"), `one above half: ${chance(found.figures.any_above_half.value)}`);
+  setText(byId("half"), most === null ? "–" : reach);
+  setText(byId("half-note"), likely(found.nakamoto_half));
+  setText(byId("third"), chances(found.figures.any_above_third));
+  setText(byId("third-note"), `one above half: ${chances(found.figures.any_above_half)}`);
   const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;
   setText(byId("rate"), rate ? hashrate(rate.value) : "–");
   setText(byId("rate-note"), rate ? `${hashrate(rate.low)} to ${hashrate(rate.high)}` : "not enough blocks");
@@ -102,20 +113,31 @@ function showShares(shares, found) {
   setText(more, state.all ? "Show fewer" : `Show all ${list.length}`);
 }
 
-const posterior = (figure) => Object.entries(figure.posterior)
-  .filter(([, p]) => p >= 0.005).sort((a, b) => b[1] - a[1]).slice(0, 4)
-  .map(([n, p]) => `${n}: ${chance(p)}`).join(" · ");
+// Each number with its probability, by the readings of unknown blocks that bound it.
+function posterior(figure) {
+  const sizes = Object.keys({ ...figure.posterior, ...figure.posterior_of_largest })
+    .map((n) => [n, figure.posterior[n] ?? 0, figure.posterior_of_largest[n] ?? 0]);
+  return sizes.filter(([, ...ps]) => Math.max(...ps) >= 0.005)
+    .sort((a, b) => Math.max(b[1], b[2]) - Math.max(a[1], a[2])).slice(0, 4)
+    .map(([n, ...ps]) => `${n}: ${between(Math.min(...ps), Math.max(...ps), chance)}`).join(" · ");
+}
+
+const three = (value) => (value === null ? "–" : value.toFixed(3));
+const fewest = ({ least, most }) => (most === null ? "–" : between(least, most, String));
+// A single figure, or where too many blocks are unknown for one, what it lies between.
+const figure = (found, show) => (found.value === null ? between(found.least, found.most, show) : show(found.value));
 
 function showConcentration(found) {
-  setText(byId("concentration-caption"), `In the same ${plural(found.blocks, "block")} as above.`);
+  setText(byId("concentration-caption"), `In the same ${plural(found.blocks, "block")} as above. `
+    + (found.withheld ? `${found.withheld}.` : found.unknown ? "Ranges hold whoever found the unknown blocks." : ""));
   const { effective_number: effective, hhi, cr3 } = found.figures;
   const rows = [
-    ["Effective number", decimal(effective.value), `${decimal(effective.low)} to ${decimal(effective.high)}`],
-    ["HHI", (hhi.value ?? 0).toFixed(3), `${(hhi.low ?? 0).toFixed(3)} to ${(hhi.high ?? 0).toFixed(3)}`],
-    ["Fewest that reach half", String(found.nakamoto_half.observed ?? "–"), posterior(found.nakamoto_half)],
-    ["Fewest that reach a third", String(found.nakamoto_third.observed ?? "–"), posterior(found.nakamoto_third)],
-    ["Largest three together", percent(cr3.value), range(cr3.low, cr3.high)],
-    ["Chance of one above a quarter", chance(found.figures.any_above_quarter.value), `third: ${chance(found.figures.any_above_third.value)} · half: ${chance(found.figures.any_above_half.value)}`],
+    ["Effective number", figure(effective, decimal), `${decimal(effective.low)} to ${decimal(effective.high)}`],
+    ["HHI", figure(hhi, three), `${three(hhi.low)} to ${three(hhi.high)}`],
+    ["Fewest that reach half", fewest(found.nakamoto_half), posterior(found.nakamoto_half)],
+    ["Fewest that reach a third", fewest(found.nakamoto_third), posterior(found.nakamoto_third)],
+    ["Largest three together", figure(cr3, percent), range(cr3.low, cr3.high)],
+    ["Chance of one above a quarter", chances(found.figures.any_above_quarter), `third: ${chances(found.figures.any_above_third)} · half: ${chances(found.figures.any_above_half)}`],
   ];
   keyed(byId("concentration"), rows, ([name]) => name,
     ([name]) => el("div", {}, el("dt", {}, name), el("dd", {}), el("dd", { class: "note" })),
@@ -125,10 +147,15 @@ function showConcentration(found) {
     });
 }
 
+// The band of a figure: its interval, and where it has none what unknown blocks leave open.
+function banded({ value, low, high, least, most }) {
+  return low === null ? { value, low: least, high: most } : { value, low, high };
+}
+
 function drawHistory() {
   const measure = MEASURES[state.measure];
-  const points = (state.history?.points ?? []).map((p) => ({ ...p, ...measure.of(p) }))
-    .filter((p) => p.value !== null);
+  const points = (state.history?.points ?? []).map((p) => ({ ...p, ...banded(measure.of(p)) }))
+    .filter((p) => p.low !== null || p.value !== null);
   bandChart(byId("history"), points, measure);
 }
 

@@ -170,7 +170,7 @@ def test_csv_has_the_values_of_json_under_the_same_names(
         for name, value in flat.items():
             ends = value if isinstance(value, dict) else {"value": value}
             assert row.pop(name) == ("" if ends["value"] is None else str(ends["value"])), name
-            for end in ("low", "high"):
+            for end in ("low", "high", "least", "most", "alone", "as_one"):
                 held = row.pop(f"{name}_{end}", "")
                 assert held == ("" if ends.get(end) is None else str(ends[end])), (name, end)
         assert not row

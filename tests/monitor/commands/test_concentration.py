@@ -169,3 +169,66 @@ def test_empty_windows_have_dashes_not_errors() -> None:
     assert result.exit_code == 0
     assert "nan" not in result.output
     assert as_json("--counts", "0", "--compare", "1")["hhi"]["difference"]["value"] is None
+
+
+DECEMBER = ("--history", "--window", "30d", "--to", "2021-12-01")
+
+
+@pytest.mark.slow
+def test_what_a_fifth_of_unknown_blocks_leaves_open_is_said_and_nothing_else() -> None:
+    found = as_json(*DECEMBER)
+    assert (found["blocks"], found["unknown"]) == (4377, 935)
+    assert "935 of 4377 blocks are unknown" in found["withheld"]
+    for name, figure in found["figures"].items():
+        assert figure["value"] is None or name == "homogeneity_p", name
+    half = found["figures"]["nakamoto_half"]
+    assert [half[part] for part in ("alone", "as_one", "least", "most")] == [4, 3, 2, 4]
+    assert found["nakamoto_half"]["observed"] is None
+    assert found["nakamoto_half"]["posterior"] == {"4": 1.0}
+    assert set(found["nakamoto_half"]["posterior_of_largest"]) == {"2"}
+    antpool = found["shares"][0]
+    assert (
+        antpool["share"]["value"]
+        == antpool["share"]["least"]
+        == pytest.approx(703 / 4377, rel=1e-5)
+    )
+    assert antpool["share"]["most"] == pytest.approx(1638 / 4377, rel=1e-5)
+    assert antpool["share"]["high"] > antpool["share"]["most"]
+    assert antpool["above_third"] < 0.001
+    assert antpool["above_third_most"] > 0.99
+    table = run(*DECEMBER).output
+    assert "figures are given only between" in table
+    assert "100%" not in table
+    assert "37.4%" in table
+    rows = {
+        row["figure"]: row for row in csv.DictReader(io.StringIO(run(*DECEMBER, "--csv").output))
+    }
+    assert (rows["hhi"]["value"], rows["hhi"]["most"]) == ("", "0.210816")
+    assert rows["share:antpool"]["most"] == "0.374229"
+
+
+@pytest.mark.slow
+def test_each_window_says_what_unknown_blocks_leave_open() -> None:
+    span = ("--history", "--window", "30d", "--from", "2021-06-01", "--to", "2022-06-01", "--each")
+    rows = list(csv.DictReader(io.StringIO(run(*span, "--csv").output)))
+    for row in rows:
+        many = 10 * int(row["unknown"]) > int(row["blocks"])
+        assert bool(row["withheld"]) is many
+        for name in ("hhi", "hhi_plug_in", "effective_number", "cr1", "nakamoto_half"):
+            assert (row[name] == "") is many
+            assert float(row[f"{name}_least"]) <= float(row[f"{name}_as_one"])
+            assert float(row[f"{name}_as_one"]) <= float(row[f"{name}_most"])
+    assert 0 < sum(bool(row["withheld"]) for row in rows) < len(rows)
+    table = run(*span).output
+    assert "2 to 4" in table
+    assert "have no single figures" in table
+
+
+def test_risk_counts_unknown_blocks_at_the_high_end() -> None:
+    result = CliRunner().invoke(cli, ["risk", *DECEMBER, "--json"])
+    found = json.loads(result.stdout)
+    assert found["holding"]["unknown"] == 935
+    assert found["holding"]["any_above_third"] < 0.001
+    assert found["holding"]["any_above_third_most"] > 0.99
+    assert found["share"]["high"] > 0.374
+    assert found["confirmations"]["value"] < found["confirmations"]["high"]

@@ -134,7 +134,7 @@ def test_each_window_of_the_history() -> None:
 
 def test_figures_as_csv() -> None:
     rows = list(csv.reader(io.StringIO(run("concentration", "--counts", "5,4", "--csv").output)))
-    assert rows[0] == ["figure", "value", "low", "high"]
+    assert rows[0] == ["figure", "value", "low", "high", "least", "most", "alone", "as_one"]
     assert rows[-1][0] == "share:#2"
 
 

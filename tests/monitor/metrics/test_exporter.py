@@ -10,9 +10,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from analyzers.attribution import RULES
+from analyzers.summary import summarize
 from monitor.metrics.exporter import Exporter
-from monitor.metrics.state import MAX_POOLS
-from monitor.snapshot import Board
+from monitor.metrics.state import MAX_POOLS, READINGS
+from monitor.snapshot import Board, WindowView
 from tests.support.webagent import WebAgent, mixed
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -112,3 +113,42 @@ def test_the_day_of_the_registry_is_midnight_of_it(agent: WebAgent) -> None:
     assert values(Exporter(agent.board, agent.metrics), name) == {}
     dated = replace(agent.board.snapshot, registry_date=datetime.date(2026, 2, 28))
     assert values(Exporter(Board(dated), agent.metrics), name) == {"": 1_772_236_800}
+
+
+@pytest.mark.parametrize(("unknown", "withheld"), [(0, 0), (20, 0), (216, 1)])
+def test_measures_say_what_unknown_blocks_leave_open(
+    agent: WebAgent, unknown: int, withheld: int
+) -> None:
+    known = {"a": 300, "b": 250, "c": 242}
+    window = summarize(known, unattributed=unknown)
+    board = Board(replace(agent.board.snapshot, windows=(WindowView(1008, "tag", window),)))
+    families = {
+        family.name: family
+        for family in parse_text(Exporter(board, agent.metrics).render("")[0].decode())
+    }
+
+    def read(name: str, **labels: str) -> list[float]:
+        return [
+            sample.value
+            for sample in families[f"poolscope_{name}"].samples
+            if labels.items() <= sample.labels.items()
+        ]
+
+    assert read("figures_withheld") == [withheld]
+    for name in ("hhi_ratio", "effective_entities", "nakamoto_entities"):
+        assert bool(read(name)) is not bool(withheld)
+    assert bool(read("any_above_probability_ratio")) is not bool(withheld)
+    readings = [read("hhi_reading_ratio", unknown=each) for each in READINGS]
+    assert readings == [[reading.hhi] for reading in window.readings]
+    assert read("hhi_lower_ratio")[0] <= min(readings)[0]
+    assert max(readings)[0] <= read("hhi_upper_ratio")[0]
+    sizes = [read("nakamoto_entities_reading", threshold="half", unknown=each) for each in READINGS]
+    assert sizes == [[2], [2], [1 if withheld else 2]]
+    at_most = {
+        each: read("nakamoto_at_most_probability_reading_ratio", threshold="half", unknown=each)
+        for each in READINGS
+    }
+    for least, most in zip(at_most["alone"], at_most["of_largest"], strict=True):
+        assert least <= most
+    (upper,) = read("pool_share_upper_ratio", pool="c")
+    assert upper > (242 + unknown) / window.blocks
