@@ -30,7 +30,7 @@ from analyzers.model import Attribution, Evidence, Label, Strength, Where
 from analyzers.owners import Decided, decide, pool_by_owner
 from analyzers.registry.matcher import Matcher, TagMatch
 from analyzers.registry.registry import Registry
-from analyzers.registry.values import Pool
+from analyzers.registry.values import Heights, Pool
 from hashing.wire import CoinbaseTx, TxOut
 
 RULES: Final = (
@@ -43,6 +43,10 @@ RULES: Final = (
     "none",
 )
 """Every value that `Attribution.rule` can have, the strongest first."""
+
+SETTLED_LASTS: Final = 105_000
+"""Blocks (two years) after the last that was seen for which a pool's scripts are held to be those
+that are known; later it may have others."""
 
 _OP_RETURN: Final = b"\x6a"
 _WITNESS_COMMITMENT: Final = b"\x6a\x24\xaa\x21\xa9\xed"
@@ -235,20 +239,17 @@ def _paid_elsewhere(
 ) -> list[Evidence]:
     """Return that a block tagged by `pool` pays none of its scripts, where that says something.
 
-    It does from the height on from which every block seen paid one of them. A height that is
-    not given is taken from the coinbase; where that has none either, nothing is left out.
+    It does where every block seen paid one of them, and for two years after. A height that is
+    not given is taken from the coinbase; where that has none either, it may be any.
     """
     if pool.settled is None or not outputs:
         return []
     if height is None:
         height = stated_height(script_sig)
+    span = Heights(pool.settled.first, (pool.settled.last or 0) + SETTLED_LASTS)
     known = {pay.script for pay in pool.payouts if height in pay.heights}
     total = sum(out.value for out in outputs)
-    if (
-        (height is not None and height < pool.settled)
-        or not total
-        or any(out.script in known for out in outputs)
-    ):
+    if height not in span or not total or any(out.script in known for out in outputs):
         return []
     place, most = max(enumerate(outputs), key=lambda item: item[1].value)
     where = Where(f"outputs[{place}]", 0, len(most.script))

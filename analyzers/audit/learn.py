@@ -50,14 +50,15 @@ class ContestedPayout:
 
 @dataclass(frozen=True, slots=True)
 class SettledPool:
-    """A pool of whose blocks the last `blocks`, from the height `since` on, paid a known script.
+    """A pool of whose blocks the last `blocks`, from `first` to `last`, paid a known script.
 
     Known are those that the registry has and those that the same blocks taught.
     """
 
     pool: str
-    since: int
     blocks: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class _Seen:
             last = max(strange, default=-1)
             since = [height for height in heights if height > last]
             if len(since) >= SETTLED_BLOCKS:
-                yield SettledPool(pool, min(since), len(since))
+                yield SettledPool(pool, len(since), min(since), max(since))
 
 
 def propose_payouts(lesson: Lesson, registry: Registry, network: NetworkParams = MAINNET) -> str:
@@ -179,8 +180,8 @@ def propose_payouts(lesson: Lesson, registry: Registry, network: NetworkParams =
             for pool, count in lesson.direct
         ),
         *(
-            f"# settled: {item.pool}, whose last {item.blocks} blocks, from {item.since} on, paid "
-            "a known script"
+            f"# settled: {item.pool}, whose last {item.blocks} blocks, {item.first} to "
+            f"{item.last}, paid a known script"
             for item in lesson.settled
         ),
         "",
@@ -193,7 +194,9 @@ def propose_payouts(lesson: Lesson, registry: Registry, network: NetworkParams =
     for pool, found in rows.items():
         name = json.dumps(registry.name_of(pool), ensure_ascii=False)
         lines += ["", "[[pool]]", f'slug = "{pool}"', f"name = {name}"]
-        lines += [f"settled = {item.since}" for item in lesson.settled if item.pool == pool]
+        lines += [
+            f"settled = [{item.first}, {item.last}]" for item in lesson.settled if item.pool == pool
+        ]
         lines += ["payouts = [", *(f"  {_row(item, network)}," for item in found), "]"]
     return "\n".join(lines) + "\n"
 

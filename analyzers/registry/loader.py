@@ -183,7 +183,7 @@ def _content_hash(pools: Mapping[str, Pool], rule: OwnerRule) -> str:
             sorted((pay.script.hex(), pay.strength, str(pay.heights)) for pay in pool.payouts),
             sorted((name, *sorted(labels)) for name, labels in pool.ids.items()),
             sorted({slugify(name) for name in (pool.name, *pool.aliases)}),
-            *([pool.settled] if pool.settled is not None else []),
+            *([str(pool.settled)] if pool.settled is not None else []),
         )
         for _, pool in sorted(pools.items())
     ]
@@ -234,15 +234,13 @@ class _Table:
             settled=settled,
         )
 
-    def _paying(self) -> tuple[Payee, int | None]:
-        """Return whom the pool's coinbases pay, and from which height on a known script."""
-        pays, settled = self._table.get("pays", "pool"), self._table.get("settled")
+    def _paying(self) -> tuple[Payee, Heights | None]:
+        """Return whom the pool's coinbases pay, and at which heights always a known script."""
+        pays, settled = self._table.get("pays", "pool"), self._span(self._table, "settled")
         if pays not in ("pool", "miners"):
             raise self._error(f"pays is pool or miners, not {pays!r}")
-        if settled is None:
-            return pays, None
-        if not _is_height(settled) or pays == "miners" or not self._table.get("payouts"):
-            raise self._error("settled is a height, of a pool whose payouts are known")
+        if settled is not None and (pays == "miners" or not self._table.get("payouts")):
+            raise self._error("settled is said of a pool that pays itself, to known payouts")
         return pays, settled
 
     def _tag(self, row: dict[str, Any]) -> Tag:
@@ -266,11 +264,10 @@ class _Table:
         if bounds not in ("", "word", "field") or (bounds and pattern):
             raise self._error(f"tag {row}: bounds are word or field, of a text or of bytes")
         strength, heights, sources, note = self._common(row)
-        seen = self._seen(row)
         return Tag(
             *(str(self._slug), literal, strength, heights, sources, pattern, note),
             bounds=bounds,
-            seen=seen,
+            seen=self._span(row, "seen") or ANYWHERE,
         )
 
     def _payout(self, row: dict[str, Any]) -> Payout:
@@ -285,7 +282,7 @@ class _Table:
             raise self._error(str(error)) from error
         return Payout(
             *(str(self._slug), script, address, strength, heights, sources, note),
-            seen=self._seen(row),
+            seen=self._span(row, "seen") or ANYWHERE,
         )
 
     def _common(self, row: dict[str, Any]) -> tuple[Strength, Heights, tuple[str, ...], str]:
@@ -304,14 +301,15 @@ class _Table:
             raise self._error(f"{row}: every row names its sources, keys of [sources]")
         return strength, Heights(first, last), sources, self._text(row, "note")
 
-    def _seen(self, row: dict[str, Any]) -> Heights:
-        seen = row.get("seen")
-        if seen is None:
-            return ANYWHERE
-        heights = isinstance(seen, list) and len(seen) == 2 and all(map(_is_height, seen))
-        if not heights or seen[0] > seen[1]:
-            raise self._error(f"{row}: seen is the first and the last height, [700000, 710000]")
-        return Heights(*seen)
+    def _span(self, table: dict[str, Any], key: str) -> Heights | None:
+        """Return the first and the last height of an array of both; None where there is none."""
+        span = table.get(key)
+        if span is None:
+            return None
+        heights = isinstance(span, list) and len(span) == 2 and all(map(_is_height, span))
+        if not heights or span[0] > span[1]:
+            raise self._error(f"{key} is the first and the last height, [700000, 710000]: {span}")
+        return Heights(*span)
 
     def _pattern(self, text: str) -> Pattern:
         try:

@@ -133,8 +133,9 @@ class Pool:
     """A pool: `slug` is its stable name, `aliases` other and former names.
 
     `ids` holds its names and numbers in other lists, by list; never mix lists, their
-    numbers clash. `pays` says whom its coinbases pay. From the height `settled` on every
-    block seen with its tag paid one of its `payouts`; None where that is not so.
+    numbers clash. `pays` says whom its coinbases pay. At the heights `settled`, from the first
+    to the last that was seen, every block with its tag paid one of its `payouts`; None where
+    that is not known.
     """
 
     slug: str
@@ -145,7 +146,7 @@ class Pool:
     tags: tuple[Tag, ...]
     payouts: tuple[Payout, ...]
     pays: Payee = "pool"
-    settled: int | None = None
+    settled: Heights | None = None
 
 
 def name_key(name: str) -> str:
