@@ -9,6 +9,7 @@ from monitor.answers.attribution import Attributed, Relabelled
 from monitor.answers.audit import (
     BlocksAudit,
     DriftAudit,
+    LearnAudit,
     RegistryAudit,
     RegistryComparison,
     UnknownAudit,
@@ -38,6 +39,7 @@ ANSWERS: Final[dict[str, type[Answer] | UnionType]] = {
     "attribute": Attributed | CommandError,
     "audit blocks": BlocksAudit,
     "audit drift": DriftAudit,
+    "audit learn": LearnAudit,
     "audit registry": RegistryAudit | RegistryComparison,
     "audit unknown": UnknownAudit,
     "backfill": Backfilled | Filled,

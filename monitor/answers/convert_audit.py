@@ -11,6 +11,7 @@ from analyzers.audit import (
     Difference,
     Disagreement,
     Finding,
+    Lesson,
     Sighting,
     propose_entry,
 )
@@ -139,3 +140,53 @@ def drift(found: list[Sighting], left_out: Iterable[LeftOut]) -> audit.DriftAudi
         ],
         left_out=convert.left_out(left_out),
     )
+
+
+def learn(
+    lesson: Lesson,
+    min_blocks: int,
+    proposal: str,
+    network: NetworkParams,
+    left_out: Iterable[LeftOut],
+) -> audit.LearnAudit:
+    """Return what proved blocks taught about whom pools pay."""
+    return audit.LearnAudit(
+        blocks=lesson.blocks,
+        min_blocks=min_blocks,
+        learned=[
+            audit.LearnedPayout(
+                pool=item.pool,
+                script=item.script.hex(),
+                address=address_of(item.script, network),
+                blocks=item.blocks,
+                first_height=item.first,
+                last_height=item.last,
+            )
+            for item in lesson.learned
+        ],
+        contested=[
+            audit.ContestedPayout(
+                script=item.script.hex(),
+                address=address_of(item.script, network),
+                claims=_claims(item.pools),
+                registered_pool=item.registered,
+            )
+            for item in lesson.contested
+        ],
+        paying_miners=_claims(lesson.direct),
+        settled=[
+            audit.SettledPool(
+                pool=item.pool,
+                blocks=item.blocks,
+                first_height=item.first,
+                last_height=item.last,
+            )
+            for item in lesson.settled
+        ],
+        proposal=proposal,
+        left_out=convert.left_out(left_out),
+    )
+
+
+def _claims(pools: Iterable[tuple[str, int]]) -> list[audit.PayoutClaim]:
+    return [audit.PayoutClaim(pool=pool, blocks=blocks) for pool, blocks in pools]

@@ -12,6 +12,7 @@ from analyzers.leftout import Kind, Tally
 from hashing.params import NETWORKS
 from monitor.agent.bodies import FILL
 from monitor.commands import leftout
+from monitor.commands.audit_learn import command as learn
 from monitor.commands.labels import read_labels, unused_labels
 from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
@@ -43,10 +44,14 @@ def command() -> None:
     \b
     Examples:
       poolscope audit registry
+      poolscope audit learn --output review.toml
       poolscope audit blocks --against labels.csv
       poolscope audit unknown > proposals.toml
       poolscope audit drift --pool antpool --all
     """
+
+
+command.add_command(learn)
 
 
 @command.command("registry")

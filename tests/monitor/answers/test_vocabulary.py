@@ -169,6 +169,7 @@ COMMAND_LINES = (
     ("attribute", "attribute --json {coinbase}", 0),
     ("audit blocks", "audit blocks --against {labels} --json {store}", 0),
     ("audit drift", "audit drift --all --json {store}", 0),
+    ("audit learn", "audit learn --json {store}", 0),
     ("audit registry", "audit registry --json", 0),
     ("audit registry", "audit registry {list} --json", 0),
     ("audit registry", "audit registry {ours} {list} --json", 0),
