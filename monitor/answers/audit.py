@@ -10,7 +10,7 @@ from monitor.answers.base import Answer, CommandAnswer, Estimate, Figure
 class Finding(Answer):
     """Something that the keeper of a registry should know."""
 
-    kind: Literal["clash", "inside", "dead", "text-only", "weak", "chance"]
+    kind: Literal["clash", "inside", "dead", "text-only", "word", "weak", "chance"]
     """What it is; ``poolscope audit registry --help`` explains each."""
     pool: str
     """Slug of the pool whose entry it is."""
@@ -25,13 +25,32 @@ class Finding(Answer):
     the matter."""
 
 
+class RegistrySource(Answer):
+    """A source of a registry's rows."""
+
+    name: str
+    """Its short name."""
+    where: str
+    """Where it is found."""
+    date: str | None
+    """The day that its content is of, ISO 8601; null where the registry does not say."""
+    followed: bool
+    """Whether new pools come into the registry by it."""
+
+
 class RegistryAudit(CommandAnswer):
     """What is wrong within a registry."""
 
     registry_version: str
     """Version of the registry, the 64 hex digits of a hash."""
     date: str | None
-    """The day that the registry is of, ISO 8601; null where it says none."""
+    """The day on which its rows were last held against their sources, ISO 8601; null where it
+    says none."""
+    as_of: str | None
+    """The day up to which it knows of new pools, that of the oldest source that it follows, ISO
+    8601; null where that is not known."""
+    sources: list[RegistrySource]
+    """Where its rows are known from."""
     registry_pools: int
     """Pools that the registry knows."""
     owner_rule: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Iterable
 
 from analyzers.audit import (
@@ -29,7 +30,14 @@ def registry(
     """Return what is wrong within a registry."""
     return audit.RegistryAudit(
         registry_version=held.version,
-        date=None if held.date is None else held.date.isoformat(),
+        date=_day(held.date),
+        as_of=_day(held.as_of),
+        sources=[
+            audit.RegistrySource(
+                name=name, where=item.where, date=_day(item.date), followed=item.followed
+            )
+            for name, item in held.sources.items()
+        ],
         registry_pools=len(held),
         owner_rule=held.rule,
         findings=[
@@ -46,6 +54,10 @@ def registry(
         faults=faults,
         left_out=convert.left_out(left_out),
     )
+
+
+def _day(date: datetime.date | None) -> str | None:
+    return None if date is None else date.isoformat()
 
 
 def comparison(

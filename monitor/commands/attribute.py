@@ -235,8 +235,11 @@ def _told(item: Evidence, *, against: bool) -> str:
     from analyzers.escape import escape_text
 
     mark = "against" if against else item.strength
-    payout = item.kind == "payout"
-    what = f"{item.share:.1%} of the value" if payout else escape_text(item.matched)
+    what = escape_text(item.matched)
+    if item.kind in ("payout", "elsewhere"):
+        what = f"{item.share:.1%} of the value"
+    if item.kind == "elsewhere":
+        what += f" to another script; it {item.source}"
     where = f"{item.where.field}, byte {item.where.offset}"
     return f"  {mark:8} {item.kind:7} {item.pool}: {what}  ({where})"
 

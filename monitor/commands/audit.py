@@ -66,6 +66,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
     inside     a tag is part of another pool's tag
     dead       a tag can never match
     text-only  it cannot match where tags are used as patterns over Latin-1 text
+    word       it is short or a common word, and nothing must bound it
     weak       the registry says so, or it is a program's default text
     chance     so short that random coinbases hold it
     fault      what a public list has that cannot be used
@@ -105,7 +106,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
         click.echo(terminal_text(_tell(finding)))
     for fault in faults:
         click.echo(f"fault      {terminal_text(fault)}")
-    day = "" if registry.date is None else f" of {registry.date}"
+    day = "" if registry.as_of is None else f" as of {registry.as_of}"
     whose = "our own rule decides" if registry.rule == "ours" else f"{registry.rule}'s rule decides"
     click.echo(
         f"{len(findings) + len(faults)} findings in {len(registry)} pools{day}, {whose}, "
