@@ -227,7 +227,8 @@ def _decide(
             return Decided(paid, "tag+payout", (), evidence)
         if (pool := _only(tagged)) is None:
             return Decided(None, "ambiguous", tagged, evidence)
-        evidence += _paid_elsewhere(registry.pools[pool], script_sig, outputs, height)
+        if paid is None:
+            evidence += _paid_elsewhere(registry.pools[pool], script_sig, outputs, height)
         return Decided(pool, "tag", (), evidence)
     if paid is not None:
         return Decided(paid, "payout", (), evidence)
