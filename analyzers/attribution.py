@@ -28,7 +28,7 @@ from typing import Final
 from analyzers.coinbase import free_texts, stated_height
 from analyzers.model import Attribution, Evidence, Label, Strength, Where
 from analyzers.owners import Decided, decide, pool_by_owner
-from analyzers.registry.matcher import Matcher, TagMatch
+from analyzers.registry.matcher import Matcher, TagMatch, stands_alone
 from analyzers.registry.registry import Registry
 from analyzers.registry.values import Heights, Pool
 from hashing.wire import CoinbaseTx, TxOut
@@ -64,8 +64,10 @@ def pool_of(
     """
     matcher = registry.matcher
     pool: str | None = ""
-    for index, _, _ in matcher.find(script_sig, True):
+    for index, start, end in matcher.find(script_sig, True):
         named = matcher.names[index]
+        if named is None and (tag := matcher.bounded[index]):
+            named = tag.pool if stands_alone(tag, script_sig, start, end) else ""
         if named not in (pool, ""):
             if pool != "":
                 pool = None
@@ -109,7 +111,7 @@ def pools_of(
         cases = zip(script_sigs, paid, strict=True)
         return [pool_by_owner(*case, registry) for case in cases]
     matcher = registry.matcher
-    names = matcher.names
+    names, bounded = matcher.names, matcher.bounded
     pools: list[str | None] = []
     matches = iter(matcher.find(b"".join(script_sigs), True))
     index, start, end = next(matches, _NO_MATCH)
@@ -119,6 +121,9 @@ def pools_of(
         pool: str | None = ""
         while end <= last:
             named = names[index]
+            if named is None and (tag := bounded[index]) and start >= first:
+                alone = stands_alone(tag, script_sig, start - first, end - first)
+                named = tag.pool if alone else ""
             # a match that begins before is an accident of joining
             if named not in (pool, "") and start >= first:
                 pool = named if pool == "" else None

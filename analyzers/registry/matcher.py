@@ -37,11 +37,13 @@ class Matcher:
         For each index the pool that a match of it always speaks strongly for; an empty
         string if it never does (weak); None if that depends on height, on a pattern or on
         what stands beside it.
+    bounded:
+        For each index the tag that always speaks strongly where it `stands_alone`, or None.
     payouts:
         Payout rows by script.
     """
 
-    __slots__ = ("_entries", "find", "names", "payouts")
+    __slots__ = ("_entries", "bounded", "find", "names", "payouts")
 
     def __init__(self, tags: Sequence[Tag], payouts: Mapping[bytes, Payout]) -> None:
         entries: dict[bytes, list[Tag]] = {}
@@ -49,6 +51,7 @@ class Matcher:
             entries.setdefault(tag.literal, []).append(tag)
         self._entries = list(entries.values())
         self.names = [_name(found) for found in self._entries]
+        self.bounded = [_bounded(found) for found in self._entries]
         automaton = BytesAhoCorasick(list(entries), implementation=Implementation.DFA)
         self.find: Find = automaton.find_matches_as_indexes
         self.payouts = payouts
@@ -61,7 +64,7 @@ class Matcher:
             for tag in self._entries[index]:
                 if height not in tag.heights:
                     continue
-                if tag.bounds and not _stands_alone(tag, data, start, end):
+                if tag.bounds and not stands_alone(tag, data, start, end):
                     continue
                 if tag.pattern is None:
                     found.append(TagMatch(tag, start, end, tag.literal))
@@ -95,7 +98,7 @@ class ListMatcher:
         return [self._tags[index] for index in self._found_by.find(text)]
 
 
-def _stands_alone(tag: Tag, data: bytes, start: int, end: int) -> bool:
+def stands_alone(tag: Tag, data: bytes, start: int, end: int) -> bool:
     """Tell whether what the bounds of `tag` forbid touches it at neither end.
 
     An end that is no letter or digit is a bound of its own.
@@ -119,5 +122,15 @@ def _name(tags: Sequence[Tag]) -> str | None:
     if not strong:
         return ""
     (tag, *more) = strong
-    settled = tag.pattern is None and tag.heights.open and not tag.bounds
-    return tag.pool if not more and settled else None
+    return (
+        tag.pool
+        if not more and tag.pattern is None and tag.heights.open and not tag.bounds
+        else None
+    )
+
+
+def _bounded(tags: Sequence[Tag]) -> Tag | None:
+    strong = [tag for tag in tags if tag.strength == "strong"]
+    if len(strong) != 1 or not strong[0].bounds or not strong[0].heights.open:
+        return None
+    return strong[0]
