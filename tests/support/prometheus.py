@@ -132,6 +132,13 @@ class Prometheus:
         vector: list[dict[str, Any]] = answer["result"]
         return vector
 
+    def found(self, text: str) -> list[dict[str, Any]]:
+        """Return the vector that `text` is as soon as it has a value.
+
+        A scrape that a busy machine ends too late is a failed one: until the next, there is none.
+        """
+        return wait_for(lambda: self.query(text))
+
     def over_time(self, text: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
         """Return the series that `text` is from `start` to `end`."""
         parameters = {"query": text, "start": f"{start}", "end": f"{end}", "step": f"{step}"}
