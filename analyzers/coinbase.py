@@ -69,6 +69,8 @@ _MINER_FORMS: Final = tuple(
         ("datum", b"\x0f", _DATUM),
         # "ckpool./Kano /BEBOP/"
         ("kanopool", b"/Kano /", rb"/Kano /(([^/\x00]{1,32}))/"),
+        # "/DMND/bob/": who declared the job
+        ("dmnd", b"/DMND/", rb"/DMND/(([^/\x00]{1,64}))/"),
     )
 )
 
