@@ -286,7 +286,7 @@ def test_version_changes_with_what_decides_and_with_nothing_else() -> None:
 def test_add_a_pool_in_five_minutes() -> None:
     """The example of docs/registry.md is accepted beside the pools that ship."""
     page = (Path(__file__).parents[2] / "docs" / "registry.md").read_text("utf-8")
-    (example,) = re.findall(r"```toml\n(\[\[pool\]\]\n.*?)```", page, re.DOTALL)
+    (example,) = re.findall(r"```toml\n( *\[\[pool\]\]\n.*?)```", page, re.DOTALL)
     shipped = Path(importlib.import_module("analyzers.registry").__path__[0], "pools.toml")
     registry = parse_registry(shipped.read_text("utf-8") + example)
     assert len(registry) == len(REGISTRY) + 1
