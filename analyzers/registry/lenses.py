@@ -49,8 +49,7 @@ class LensRow:
 class Lens:
     """One way to look at pools. Calling it gives the entity behind a pool.
 
-    `rest` is the entity of pools without a row; None: they stand for themselves. `date` is the
-    day that its source is of: what changed since is not in it.
+    `rest` is the entity of pools without a row; None: they stand for themselves.
     """
 
     name: str
@@ -60,6 +59,7 @@ class Lens:
     rest: str | None
     rows: Mapping[str, tuple[LensRow, ...]]
     date: datetime.date | None = None
+    """The day that its source is of: what changed since is not in it."""
 
     def entity(self, pool: str, height: int, time: int) -> str:
         """Return the slug of who stands behind `pool` at a block of this height and time."""
