@@ -51,14 +51,16 @@ def fetch(url: str) -> bytes:
 def wait_for(what: Callable[[], Answer]) -> Answer:
     """Return the first true answer of `what`; connections may fail until then."""
     deadline = time.monotonic() + PATIENCE
+    last: object = None
     while time.monotonic() < deadline:
         try:
             if answer := what():
                 return answer
-        except (urllib.error.URLError, ConnectionError):
-            pass
+            last = answer
+        except (urllib.error.URLError, ConnectionError) as error:
+            last = error
         time.sleep(0.1)
-    raise AssertionError("nothing came of it in time")
+    raise AssertionError(f"waited {PATIENCE:.0f} s for {what}; the last answer was {last!r}")
 
 
 @contextmanager
