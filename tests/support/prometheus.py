@@ -58,7 +58,7 @@ def wait_for(what: Callable[[], Answer]) -> Answer:
                 return answer
             last = answer
         except (urllib.error.URLError, ConnectionError) as error:
-            last = error
+            last = repr(error)  # the error itself holds this frame, and its socket with it
         time.sleep(0.1)
     raise AssertionError(f"waited {PATIENCE:.0f} s for {what}; the last answer was {last!r}")
 
