@@ -6,15 +6,16 @@ anything. The first that applies decides:
 ``tag+payout``  the longest strong tag of the scriptSig, and most of the value pays its pool
 ``tag``         the longest strong tag of the scriptSig
 ``payout``      most of the value is paid to scripts of one pool
-``output-tag``  strong tags of one pool in OP_RETURN outputs
 ``label``       somebody else's list
 ``ambiguous``   nobody: strong tags of equal length name several pools
 ``weak``        nobody: weak evidence only
 ``none``        nobody: no evidence
 
 A match inside a longer one is *covered* and speaks for nobody (``EMC`` in ``/EMCD/``). A
-tag in the miner's name within the text of another pool, which a strong tag of its own names,
-is weak: anybody may call himself so.
+tag where miners of another pool write, which a strong tag of its own names before it, is
+weak: anybody may call himself so. So is one in an OP_RETURN output, which may be anybody's.
+A tag whose block pays none of its pool's scripts, where these are known and settled, has that
+as evidence of the kind ``elsewhere``.
 By a list of somebody else its owner's rule decides: `analyzers.owners`.
 See ``docs/attribution.md``.
 """
@@ -24,24 +25,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from analyzers.coinbase import miner_texts
+from analyzers.coinbase import free_texts, stated_height
 from analyzers.model import Attribution, Evidence, Label, Strength, Where
 from analyzers.owners import Decided, decide, pool_by_owner
-from analyzers.registry.matcher import Matcher, TagMatch
+from analyzers.registry.matcher import Matcher, TagMatch, stands_alone
 from analyzers.registry.registry import Registry
+from analyzers.registry.values import Heights, Pool
 from hashing.wire import CoinbaseTx, TxOut
 
 RULES: Final = (
     "tag+payout",
     "tag",
     "payout",
-    "output-tag",
     "label",
     "ambiguous",
     "weak",
     "none",
 )
 """Every value that `Attribution.rule` can have, the strongest first."""
+
+SETTLED_LASTS: Final = 105_000
+"""Blocks (two years) after the last that was seen for which a pool's scripts are held to be those
+that are known; later it may have others."""
 
 _OP_RETURN: Final = b"\x6a"
 _WITNESS_COMMITMENT: Final = b"\x6a\x24\xaa\x21\xa9\xed"
@@ -59,8 +64,10 @@ def pool_of(
     """
     matcher = registry.matcher
     pool: str | None = ""
-    for index, _, _ in matcher.find(script_sig, True):
+    for index, start, end in matcher.find(script_sig, True):
         named = matcher.names[index]
+        if named is None and (tag := matcher.bounded[index]):
+            named = tag.pool if stands_alone(tag, script_sig, start, end) else ""
         if named not in (pool, ""):
             if pool != "":
                 pool = None
@@ -80,7 +87,7 @@ def pool_of(
     paid = _payout_owner(outputs, matcher, height)
     if leaders:
         return paid if paid in leaders else None
-    return paid or _only(_output_leaders(outputs, matcher, height))
+    return paid
 
 
 def pools_of(
@@ -104,7 +111,7 @@ def pools_of(
         cases = zip(script_sigs, paid, strict=True)
         return [pool_by_owner(*case, registry) for case in cases]
     matcher = registry.matcher
-    names = matcher.names
+    names, bounded = matcher.names, matcher.bounded
     pools: list[str | None] = []
     matches = iter(matcher.find(b"".join(script_sigs), True))
     index, start, end = next(matches, _NO_MATCH)
@@ -114,6 +121,9 @@ def pools_of(
         pool: str | None = ""
         while end <= last:
             named = names[index]
+            if named is None and (tag := bounded[index]) and start >= first:
+                alone = stands_alone(tag, script_sig, start - first, end - first)
+                named = tag.pool if alone else ""
             # a match that begins before is an accident of joining
             if named not in (pool, "") and start >= first:
                 pool = named if pool == "" else None
@@ -207,43 +217,63 @@ def _decide(
     matcher = registry.matcher
     weighed = _weigh(script_sig, matcher.tags_in(script_sig, height))
     evidence = _tag_evidence("script_sig", weighed)
-    in_outputs: list[tuple[TagMatch, Strength]] = []
     for place, script in _data_outputs(outputs):
-        marks = _weigh(script, matcher.tags_in(script, height))
+        marks: list[tuple[TagMatch, Strength]] = [
+            (match, "covered" if strength == "covered" else "weak")
+            for match, strength in _weigh(script, matcher.tags_in(script, height))
+        ]
         evidence += _tag_evidence(f"outputs[{place}]", marks)
-        in_outputs += marks
     payouts = _payout_evidence(outputs, matcher, height)
     evidence += payouts
-    tagged, marked = _leaders(weighed), _leaders(in_outputs)
+    tagged = _leaders(weighed)
     paid = next((item.pool for item in payouts if item.strength == "strong"), None)
     if tagged:
         if paid in tagged:
             return Decided(paid, "tag+payout", (), evidence)
-        return _sole(tagged, "tag", evidence)
+        if (pool := _only(tagged)) is None:
+            return Decided(None, "ambiguous", tagged, evidence)
+        if paid is None:
+            evidence += _paid_elsewhere(registry.pools[pool], script_sig, outputs, height)
+        return Decided(pool, "tag", (), evidence)
     if paid is not None:
         return Decided(paid, "payout", (), evidence)
-    if marked:
-        return _sole(marked, "output-tag", evidence)
     return Decided(None, "weak" if evidence else "none", (), evidence)
 
 
-def _sole(pools: Collection[str], rule: str, evidence: list[Evidence]) -> Decided:
-    """Return the pool that `rule` names, or that several of them tie."""
-    pool = _only(pools)
-    return Decided(pool, rule if pool else "ambiguous", () if pool else pools, evidence)
+def _paid_elsewhere(
+    pool: Pool, script_sig: bytes, outputs: Sequence[TxOut], height: int | None
+) -> list[Evidence]:
+    """Return that a block tagged by `pool` pays none of its scripts, where that says something.
+
+    It does where every block seen paid one of them, and for two years after. A height that is
+    not given is taken from the coinbase; where that has none either, it may be any.
+    """
+    if pool.settled is None or not outputs:
+        return []
+    if height is None:
+        height = stated_height(script_sig)
+    span = Heights(pool.settled.first, (pool.settled.last or 0) + SETTLED_LASTS)
+    known = {pay.script for pay in pool.payouts if height in pay.heights}
+    total = sum(out.value for out in outputs)
+    if height not in span or not total or any(out.script in known for out in outputs):
+        return []
+    place, most = max(enumerate(outputs), key=lambda item: item[1].value)
+    where = Where(f"outputs[{place}]", 0, len(most.script))
+    told = f"pays none of the {len(known)} known scripts"
+    part = most.value / total
+    return [Evidence("elsewhere", pool.slug, most.script, where, "weak", part, told)]
 
 
 def _weigh(data: bytes, matches: Sequence[TagMatch]) -> list[tuple[TagMatch, Strength]]:
     """Return how strongly each match speaks, given the others."""
     if len(matches) < 2:
         return [(match, match.tag.strength) for match in matches]
-    named = {match.tag.pool for match in matches if match.tag.strength == "strong"}
-    names = [text for text in miner_texts(data) if text[0] in named]
+    free = _free(data, matches) if len({match.tag.pool for match in matches}) > 1 else []
     weighed: list[tuple[TagMatch, Strength]] = []
     longest_strong, longest_any = _Cover(), _Cover()
     for match in sorted(matches, key=lambda match: (match.start, -match.end)):
         strength = match.tag.strength
-        if names and _is_miner_name(match, names):
+        if free and _is_in(match, free):
             strength = "weak"
         cover = longest_strong if strength == "strong" else longest_any
         weighed.append((match, "covered" if cover.holds(match) else strength))
@@ -253,11 +283,26 @@ def _weigh(data: bytes, matches: Sequence[TagMatch]) -> list[tuple[TagMatch, Str
     return weighed
 
 
-def _is_miner_name(match: TagMatch, names: Sequence[tuple[str, int, int]]) -> bool:
+def _free(data: bytes, matches: Sequence[TagMatch]) -> list[tuple[str, int, int]]:
+    """Return where miners of a pool write that a strong tag before that names.
+
+    What they write opens no other such text: ``/ViaBTC/Mined by F2Pool ...`` is ViaBTC's.
+    """
+    free: list[tuple[str, int, int]] = []
+    for owner, start, end in free_texts(data):
+        for match in matches:
+            named = match.tag.strength == "strong" and match.end <= start
+            if named and owner in (match.tag.pool, "datum") and not _is_in(match, free):
+                free.append((match.tag.pool, start, end))
+                break
+    return free
+
+
+def _is_in(match: TagMatch, free: Sequence[tuple[str, int, int]]) -> bool:
     """Tell whether `match` lies in what a miner of another pool chose."""
     return any(
         start <= match.start and match.end <= end and match.tag.pool != owner
-        for owner, start, end in names
+        for owner, start, end in free
     )
 
 
@@ -310,13 +355,6 @@ def _data_outputs(outputs: Sequence[TxOut]) -> Iterable[tuple[int, bytes]]:
         for place, out in enumerate(outputs)
         if out.script[:1] == _OP_RETURN and not out.script.startswith(_WITNESS_COMMITMENT)
     ]
-
-
-def _output_leaders(outputs: Sequence[TxOut], matcher: Matcher, height: int | None) -> set[str]:
-    weighed: list[tuple[TagMatch, Strength]] = []
-    for _, script in _data_outputs(outputs):
-        weighed += _weigh(script, matcher.tags_in(script, height))
-    return _leaders(weighed)
 
 
 def _payout_owner(outputs: Sequence[TxOut], matcher: Matcher, height: int | None) -> str | None:

@@ -69,8 +69,21 @@ _MINER_FORMS: Final = tuple(
         ("datum", b"\x0f", _DATUM),
         # "ckpool./Kano /BEBOP/"
         ("kanopool", b"/Kano /", rb"/Kano /(([^/\x00]{1,32}))/"),
+        # "/DMND/bob/": who declared the job
+        ("dmnd", b"/DMND/", rb"/DMND/(([^/\x00]{1,64}))/"),
     )
 )
+
+_FREE: Final = (
+    ("viabtc", b"/ViaBTC/"),
+    ("f2pool", b"F2Pool"),
+    ("f2pool", _FISH),
+    ("f2pool", "🐟".encode()),
+    ("ocean", b"OCEAN.XYZ"),
+    ("dmnd", b"/DMND/"),
+    ("kanopool", b"/Kano"),
+)
+"""Marks behind which miners of the pool may write: a name, or all that is left of the script."""
 
 _SOFTWARE: Final = (
     (b"ckpool", "ckpool"),
@@ -82,6 +95,9 @@ _SOFTWARE: Final = (
     (b"bfgminer", "BFGMiner"),
     (b"Public-Pool", "public-pool"),
     (b"public-pool", "public-pool"),
+    (b"hydrapool", "Hydrapool"),
+    (b"yiimp", "yiimp"),
+    (b"yaamp", "yiimp"),
 )
 
 _COMMITMENT: Final = re.compile(
@@ -216,9 +232,22 @@ def is_software_default(text: bytes) -> bool:
     return any(bare == marker.strip(b"/") for marker, _ in _SOFTWARE)
 
 
-def miner_texts(data: bytes) -> list[tuple[str, int, int]]:
-    """Return (pool, start, end) of the text that pools let their miners choose."""
-    return [(pool, *found.span(1)) for pool, found in _miner_matches(data)]
+def free_texts(data: bytes) -> list[tuple[str, int, int]]:
+    """Return (pool, start, end) of what miners of a pool may have written, by their starts.
+
+    Where a pool's mark is followed by what its miner chose, that has no end before that of
+    `data`: a name may hold blanks, a zero byte or the bytes that closed it elsewhere. ``datum``
+    is the pool before it whose gateway wrote both.
+    """
+    texts = [
+        (pool, start + len(mark), len(data))
+        for pool, mark in _FREE
+        if (start := data.find(mark)) >= 0
+    ]
+    for pool, found in _miner_matches(data):
+        start, end = found.span(1)
+        texts.append((pool, start, len(data) if pool == "datum" else end))
+    return sorted(texts, key=lambda text: text[1])
 
 
 def _miner_matches(data: bytes) -> Iterator[tuple[str, re.Match[bytes]]]:
@@ -227,6 +256,11 @@ def _miner_matches(data: bytes) -> Iterator[tuple[str, re.Match[bytes]]]:
             found = form.search(data)
             if found:
                 yield pool, found
+
+
+def stated_height(script_sig: bytes) -> int | None:
+    """Return the height that a scriptSig begins with, as BIP34 asks; None where it has none."""
+    return _bip34_height(script_sig, None)[0]
 
 
 def _bip34_height(script_sig: bytes, known: int | None) -> tuple[int | None, int]:

@@ -55,7 +55,7 @@ def machines() -> tuple[Machine, ...]:
     Examples
     --------
     >>> machines()[-1].name
-    'Antminer S21 Pro'
+    'Antminer S23 Hydro'
     """
     rows = (row for row in tables.load("machines") if row.series == "machine")
     found = (Machine(row.entity, row.number, row.period.first) for row in rows)
@@ -113,7 +113,7 @@ def profitable(
     --------
     >>> earned = 30 / (1e15 * DAY)  # 30 USD/PH/day
     >>> sorted(m.name for m in profitable(machines(), earned, tariff=0.06))
-    ['Antminer S21', 'Antminer S21 Pro']
+    ['Antminer S21', 'Antminer S21 Pro', 'Antminer S21 XP', 'Antminer S23 Hydro']
     """
     if not tariff > 0:
         raise EconomicsError(f"a tariff must be above zero here, not {tariff}")

@@ -15,7 +15,7 @@ from analyzers.version_bits import read_version
 from hashing.header import BlockHeader
 from hashing.wire import TxOut
 
-Sureness = Literal["sure", "likely", "disputed", "listed", "unknown"]
+Sureness = Literal["sure", "likely", "doubtful", "disputed", "listed", "unknown"]
 """How sure an attribution is; see `sureness`."""
 
 
@@ -52,8 +52,10 @@ def sureness(attribution: Attribution) -> Sureness:
     """Return how sure an attribution is.
 
     ``sure``: tag and payout name the same pool. ``likely``: one of them does, and the other
-    is silent. ``disputed``: a pool is named, and strong evidence or a label names another.
-    ``listed``: somebody else's list names it, the bytes do not. ``unknown``: nobody is named.
+    is silent. ``doubtful``: a tag does, and the block pays none of the scripts that blocks of
+    this pool always paid. ``disputed``: a pool is named, and strong evidence or a label names
+    another. ``listed``: somebody else's list names it, the bytes do not. ``unknown``: nobody is
+    named.
     """
     if attribution.pool is None:
         return "unknown"
@@ -61,6 +63,8 @@ def sureness(attribution: Attribution) -> Sureness:
         return "disputed"
     if attribution.rule == "label":
         return "listed"
+    if any(item.kind == "elsewhere" for item in attribution.evidence):
+        return "doubtful"
     return "sure" if attribution.rule == "tag+payout" else "likely"
 
 

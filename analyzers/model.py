@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-EvidenceKind = Literal["tag", "payout", "label"]
-"""What spoke: bytes of the coinbase text, a payout script, or somebody else's list."""
+EvidenceKind = Literal["tag", "payout", "label", "elsewhere"]
+"""What spoke: bytes of the coinbase text, a payout script, or somebody else's list. The last
+speaks against a tag: its block pays none of the scripts that its pool always pays."""
 
 Strength = Literal["strong", "weak", "covered"]
 """A weak match (a software's default string, a small payout) names nobody by itself. A
@@ -27,7 +28,8 @@ class Evidence:
     """One match that speaks for `pool` (a registry slug), with the bytes that matched.
 
     `share` is the part of the coinbase value that the matched output pays (ratio 0..1);
-    it is 0 for evidence that is no payout. `source` names the list behind a label.
+    it is 0 for evidence that is no payout. `source` names the list behind a label, and tells of
+    how many scripts an ``elsewhere`` pays none; its bytes are the script that is paid most.
     """
 
     kind: EvidenceKind

@@ -68,7 +68,6 @@ RULE_COLORS: Final = {
     "tag+payout": "green",
     "tag": "blue",
     "payout": "purple",
-    "output-tag": "light-blue",
     "label": "yellow",
     "ambiguous": "orange",
     "weak": "light-orange",

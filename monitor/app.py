@@ -262,7 +262,7 @@ class Agent:
                 self._registry.version,
                 len(self._registry),
                 self._lenses,
-                self._registry.date,
+                self._registry.as_of,
             ),
             self._last_blocks,
         )

@@ -51,10 +51,11 @@ COMMANDS: Final[dict[str, Listed]] = {
         "answers.attribution:Attributed | answers.base:CommandError",
     ),
     "audit": Listed(
-        "Check registries, labels, unknown blocks and drift.",
+        "Check registries, labels, payouts, unknown blocks and drift.",
         {
             "blocks": "answers.audit:BlocksAudit",
             "drift": "answers.audit:DriftAudit",
+            "learn": "answers.audit:LearnAudit",
             "registry": "answers.audit:RegistryAudit | answers.audit:RegistryComparison",
             "unknown": "answers.audit:UnknownAudit",
         },

@@ -6,13 +6,14 @@ held against it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from analyzers.columns import ProofLevel
 from analyzers.model import Attribution
 from hashing.chain import ChainEntry
 from hashing.errors import WireError
-from hashing.header import HEADER_SIZE, hash_to_hex
+from hashing.header import HEADER_SIZE, BlockHeader, hash_to_hex
 from hashing.params import NetworkParams
 from hashing.proof import begins_with_height
 from hashing.target import decode_nbits
@@ -124,6 +125,37 @@ def prove_beginning(
             f"{name}: its block {first.height} is over {EASIEST} times easier than "
             f"block {known.height}; this is not {params.name}",
         )
+
+
+def proves_itself(
+    header: BlockHeader,
+    coinbase_tx: bytes,
+    branch: Sequence[bytes],
+    height: int,
+    params: NetworkParams,
+) -> bool:
+    """Say whether a lone block's coinbase is that of a header that took its work.
+
+    Without its chain nothing says what difficulty the height had. Above the network's milestone
+    it must be at least 1/16 of the milestone's, as for a chain that begins there; what claims an
+    older height than that can be made up with little work.
+
+    Raises
+    ------
+    WireError
+        If the transaction or the branch cannot be read.
+    """
+    coinbase = parse_coinbase(coinbase_tx)
+    easiest = params.pow_limit
+    if params.milestone is not None and height > params.milestone.height:
+        easiest = min(easiest, decode_nbits(params.milestone.nbits) * EASIEST)
+    target = decode_nbits(header.nbits)
+    return (
+        0 < target <= easiest
+        and int.from_bytes(header.hash, "little") <= target
+        and root_from_branch(coinbase.txid, branch) == header.merkle_root
+        and begins_with_height(coinbase.script_sig, height, params)
+    )
 
 
 def _plausible(block: SourceBlock) -> bool:

@@ -60,8 +60,8 @@ class Snapshot:
     `terms` are what the chain asks and pays at the tip, None while there is no block.
     `header_only` counts the blocks of which nobody had more than the header.
     `proved` counts the blocks of the largest window by how far they proved themselves,
-    `rules` by the rule that attributed them. `registry_date` is when the registry's rows were
-    last held against their sources, None where it does not say. `other_registry` counts the stored
+    `rules` by the rule that attributed them. `registry_date` is the day up to which the
+    registry knows of new pools, None where it does not say. `other_registry` counts the stored
     blocks, active or stale, that a registry of another version attributed: 0 unless they are being
     attributed anew, or the agent that writes has another registry than this one. `watched` is what
     each watcher observed last, by the watcher's name.

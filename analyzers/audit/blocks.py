@@ -140,6 +140,7 @@ def explain(
     own = [e for e in attribution.evidence if e.pool == attribution.pool and e.kind != "label"]
     strong = [e for e in own if e.strength == "strong"]
     parts = [_tell(e, network) for e in strong or own]
+    parts += [_tell(e, network) for e in own if e.kind == "elsewhere" and strong]
     if attribution.pool is None:
         parts = [f"nothing decides (rule {attribution.rule})"]
     elif attribution.rule == "label":
@@ -156,6 +157,9 @@ def _tell(item: Evidence, network: NetworkParams, *, weight: bool = False) -> st
     if item.kind == "payout":
         paid = address_of(item.matched, network) or item.matched.hex()
         return f"{strength}{item.share:.0%} of the value to {paid}"
+    if item.kind == "elsewhere":
+        paid = address_of(item.matched, network) or item.matched.hex()
+        return f"but {item.share:.0%} of the value to {paid}: it {item.source}"
     if item.kind == "label":
         return f"label of {escape_text(item.source)}"
     where = f"{item.where.field}, byte {item.where.offset}"

@@ -38,8 +38,8 @@ EVIDENCE: Final = {
     "share": "float64",
 }
 """Columns of `evidence_frame`: one row a match. `against`: it speaks for another pool than
-the one published. `text` is a tag's, escaped, or a payout's address. `share` is the part of
-the coinbase's value that a payout gets (0..1)."""
+the one published. `text` is a tag's, escaped, or the address of a script that is paid. `share` is
+the part of the coinbase's value that this gets (0..1)."""
 
 
 def attribute_frame(coinbases: pd.DataFrame, registry: Registry) -> list[AttributedBlock]:
@@ -150,7 +150,7 @@ def confusion_frame(found: Agreement) -> pd.DataFrame:
 
 
 def _text(item: Evidence, network: NetworkParams) -> str:
-    if item.kind == "payout":
+    if item.kind in ("payout", "elsewhere"):
         return address_of(item.matched, network) or item.matched.hex()
     return escape_text(item.matched)
 

@@ -23,13 +23,21 @@ CHANCE: Final = 0.001
 _SYNTAX: Final = re.compile(r"[\\|?*+()\[\]{}]")
 """What makes a pattern of a tag; a dot or a dollar in a text are not meant so."""
 
-FindingKind = Literal["clash", "inside", "dead", "text-only", "weak", "chance"]
+SHORT: Final = 5
+"""Tags of so few bytes are parts of other words, if nothing bounds them."""
+
+_LETTERS: Final = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+")
+_TRADE: Final = re.compile(rb"btc|bit|coin|pool|mine|mining|hash|farm", re.IGNORECASE)
+"""Parts of names that only miners have; with one of them a word is no common one."""
+
+FindingKind = Literal["clash", "inside", "dead", "text-only", "word", "weak", "chance"]
 """
 ``clash``: two pools claim the same tag or script. ``inside``: a tag is part of another
 pool's; where the first of the list decides, of one that comes later. ``dead``: it can never
 match, by the rule of the list's owner. ``text-only``: it cannot match in tools that use
-tags as patterns over Latin-1 text (of our registry). ``weak``: the registry says so, or it
-is a program's default text. ``chance``: so short that random bytes hold it.
+tags as patterns over Latin-1 text (of our registry). ``word``: a strong tag that is short or a
+common word, with nothing that must bound it (of our registry). ``weak``: the registry says so, or
+it is a program's default text. ``chance``: so short that random bytes hold it.
 """
 
 
@@ -66,6 +74,7 @@ def inspect_registry(registry: Registry, blocks: int = CHAIN_BLOCKS) -> list[Fin
         *_dead(registry),
         *_inside(registry),
         *_text_only(registry),
+        *_words(registry),
         *_weak(registry, blocks),
         *_by_chance(registry, blocks),
     ]
@@ -124,6 +133,18 @@ def _text_only(registry: Registry) -> Iterator[Finding]:
                 found = None
             if found is None:
                 yield Finding("text-only", tag.pool, tag.text)
+
+
+def _words(registry: Registry) -> Iterator[Finding]:
+    if registry.rule != "ours":
+        return
+    for tag in registry.tags:
+        text = tag.literal
+        bare = text[:1].isalnum() and text[-1:].isalnum()
+        common = bool(_LETTERS.fullmatch(text)) and not _TRADE.search(text)
+        free = tag.strength == "strong" and not tag.bounds and tag.pattern is None
+        if free and bare and (common or len(text) <= SHORT):
+            yield Finding("word", tag.pool, tag.text)
 
 
 def _weak(registry: Registry, blocks: int) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from analyzers.registry.jsregex import NotLinear, translate
 from analyzers.registry.loader import make_registry
 from analyzers.registry.pattern import Pattern
 from analyzers.registry.registry import Registry
-from analyzers.registry.values import Heights, OwnerRule, Payout, Pool, RegistryError, Tag
+from analyzers.registry.values import Heights, OwnerRule, Payout, Pool, RegistryError, Source, Tag
 
 _LONGEST: Final = 1000
 """Characters of a tag; a scriptSig has at most 100 bytes."""
@@ -115,7 +115,7 @@ def build(form: str, rule: OwnerRule, rows: Sequence[Row], faults: Faults, origi
         raise RegistryError(f"{origin}: nothing in this list can be used: {first}")
     pools = [_pool(slug, found, form) for slug, found in gathered.items()]
     return make_registry(
-        pools, {form: origin}, origin, strict=False, rule=rule, left_out=faults.left_out
+        pools, {form: Source(origin)}, origin, strict=False, rule=rule, left_out=faults.left_out
     )
 
 

@@ -20,7 +20,7 @@ from analyzers.registry.loader import load_registry, read_file
 from analyzers.registry.registry import Registry
 from analyzers.registry.values import Heights, RegistryError
 
-_LENS_KEYS: Final = {"name", "title", "description", "names", "rest", "source", "rows"}
+_LENS_KEYS: Final = {"name", "title", "description", "names", "rest", "source", "date", "rows"}
 _ROW_KEYS: Final = {"pool", "entity", "first", "last", "since", "until", "source"}
 _SLUG: Final = re.compile(r"[a-z0-9]{1,40}")
 
@@ -58,6 +58,8 @@ class Lens:
     names: Mapping[str, str]
     rest: str | None
     rows: Mapping[str, tuple[LensRow, ...]]
+    date: datetime.date | None = None
+    """The day that its source is of: what changed since is not in it."""
 
     def entity(self, pool: str, height: int, time: int) -> str:
         """Return the slug of who stands behind `pool` at a block of this height and time."""
@@ -144,13 +146,16 @@ def _lens(table: Mapping[str, Any], registry: Registry, origin: str) -> Lens:
             if _overlap(row, other):
                 raise RegistryError(f"{where}: two rows of {row.pool!r} hold at the same time")
         rows[row.pool].append(row)
+    date = _day(table.get("date"), where)
+    told = [f"Its source is of {date}: it shows nothing newer."] if date else []
     return Lens(
         name=table["name"],
         title=table["title"],
-        description=table.get("description", ""),
+        description=" ".join([*filter(None, [table.get("description", "")]), *told]),
         names=dict(table.get("names", {})),
         rest=table.get("rest"),
         rows={pool: tuple(found) for pool, found in rows.items()},
+        date=date,
     )
 
 
@@ -181,11 +186,15 @@ def _row(item: Mapping[str, Any], source: str, where: str) -> LensRow:
 
 def _midnight(date: Any, where: str) -> int | None:
     """Return a TOML date as Unix seconds of its beginning in UTC."""
-    if date is None:
-        return None
-    if not isinstance(date, datetime.date) or isinstance(date, datetime.datetime):
-        raise RegistryError(f"{where}: {date!r} is no date; write it as 2024-04-01")
-    return (date - datetime.date(1970, 1, 1)).days * 86_400
+    day = _day(date, where)
+    return None if day is None else (day - datetime.date(1970, 1, 1)).days * 86_400
+
+
+def _day(date: Any, where: str) -> datetime.date | None:
+    # a TOML time of day is a datetime, which is a date as well
+    if date is None or type(date) is datetime.date:
+        return date
+    raise RegistryError(f"{where}: {date!r} is no date; write it as 2024-04-01")
 
 
 def _overlap(one: LensRow, two: LensRow) -> bool:

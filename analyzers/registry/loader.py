@@ -23,21 +23,27 @@ from analyzers.registry.address import AddressError, script_of
 from analyzers.registry.pattern import Pattern
 from analyzers.registry.registry import Registry
 from analyzers.registry.values import (
+    ANYWHERE,
     Heights,
     OwnerRule,
+    Payee,
     Payout,
     Pool,
     RegistryError,
+    Source,
     Tag,
     slugify,
 )
 
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 """Part of every registry version: raised when `analyzers.attribution` decides differently."""
 
 MAX_PATTERN_BYTES: Final = 100
-_POOL_KEYS: Final = {"slug", "name", "aliases", "website", "ids", "tags", "payouts"}
-_ROW_KEYS: Final = {"strength", "first", "last", "sources", "note"}
+_POOL_KEYS: Final = {
+    *("slug", "name", "aliases", "website", "ids", "tags", "payouts", "pays", "settled"),
+}
+_ROW_KEYS: Final = {"strength", "first", "last", "seen", "sources", "note"}
+_SOURCE_KEYS: Final = {"where", "date", "followed"}
 
 
 def load_registry(path: Path | None = None) -> Registry:
@@ -77,25 +83,44 @@ def parse_registry(text: str, origin: str = "registry") -> Registry:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RegistryError(f"{origin}: not TOML: {error}") from error
-    sources = document.get("sources", {})
+    named = document.get("sources", {})
     tables = document.get("pool", [])
-    if not isinstance(sources, dict) or not isinstance(tables, list) or not tables:
+    if not isinstance(named, dict) or not isinstance(tables, list) or not tables:
         raise RegistryError(f"{origin}: a registry has [sources] and at least one [[pool]]")
+    sources = {name: _source(name, value, origin) for name, value in named.items()}
     pools = [_Table(table, sources, origin).pool() for table in tables]
     return make_registry(pools, sources, origin, date=_date(document, origin))
 
 
-def _date(document: Mapping[str, Any], origin: str) -> datetime.date | None:
-    date = document.get("date")
+def _source(name: str, value: Any, origin: str) -> Source:
+    """Read a row of [sources]: where it is found, or that and its date in a table."""
+    if isinstance(value, str):
+        return Source(value)
+    where = f"{origin}: source {name!r}"
+    if not isinstance(value, dict) or not isinstance(value.get("where"), str):
+        raise RegistryError(f"{where}: say where it is found, in a text or as where in a table")
+    if unknown := sorted(set(value) - _SOURCE_KEYS):
+        known = ", ".join(sorted(_SOURCE_KEYS))
+        raise RegistryError(f"{where}: unknown key {unknown[0]!r}; known: {known}")
+    date, followed = _date(value, where), value.get("followed", False)
+    if not isinstance(followed, bool):
+        raise RegistryError(f"{where}: followed is true or false")
+    if followed and date is None:
+        raise RegistryError(f"{where}: a source that is followed has a date")
+    return Source(value["where"], date, followed)
+
+
+def _date(table: Mapping[str, Any], where: str) -> datetime.date | None:
+    date = table.get("date")
     # a TOML time of day is a datetime, which is a date as well
     if date is not None and type(date) is not datetime.date:
-        raise RegistryError(f"{origin}: date is a day, written as 2026-02-28, not {date!r}")
+        raise RegistryError(f"{where}: date is a day, written as 2026-02-28, not {date!r}")
     return date
 
 
 def make_registry(
     pools: Sequence[Pool],
-    sources: Mapping[str, str],
+    sources: Mapping[str, Source],
     origin: str = "registry",
     *,
     strict: bool = True,
@@ -151,12 +176,14 @@ def _content_hash(pools: Mapping[str, Pool], rule: OwnerRule) -> str:
                     tag.pattern.source.hex() if tag.pattern else "",
                     tag.strength,
                     str(tag.heights),
+                    *([tag.bounds] if tag.bounds else []),
                 )
                 for tag in pool.tags
             ),
             sorted((pay.script.hex(), pay.strength, str(pay.heights)) for pay in pool.payouts),
             sorted((name, *sorted(labels)) for name, labels in pool.ids.items()),
             sorted({slugify(name) for name in (pool.name, *pool.aliases)}),
+            *([str(pool.settled)] if pool.settled is not None else []),
         )
         for _, pool in sorted(pools.items())
     ]
@@ -173,7 +200,7 @@ def _content_hash(pools: Mapping[str, Pool], rule: OwnerRule) -> str:
 class _Table:
     """One ``[[pool]]`` table; each method checks what it reads."""
 
-    def __init__(self, table: Any, sources: Mapping[str, str], origin: str) -> None:
+    def __init__(self, table: Any, sources: Mapping[str, Source], origin: str) -> None:
         if not isinstance(table, dict):
             raise RegistryError(f"{origin}: [[pool]] must be a table")
         self._table = table
@@ -194,6 +221,7 @@ class _Table:
         ids = self._table.get("ids", {})
         if not isinstance(ids, dict):
             raise self._error("ids is a table of list names, each with an array of strings")
+        pays, settled = self._paying()
         return Pool(
             slug=str(self._slug),
             name=name,
@@ -202,10 +230,21 @@ class _Table:
             ids={list_name: self._texts(ids, list_name) for list_name in ids},
             tags=tuple(self._tag(row) for row in self._rows("tags")),
             payouts=tuple(self._payout(row) for row in self._rows("payouts")),
+            pays=pays,
+            settled=settled,
         )
 
+    def _paying(self) -> tuple[Payee, Heights | None]:
+        """Return whom the pool's coinbases pay, and at which heights always a known script."""
+        pays, settled = self._table.get("pays", "pool"), self._span(self._table, "settled")
+        if pays not in ("pool", "miners"):
+            raise self._error(f"pays is pool or miners, not {pays!r}")
+        if settled is not None and (pays == "miners" or not self._table.get("payouts")):
+            raise self._error("settled is said of a pool that pays itself, to known payouts")
+        return pays, settled
+
     def _tag(self, row: dict[str, Any]) -> Tag:
-        self._only(row, _ROW_KEYS | {"text", "hex", "pattern", "anchor"}, "tags: ")
+        self._only(row, _ROW_KEYS | {"text", "hex", "pattern", "anchor", "bounds"}, "tags: ")
         forms = [key for key in ("text", "hex", "pattern") if key in row]
         if len(forms) != 1:
             raise self._error(f"tag {row}: give one of text, hex and pattern")
@@ -221,8 +260,15 @@ class _Table:
             literal = self._text(row, "text").encode()
         if not 2 <= len(literal) <= MAX_PATTERN_BYTES:
             raise self._error(f"tag {row}: a tag has 2 to {MAX_PATTERN_BYTES} bytes")
+        bounds = row.get("bounds", "")
+        if bounds not in ("", "word", "field") or (bounds and pattern):
+            raise self._error(f"tag {row}: bounds are word or field, of a text or of bytes")
         strength, heights, sources, note = self._common(row)
-        return Tag(str(self._slug), literal, strength, heights, sources, pattern, note)
+        return Tag(
+            *(str(self._slug), literal, strength, heights, sources, pattern, note),
+            bounds=bounds,
+            seen=self._span(row, "seen") or ANYWHERE,
+        )
 
     def _payout(self, row: dict[str, Any]) -> Payout:
         self._only(row, _ROW_KEYS | {"address", "hex"}, "payouts: ")
@@ -234,7 +280,10 @@ class _Table:
             script = script_of(address) if address else self._hex(row)
         except AddressError as error:
             raise self._error(str(error)) from error
-        return Payout(str(self._slug), script, address, strength, heights, sources, note)
+        return Payout(
+            *(str(self._slug), script, address, strength, heights, sources, note),
+            seen=self._span(row, "seen") or ANYWHERE,
+        )
 
     def _common(self, row: dict[str, Any]) -> tuple[Strength, Heights, tuple[str, ...], str]:
         strength = row.get("strength", "strong")
@@ -242,7 +291,7 @@ class _Table:
             raise self._error(f"{row}: strength is strong or weak")
         first, last = row.get("first"), row.get("last")
         for height in (first, last):
-            if height is not None and (not isinstance(height, int) or height < 0):
+            if height is not None and not _is_height(height):
                 raise self._error(f"{row}: first and last are heights")
         if first is not None and last is not None and first > last:
             raise self._error(f"{row}: first is above last")
@@ -251,6 +300,16 @@ class _Table:
         if not sources or unknown:
             raise self._error(f"{row}: every row names its sources, keys of [sources]")
         return strength, Heights(first, last), sources, self._text(row, "note")
+
+    def _span(self, table: dict[str, Any], key: str) -> Heights | None:
+        """Return the first and the last height of an array of both; None where there is none."""
+        span = table.get(key)
+        if span is None:
+            return None
+        heights = isinstance(span, list) and len(span) == 2 and all(map(_is_height, span))
+        if not heights or span[0] > span[1]:
+            raise self._error(f"{key} is the first and the last height, [700000, 710000]: {span}")
+        return Heights(*span)
 
     def _pattern(self, text: str) -> Pattern:
         try:
@@ -291,3 +350,8 @@ class _Table:
 
     def _error(self, message: str) -> RegistryError:
         return RegistryError(f"{self._where}: {message}")
+
+
+def _is_height(value: Any) -> bool:
+    """Tell whether a TOML value is a block height; true and false are no numbers."""
+    return type(value) is int and value >= 0

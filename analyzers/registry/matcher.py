@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from analyzers.registry.pattern import PatternSet
 from analyzers.registry.values import Payout, Tag
+
+_WORD: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_BESIDE: Final = {"word": _WORD, "field": _WORD | {0x20}}
+"""Bytes that must not touch a tag, by its bounds."""
 
 Find: TypeAlias = Callable[[bytes, bool], list[tuple[int, int, int]]]
 
@@ -31,12 +35,15 @@ class Matcher:
         (bytes, whether matches may overlap) to matches, as (index, start, end).
     names:
         For each index the pool that a match of it always speaks strongly for; an empty
-        string if it never does (weak); None if that depends on height or on a pattern.
+        string if it never does (weak); None if that depends on height, on a pattern or on
+        what stands beside it.
+    bounded:
+        For each index the tag that always speaks strongly where it `stands_alone`, or None.
     payouts:
         Payout rows by script.
     """
 
-    __slots__ = ("_entries", "find", "names", "payouts")
+    __slots__ = ("_entries", "bounded", "find", "names", "payouts")
 
     def __init__(self, tags: Sequence[Tag], payouts: Mapping[bytes, Payout]) -> None:
         entries: dict[bytes, list[Tag]] = {}
@@ -44,6 +51,7 @@ class Matcher:
             entries.setdefault(tag.literal, []).append(tag)
         self._entries = list(entries.values())
         self.names = [_name(found) for found in self._entries]
+        self.bounded = [_bounded(found) for found in self._entries]
         automaton = BytesAhoCorasick(list(entries), implementation=Implementation.DFA)
         self.find: Find = automaton.find_matches_as_indexes
         self.payouts = payouts
@@ -55,6 +63,8 @@ class Matcher:
         for index, start, end in self.find(data, True):
             for tag in self._entries[index]:
                 if height not in tag.heights:
+                    continue
+                if tag.bounds and not stands_alone(tag, data, start, end):
                     continue
                 if tag.pattern is None:
                     found.append(TagMatch(tag, start, end, tag.literal))
@@ -88,6 +98,18 @@ class ListMatcher:
         return [self._tags[index] for index in self._found_by.find(text)]
 
 
+def stands_alone(tag: Tag, data: bytes, start: int, end: int) -> bool:
+    """Tell whether what the bounds of `tag` forbid touches it at neither end.
+
+    An end that is no letter or digit is a bound of its own.
+    """
+    beside = _BESIDE[tag.bounds]
+    return not (
+        (start > 0 and data[start] in _WORD and data[start - 1] in beside)
+        or (end < len(data) and data[end - 1] in _WORD and data[end] in beside)
+    )
+
+
 def first_place(tag: Tag, data: bytes) -> TagMatch:
     """Return where `tag` of a list is first found in `data`: all of it where no bytes are it."""
     spans = () if tag.pattern is None else tag.pattern.spans(data)
@@ -100,4 +122,15 @@ def _name(tags: Sequence[Tag]) -> str | None:
     if not strong:
         return ""
     (tag, *more) = strong
-    return tag.pool if not more and tag.pattern is None and tag.heights.open else None
+    return (
+        tag.pool
+        if not more and tag.pattern is None and tag.heights.open and not tag.bounds
+        else None
+    )
+
+
+def _bounded(tags: Sequence[Tag]) -> Tag | None:
+    strong = [tag for tag in tags if tag.strength == "strong"]
+    if len(strong) != 1 or not strong[0].bounds or not strong[0].heights.open:
+        return None
+    return strong[0]

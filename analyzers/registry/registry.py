@@ -9,24 +9,44 @@ from functools import cached_property
 
 from analyzers.leftout import LeftOut
 from analyzers.registry.matcher import ListMatcher, Matcher
-from analyzers.registry.values import OwnerRule, Payout, Pool, Tag, name_key, names_nobody
+from analyzers.registry.values import (
+    OwnerRule,
+    Payout,
+    Pool,
+    Source,
+    Tag,
+    name_key,
+    names_nobody,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Registry:
     """All pools by slug. `version` is a hash of all that decides an attribution.
 
-    `sources` maps the short name of each source to where it is found. `date` is when its
-    rows were last held against their sources, None where the file does not say. `rule` says
-    whose rule decides. `left_out` is what its file held and could not be used.
+    `sources` has each source by its short name. `date` is when its rows were last held
+    against their sources, None where the file does not say; see `as_of` for how old what they
+    say is. `rule` says whose rule decides. `left_out` is what its file held and could not be
+    used.
     """
 
     pools: Mapping[str, Pool]
-    sources: Mapping[str, str]
+    sources: Mapping[str, Source]
     version: str
     date: datetime.date | None = None
     rule: OwnerRule = "ours"
     left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def as_of(self) -> datetime.date | None:
+        """The day up to which the registry knows of new pools.
+
+        That is the date of the oldest source that it follows: a pool that came later than
+        that may be missing, however often the rows are held against their sources. Of a
+        registry that follows none it is `date`.
+        """
+        followed = [source.date for source in self.sources.values() if source.followed]
+        return min((day for day in followed if day is not None), default=self.date)
 
     @cached_property
     def tags(self) -> tuple[Tag, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -14,6 +15,13 @@ from analyzers.registry.pattern import Pattern
 OwnerRule = Literal["ours", "mempool", "bitcoin-data", "consensus-decentralization"]
 """Whose rule decides by a registry; see `analyzers.owners` for the rules that are not ours."""
 
+
+Bounds = Literal["", "word", "field"]
+"""What may stand beside a tag where it begins or ends with a letter or digit: anything; no
+letter or digit (``word``); no letter, digit or space (``field``)."""
+
+Payee = Literal["pool", "miners"]
+"""Whom most of a coinbase pays: the pool, or the miners directly."""
 
 _NOBODY: Final = {"", "unknown", "unattributed", "unidentified", "nobody", "nobodyknown", "?", "-"}
 
@@ -48,12 +56,29 @@ class Heights:
         )
 
 
+ANYWHERE: Final = Heights()
+"""Every height; of what was seen: it is not known where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where rows are known from: `where` it is found, `date` the day that its content is of.
+
+    `followed`: new pools come into the registry by it, so its date says how old that is.
+    """
+
+    where: str
+    date: datetime.date | None = None
+    followed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """Bytes in a coinbase that speak for `pool`.
 
     `literal` are the bytes; with a `pattern`, `literal` is the anchor: fixed bytes within
-    each match, which the automaton looks for before the pattern is tried.
+    each match, which the automaton looks for before the pattern is tried. `bounds` says what
+    may stand beside it, `seen` from which block to which it was seen, where that is known.
 
     In a list that its owner's rule decides by, `written` is how the list has the tag, and
     `rank` at which place: the first that matches names the pool.
@@ -68,6 +93,8 @@ class Tag:
     note: str = ""
     written: str = ""
     rank: int = 0
+    bounds: Bounds = ""
+    seen: Heights = ANYWHERE
 
     @property
     def text(self) -> str:
@@ -87,7 +114,7 @@ class Tag:
 class Payout:
     """A payout script of `pool`; `address` is how the registry spells it.
 
-    `rank` is its place in a list that its owner's rule decides by.
+    `rank` is its place in a list that its owner's rule decides by. `seen` is as in `Tag`.
     """
 
     pool: str
@@ -98,6 +125,7 @@ class Payout:
     sources: tuple[str, ...]
     note: str = ""
     rank: int = 0
+    seen: Heights = ANYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +133,9 @@ class Pool:
     """A pool: `slug` is its stable name, `aliases` other and former names.
 
     `ids` holds its names and numbers in other lists, by list; never mix lists, their
-    numbers clash.
+    numbers clash. `pays` says whom its coinbases pay. At the heights `settled`, from the first
+    to the last that was seen, every block with its tag paid one of its `payouts`; None where
+    that is not known.
     """
 
     slug: str
@@ -115,6 +145,8 @@ class Pool:
     ids: Mapping[str, tuple[str, ...]]
     tags: tuple[Tag, ...]
     payouts: tuple[Payout, ...]
+    pays: Payee = "pool"
+    settled: Heights | None = None
 
 
 def name_key(name: str) -> str:

@@ -59,9 +59,9 @@ def _state() -> Panels:
             names=True,
         ),
         figures(
-            "Registry last checked",
-            "Day on which its rows were last held against their sources. Pools change their tags "
-            "some times a year.",
+            "Pools known up to",
+            "How old the oldest list is that the registry follows. A pool that is newer than that "
+            "may be counted as unknown.",
             [Query(metric("registry_updated_timestamp_seconds") + " * 1000")],
             AGO,
             width=5,
@@ -155,9 +155,8 @@ def _evidence() -> Panels:
         bars(
             "Blocks by rule",
             "Which rule named the pool. tag+payout: text and payout agree. tag, payout: one of "
-            "them. output-tag: text in an output. label: a published list, where the bytes say "
-            "nothing. ambiguous: evidence is even. weak: only a software's default text. none: "
-            "nothing.",
+            "them. label: a published list, where the bytes say nothing. ambiguous: evidence is "
+            "even. weak: only a software's default text or an output's. none: nothing.",
             [Query(f"sort_desc({metric('attributed_blocks')} > 0)", "{{rule}}")],
             COUNT,
             colors=RULE_COLORS,

@@ -77,6 +77,8 @@ class Status(Answer):
     """Version of the registry that attributes blocks, the 64 hex digits of a hash."""
     registry_pools: int
     """Pools that the registry knows."""
+    registry_as_of: str | None
+    """The day up to which the registry knows of new pools, ISO 8601; null where it does not say."""
     other_registry_blocks: int
     """Stored blocks that a registry of another version attributed, as in the midst of a change."""
 

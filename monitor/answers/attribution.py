@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from monitor.answers.base import Answer, Versioned
-from monitor.answers.blocks import Commitment, Evidence, Miner, Text
+from monitor.answers.blocks import Commitment, Evidence, Miner, Sureness, Text
 
 
 class CoinbaseText(Answer):
@@ -28,7 +26,7 @@ class CoinbaseText(Answer):
 class Facts(Answer):
     """What a block says besides its pool: separate facts, none of which decides for another."""
 
-    sureness: Literal["sure", "likely", "disputed", "listed", "unknown"]
+    sureness: Sureness
     """How sure the attribution is; see the page on attribution."""
     tag_owner: str | None
     """Slug of the pool that the tags name, null for none."""

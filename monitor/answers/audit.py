@@ -10,7 +10,7 @@ from monitor.answers.base import Answer, CommandAnswer, Estimate, Figure
 class Finding(Answer):
     """Something that the keeper of a registry should know."""
 
-    kind: Literal["clash", "inside", "dead", "text-only", "weak", "chance"]
+    kind: Literal["clash", "inside", "dead", "text-only", "word", "weak", "chance"]
     """What it is; ``poolscope audit registry --help`` explains each."""
     pool: str
     """Slug of the pool whose entry it is."""
@@ -25,13 +25,32 @@ class Finding(Answer):
     the matter."""
 
 
+class RegistrySource(Answer):
+    """A source of a registry's rows."""
+
+    name: str
+    """Its short name."""
+    where: str
+    """Where it is found."""
+    date: str | None
+    """The day that its content is of, ISO 8601; null where the registry does not say."""
+    followed: bool
+    """Whether new pools come into the registry by it."""
+
+
 class RegistryAudit(CommandAnswer):
     """What is wrong within a registry."""
 
     registry_version: str
     """Version of the registry, the 64 hex digits of a hash."""
     date: str | None
-    """The day that the registry is of, ISO 8601; null where it says none."""
+    """The day on which its rows were last held against their sources, ISO 8601; null where it
+    says none."""
+    as_of: str | None
+    """The day up to which it knows of new pools, that of the oldest source that it follows, ISO
+    8601; null where that is not known."""
+    sources: list[RegistrySource]
+    """Where its rows are known from."""
     registry_pools: int
     """Pools that the registry knows."""
     owner_rule: str
@@ -204,3 +223,74 @@ class DriftAudit(CommandAnswer):
 
     sightings: list[Sighting]
     """What was seen, by pool."""
+
+
+class LearnedPayout(Answer):
+    """A payout script that blocks with one pool's tag teach."""
+
+    pool: str
+    """Slug of the pool whose tag the blocks carry."""
+    script: str
+    """The payout script, as hex."""
+    address: str | None
+    """The network's address of that script, null where it has none."""
+    blocks: int
+    """Blocks that paid it more than half of their value."""
+    first_height: int
+    """Height of the first of them."""
+    last_height: int
+    """Height of the last of them."""
+
+
+class PayoutClaim(Answer):
+    """Blocks of one pool's tag that paid a script."""
+
+    pool: str
+    """Slug of the pool."""
+    blocks: int
+    """How many."""
+
+
+class ContestedPayout(Answer):
+    """A payout script that is not learned, because more than one pool claims it."""
+
+    script: str
+    """The payout script, as hex."""
+    address: str | None
+    """The network's address of that script, null where it has none."""
+    claims: list[PayoutClaim]
+    """The pools whose tags are in blocks that paid it, most blocks first."""
+    registered_pool: str | None
+    """Slug of the pool that the registry gives it to, null for none."""
+
+
+class SettledPool(Answer):
+    """A pool whose last blocks all paid a known script, registered or learned."""
+
+    pool: str
+    """Slug of the pool."""
+    blocks: int
+    """How many."""
+    first_height: int
+    """Height of the first of them."""
+    last_height: int
+    """Height of the last of them."""
+
+
+class LearnAudit(CommandAnswer):
+    """What proved blocks that carry a pool's tag teach about whom pools pay."""
+
+    blocks: int
+    """Proved blocks with a pool's tag and known outputs."""
+    min_blocks: int
+    """Blocks that must pay a script before it is learned."""
+    learned: list[LearnedPayout]
+    """Scripts that the registry does not have, by pool and first height."""
+    contested: list[ContestedPayout]
+    """Scripts that were left out because more than one pool claims them."""
+    paying_miners: list[PayoutClaim]
+    """Pools whose coinbases pay miners: nothing is learned from their blocks."""
+    settled: list[SettledPool]
+    """Pools of which a block that pays no known script is to be doubted."""
+    proposal: str
+    """Rows for the registry, as TOML, to be read and merged by a person."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from monitor.answers.base import Answer, CommandAnswer, Exact, Figure
+
+Sureness = Literal["sure", "likely", "doubtful", "disputed", "listed", "unknown"]
 
 
 class Evidence(Answer):
     """Bytes that speak for a pool."""
 
     kind: str
-    """tag (bytes in the coinbase), payout (a script that is paid), label (another's list)."""
+    """tag (bytes in the coinbase), payout (a script that is paid), label (another's list);
+    elsewhere (what is paid most in a block that pays none of the pool's known scripts: it speaks
+    against the tag)."""
     pool: str
-    """Slug of the pool that it speaks for."""
+    """Slug of the pool that it speaks for, or whose tag it speaks against."""
     name: str
     """Name of that pool."""
     strength: str
@@ -27,12 +33,13 @@ class Evidence(Answer):
     text: str
     """The same bytes as escaped text."""
     address: str | None
-    """For a payout: the network's address of the script, null where it has none or the network
-    is not known; else null."""
+    """Of a script that is paid: the network's address of it, null where it has none or the
+    network is not known; else null."""
     share: Figure
-    """For a payout: the part of the coinbase's value that it is paid, a ratio 0..1; else 0."""
+    """Of a script that is paid: the part of the coinbase's value, a ratio 0..1; else 0."""
     source: str
-    """For a label: the list that gives it; else empty."""
+    """For a label: the list that gives it. For elsewhere: how many known scripts the block pays
+    none of. Else empty."""
 
 
 class Block(Answer):
@@ -161,6 +168,8 @@ class BlockDetail(Answer):
 
     block: Block
     """The block, as lists show it."""
+    sureness: Sureness
+    """How sure its attribution is; see the page on attribution."""
     label: str | None
     """What somebody else's list calls its pool, escaped."""
     label_source: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Iterable
 
 from analyzers.audit import (
@@ -11,6 +12,7 @@ from analyzers.audit import (
     Difference,
     Disagreement,
     Finding,
+    Lesson,
     Sighting,
     propose_entry,
 )
@@ -28,7 +30,14 @@ def registry(
     """Return what is wrong within a registry."""
     return audit.RegistryAudit(
         registry_version=held.version,
-        date=None if held.date is None else held.date.isoformat(),
+        date=_day(held.date),
+        as_of=_day(held.as_of),
+        sources=[
+            audit.RegistrySource(
+                name=name, where=item.where, date=_day(item.date), followed=item.followed
+            )
+            for name, item in held.sources.items()
+        ],
         registry_pools=len(held),
         owner_rule=held.rule,
         findings=[
@@ -45,6 +54,10 @@ def registry(
         faults=faults,
         left_out=convert.left_out(left_out),
     )
+
+
+def _day(date: datetime.date | None) -> str | None:
+    return None if date is None else date.isoformat()
 
 
 def comparison(
@@ -139,3 +152,53 @@ def drift(found: list[Sighting], left_out: Iterable[LeftOut]) -> audit.DriftAudi
         ],
         left_out=convert.left_out(left_out),
     )
+
+
+def learn(
+    lesson: Lesson,
+    min_blocks: int,
+    proposal: str,
+    network: NetworkParams,
+    left_out: Iterable[LeftOut],
+) -> audit.LearnAudit:
+    """Return what proved blocks taught about whom pools pay."""
+    return audit.LearnAudit(
+        blocks=lesson.blocks,
+        min_blocks=min_blocks,
+        learned=[
+            audit.LearnedPayout(
+                pool=item.pool,
+                script=item.script.hex(),
+                address=address_of(item.script, network),
+                blocks=item.blocks,
+                first_height=item.first,
+                last_height=item.last,
+            )
+            for item in lesson.learned
+        ],
+        contested=[
+            audit.ContestedPayout(
+                script=item.script.hex(),
+                address=address_of(item.script, network),
+                claims=_claims(item.pools),
+                registered_pool=item.registered,
+            )
+            for item in lesson.contested
+        ],
+        paying_miners=_claims(lesson.direct),
+        settled=[
+            audit.SettledPool(
+                pool=item.pool,
+                blocks=item.blocks,
+                first_height=item.first,
+                last_height=item.last,
+            )
+            for item in lesson.settled
+        ],
+        proposal=proposal,
+        left_out=convert.left_out(left_out),
+    )
+
+
+def _claims(pools: Iterable[tuple[str, int]]) -> list[audit.PayoutClaim]:
+    return [audit.PayoutClaim(pool=pool, blocks=blocks) for pool, blocks in pools]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from analyzers import model
 from analyzers.coinbase import CoinbaseReading, read_coinbase_text
 from analyzers.escape import escape_text
+from analyzers.facts import sureness
 from analyzers.registry.address import address_of
 from hashing.errors import WireError
 from hashing.header import BlockHeader, hash_to_hex
@@ -51,6 +52,7 @@ def detail(block: StoredBlock, name_of: NameOf, network: NetworkParams) -> answe
     coinbase = _coinbase(block)
     return answers.BlockDetail(
         block=brief(block, name_of, network),
+        sureness=sureness(block.attribution),
         label=escape_text(block.label.pool) if block.label else None,
         label_source=block.label.source if block.label else None,
         registry_version=block.attribution.registry_version,
@@ -85,7 +87,7 @@ def evidence(
             hex=item.matched.hex(),
             text=escape_text(item.matched),
             address=address_of(item.matched, network)
-            if network and item.kind == "payout"
+            if network and item.kind in ("payout", "elsewhere")
             else None,
             share=item.share,
             source=item.source,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from string import hexdigits
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.commands.coinbases import bytes_of, count_of, lines, object_of_line, parts_of
 from monitor.commands.leftout import registry_said
 from monitor.commands.output import json_of
 from monitor.commands.paths import HomePath
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from analyzers.registry import Registry
     from hashing.wire import TxOut
     from monitor.answers.attribution import Attributed, CoinbaseText, Facts
-
-MAX_LINE: Final = 16_000_000
-"""Longer lines are refused unread: a block's hex has at most 8 million digits."""
 
 
 @click.command("attribute")
@@ -107,9 +102,9 @@ def _attribute_lines(source: str, registry: Registry, *, reading: bool) -> int:
     failed = 0
     try:
         with click.open_file(source, "rb") as stream:
-            for number, line in enumerate(_lines(stream), 1):
+            for number, line in enumerate(lines(stream), 1):
                 try:
-                    text = json_of(_answer(_object_of_line(line), registry, reading=reading))
+                    text = json_of(_answer(object_of_line(line), registry, reading=reading))
                 except ValueError as error:
                     failed += 1
                     _complain(f"line {number}", error)
@@ -123,39 +118,11 @@ def _attribute_lines(source: str, registry: Registry, *, reading: bool) -> int:
     return failed
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
-    """Return the lines of `stream`; None for one that is too long to be kept."""
-    while line := stream.readline(MAX_LINE + 1):
-        if len(line) <= MAX_LINE:
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = stream.readline(MAX_LINE)
-        yield None
-
-
-def _object_of_line(line: bytes | None) -> dict[str, Any]:
-    if line is None:
-        raise ValueError(f"longer than {MAX_LINE} bytes")
-    try:
-        value = json.loads(line)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except json.JSONDecodeError as error:
-        fault = error.msg.removesuffix(" at")
-        raise ValueError(f"not JSON: {fault} at character {error.pos + 1}") from error
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    return value
-
-
 def _object_of_hex(text: str) -> dict[str, Any]:
     from hashing.errors import WireError
     from hashing.wire import parse_coinbase
 
-    raw = _bytes(text, "HEX")
+    raw = bytes_of(text, "HEX")
     try:
         parse_coinbase(raw)
     except WireError:
@@ -171,7 +138,7 @@ def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> Attr
     from monitor.answers import convert_blocks
     from monitor.answers.attribution import Attributed
 
-    script_sig, outputs, height = _parts(given)
+    script_sig, outputs, height = parts_of(given)
     found = attribute_parts(script_sig, outputs, registry, height=height)
     return Attributed(
         pool=found.pool,
@@ -188,51 +155,6 @@ def _refusal(error: ValueError) -> str:
     from monitor.answers.base import CommandError, Fault
 
     return json_of(CommandError(error=Fault(message=str(error))))
-
-
-def _parts(given: dict[str, Any]) -> tuple[bytes, tuple[TxOut, ...], int | None]:
-    from hashing.wire import TxOut, parse_coinbase
-
-    height = _count(given, "height")
-    if given.get("coinbase_tx") is not None:
-        coinbase = parse_coinbase(_bytes(given["coinbase_tx"], "coinbase_tx"))
-        return coinbase.script_sig, coinbase.outputs, height
-    if given.get("script") is None:
-        raise ValueError('neither "coinbase_tx" nor "script" is given')
-    listed = given.get("outputs")
-    if listed is None:
-        listed = []
-    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise ValueError('"outputs" must be an array of objects with script and value')
-    outputs = tuple(
-        TxOut(_value(item.get("value")), _bytes(item.get("script"), "outputs: script"))
-        for item in listed
-    )
-    return _bytes(given["script"], "script"), outputs, height
-
-
-def _count(given: dict[str, Any], key: str) -> int | None:
-    value = given.get(key)
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-        return value
-    raise ValueError(f"{key} must be an integer, 0 or more")
-
-
-def _bytes(value: Any, what: str) -> bytes:
-    if not isinstance(value, str):
-        raise ValueError(f"{what} must be a string of hex digits")
-    try:
-        return bytes.fromhex(value)
-    except ValueError:
-        odd = next((place for place, digit in enumerate(value, 1) if digit not in hexdigits), None)
-        fault = "an odd number of digits" if odd is None else f"character {odd} is no hex digit"
-        raise ValueError(f"{what} is not hex: {fault}") from None
-
-
-def _value(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
-        raise ValueError("outputs: value must be an integer number of satoshi")
-    return value
 
 
 def _reading(script_sig: bytes, outputs: tuple[TxOut, ...], height: int | None) -> CoinbaseText:
@@ -264,14 +186,14 @@ def _facts(
 
     header = None
     if given.get("header") is not None:
-        header = BlockHeader.parse(_bytes(given["header"], "header"))
+        header = BlockHeader.parse(bytes_of(given["header"], "header"))
     return block_facts(
         attribution,
         script_sig,
         outputs,
         height=height,
         header=header,
-        tx_count=_count(given, "tx_count"),
+        tx_count=count_of(given, "tx_count"),
         lens=load_lenses()["template"],
     )
 
@@ -296,7 +218,7 @@ def _describe(given: dict[str, Any], registry: Registry) -> str:
     from analyzers.coinbase import read_parts
     from analyzers.escape import escape_text
 
-    script_sig, outputs, height = _parts(given)
+    script_sig, outputs, height = parts_of(given)
     found = attribute_parts(script_sig, outputs, registry, height=height)
     sure = _facts(given, found, script_sig, outputs, height).sureness
     seen = read_parts(script_sig, outputs, height)
@@ -313,8 +235,11 @@ def _told(item: Evidence, *, against: bool) -> str:
     from analyzers.escape import escape_text
 
     mark = "against" if against else item.strength
-    payout = item.kind == "payout"
-    what = f"{item.share:.1%} of the value" if payout else escape_text(item.matched)
+    what = escape_text(item.matched)
+    if item.kind in ("payout", "elsewhere"):
+        what = f"{item.share:.1%} of the value"
+    if item.kind == "elsewhere":
+        what += f" to another script; it {item.source}"
     where = f"{item.where.field}, byte {item.where.offset}"
     return f"  {mark:8} {item.kind:7} {item.pool}: {what}  ({where})"
 

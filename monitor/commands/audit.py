@@ -12,6 +12,7 @@ from analyzers.leftout import Kind, Tally
 from hashing.params import NETWORKS
 from monitor.agent.bodies import FILL
 from monitor.commands import leftout
+from monitor.commands.audit_learn import command as learn
 from monitor.commands.labels import read_labels, unused_labels
 from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
@@ -43,10 +44,14 @@ def command() -> None:
     \b
     Examples:
       poolscope audit registry
+      poolscope audit learn --output review.toml
       poolscope audit blocks --against labels.csv
       poolscope audit unknown > proposals.toml
       poolscope audit drift --pool antpool --all
     """
+
+
+command.add_command(learn)
 
 
 @command.command("registry")
@@ -61,6 +66,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
     inside     a tag is part of another pool's tag
     dead       a tag can never match
     text-only  it cannot match where tags are used as patterns over Latin-1 text
+    word       it is short or a common word, and nothing must bound it
     weak       the registry says so, or it is a program's default text
     chance     so short that random coinbases hold it
     fault      what a public list has that cannot be used
@@ -100,7 +106,7 @@ def audit_registry(first: Path | None, second: Path | None, *, as_json: bool) ->
         click.echo(terminal_text(_tell(finding)))
     for fault in faults:
         click.echo(f"fault      {terminal_text(fault)}")
-    day = "" if registry.date is None else f" of {registry.date}"
+    day = "" if registry.as_of is None else f" as of {registry.as_of}"
     whose = "our own rule decides" if registry.rule == "ours" else f"{registry.rule}'s rule decides"
     click.echo(
         f"{len(findings) + len(faults)} findings in {len(registry)} pools{day}, {whose}, "

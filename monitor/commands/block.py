@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzers.escape import terminal_text
+from analyzers.facts import sureness
 from analyzers.model import Evidence
 from analyzers.registry.address import address_of
 from hashing.errors import WireError
@@ -92,7 +93,8 @@ def _lines(block: StoredBlock, synthetic: str, network: NetworkParams) -> list[s
         f"{f' of the {synthetic.upper()}' if synthetic else ''}",
         f"  hash      {hash_to_hex(block.ref.hash)}",
         f"  time      {when}",
-        f"  pool      {attribution.pool or 'unknown'}  (decided by: {attribution.rule})",
+        f"  pool      {attribution.pool or 'unknown'}  (decided by: {attribution.rule}; "
+        f"{sureness(attribution)})",
         f"  proof     {block.proof}, from {block.source}",
     ]
     if block.header_only:
@@ -112,8 +114,11 @@ def _lines(block: StoredBlock, synthetic: str, network: NetworkParams) -> list[s
 
 def _evidence_line(entry: Evidence, network: NetworkParams) -> str:
     matched = terminal_text(entry.matched)
-    if entry.kind == "payout":
+    if entry.kind in ("payout", "elsewhere"):
         matched = address_of(entry.matched, network) or entry.matched.hex()
+    if entry.kind == "elsewhere":
+        part = f"{entry.share:.1%} of the value goes to {matched}"
+        return f"{part}: it {entry.source} of {entry.pool}"
     text = f"{entry.kind} {matched} ({entry.strength}) names {entry.pool}"
     if entry.kind == "label":
         return f"{text}, says {terminal_text(entry.source)}"

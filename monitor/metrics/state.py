@@ -70,7 +70,7 @@ def _about(snapshot: Snapshot) -> Iterator[Metric]:
         midnight = datetime.datetime.combine(date, datetime.time(), datetime.UTC)
         yield from _single(
             "registry_updated_timestamp_seconds",
-            "Day on which the registry's rows were last held against their sources.",
+            "Day of the oldest list that the registry follows: it knows of new pools up to then.",
             midnight.timestamp(),
         )
 

@@ -32,6 +32,7 @@ def status(context: WebContext) -> answers.Status:
         local_rate=_local_rate(snapshot),
         registry_version=snapshot.registry_version,
         registry_pools=snapshot.registry_pools,
+        registry_as_of=snapshot.registry_date.isoformat() if snapshot.registry_date else None,
         other_registry_blocks=snapshot.other_registry,
     )
 

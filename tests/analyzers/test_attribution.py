@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from analyzers.attribution import (
     RULES,
+    SETTLED_LASTS,
     attribute,
     attribute_parts,
     payout_owner,
@@ -19,11 +20,11 @@ from analyzers.attribution import (
     tag_owner,
 )
 from analyzers.model import Attribution, Label
-from analyzers.registry import Registry, load_registry, parse_registry
+from analyzers.registry import Pool, Registry, load_registry, parse_registry
 from analyzers.registry.address import script_of
 from analyzers.registry.importers import import_list
 from analyzers.registry.loader import make_registry
-from hashing.build import build_coinbase
+from hashing.build import build_coinbase, push_height
 from hashing.wire import TxOut, parse_coinbase
 from tests.analyzers.coinbase_vectors import disagreements, real_coinbases, reasons
 
@@ -216,13 +217,14 @@ def test_tags_of_equal_length_name_nobody_unless_the_payout_decides() -> None:
     assert {e.pool for e in paid.conflicts} == {"emcdpool"}
 
 
-def test_text_in_an_op_return_counts_when_nothing_else_speaks() -> None:
+def test_text_in_an_op_return_is_anybodys_and_names_nobody() -> None:
     text = b"Mined by 1hash.com"
     outputs = (TxOut(BLOCK, b"\x51"), TxOut(0, bytes([0x6A, len(text)]) + text))
     found = attribute_parts(b"\x03\xe6\xb5\x06", outputs, REGISTRY)
-    assert (found.pool, found.rule) == ("1hash", "output-tag")
+    assert (found.pool, found.rule, found.conflicts) == (None, "weak", ())
     assert found.evidence[0].where == ("outputs[1]", 2, len(text))
-    assert pool_of(b"\x03\xe6\xb5\x06", outputs, REGISTRY) == "1hash"
+    assert found.evidence[0].strength == "weak"
+    assert pool_of(b"\x03\xe6\xb5\x06", outputs, REGISTRY) is None
 
 
 def test_tags_hold_within_their_heights() -> None:
@@ -320,3 +322,122 @@ def test_an_empty_registry_is_no_registry() -> None:
     with pytest.raises(ValueError, match=r"at least one \[\[pool\]\]"):
         parse_registry("")
     assert isinstance(REGISTRY, Registry)
+
+
+NAME = b"Foundry USA Pool"
+
+
+@pytest.mark.parametrize(
+    ("text", "pool"),
+    [
+        (b"OCEAN.XYZ " + NAME, "ocean"),
+        (b"< OCEAN.XYZ >\x0fbob\x00" + NAME, "ocean"),
+        (b"< OCEAN.XYZ >\x00\x0f" + NAME + b"\x0f", "ocean"),
+        (b"\x09/F2Pool/\x10Mined by " + NAME, "f2pool"),
+        (b"/F2Pool/ Mined by a b " + NAME, "f2pool"),
+        ("🐟\x05Mined by user ".encode() + NAME, "f2pool"),
+        ("七彩神仙鱼".encode() + b"\x00\x00" + NAME, "f2pool"),
+        (b"/ViaBTC/Mined by a/b " + NAME + b"/", "viabtc"),
+        (b"/ViaBTC/Mined by F2Pool " + NAME + b"/", "viabtc"),
+        (b"/DMND/" + NAME + b"/", "dmnd"),
+        (b"ckpool\x05/Kano /" + NAME + b"/", "kanopool"),
+        (b"\x03\x01\x02\x03\x20/BTC.TOP/\x0f" + NAME + b"\x00" + NAME, "btctop"),
+        (NAME + b" OCEAN.XYZ", "foundryusa"),
+    ],
+)
+def test_what_a_miner_writes_never_names_another_pool(text: bytes, pool: str) -> None:
+    found = judge(b"\x03\x10\x96\x0e" + text if text[:1] != b"\x03" else text)
+    assert found.pool == pool
+    if pool != "foundryusa":
+        assert found.conflicts == ()
+        assert {e.strength for e in found.evidence if e.pool == "foundryusa"} <= {"weak", "covered"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b"/Apollo II solo/", b"Apollo", b"Deluxe Luxor hotel", b"/memcdb/", b"AHHTTP", b"HHTTP"),
+        *(b"down with binance!", b"binance", b"Kanonical", b"the /Kanoe/", b"/pooling/"),
+        *(b"a parasite here", b"my EMC is", b"reward 50BTC", b"150BTC", b"emcdx", b"xEligius"),
+        *(b"Our Public Pool of", b"a Lucky pool", b"Carbon Negative now", b"CODEBLACKS"),
+    ],
+)
+def test_words_that_anybody_writes_name_nobody(text: bytes) -> None:
+    assert judge(text).pool is None
+
+
+@pytest.mark.parametrize(
+    ("text", "pool"),
+    [
+        (b"/DMND/bob/", "dmnd"),
+        (b"\x05DDxDD\x00", "dmnd"),
+        (b"p2p-spb.xyz", "p2pool"),
+        (b"://428cd33b-5e41-4fc7-af8f-9941b5a36f55", "uuidminer"),
+        (b"://428cd33b-5e41-1fc7-af8f-9941b5a36f55", None),
+        (b"pool1/KnoxPool/", "knoxpool"),
+        (b"\x0ehydrapool/256f", "256foundation"),
+        (b"\nckpool\x12/mined by Lumerin/", "lumerin"),
+        (b"\ntitan/jtgrassie\n", "titan"),
+        (b"/Mined @ SoloPool.Com/", "solopoolcom"),
+        (b"/sololuck.io/", "sololuck"),
+        (b"/Rabid Pool/", "rabidpool"),
+        (b"\x00bitclockers\xac\x1e\xee\xed\x88", "bitclockers"),
+        (bytes(7) + b"bitcl\xac\x1e\xee\xed\x88", "bitclockers"),
+        (bytes(7) + b"bitcoin\xac\x1e\xee\xed\x88", None),
+        (b"/mined by a Solo FutureBit Apollo/", "futurebitapollosolo"),
+        (b"Powered by Luxor Tech/128", "luxor"),
+        (b"`binance/fr6", "binancepool"),
+        (b"ckpool\r/Kano /BEBOP/", "kanopool"),
+        (b"/parasite/", "parasite"),
+        (b"\x00HHTT\x00", "hhtt"),
+    ],
+)
+def test_pools_of_later_years_and_words_in_their_place(text: bytes, pool: str | None) -> None:
+    assert judge(text).pool == pool
+
+
+STRANGER = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
+
+
+def elsewhere(found: Attribution) -> list[tuple[str, float, str]]:
+    return [(e.pool, e.share, e.source) for e in found.evidence if e.kind == "elsewhere"]
+
+
+@pytest.mark.parametrize("pool", [pool for pool in REGISTRY if pool.settled])
+def test_a_settled_pool_that_pays_a_stranger_is_told(pool: Pool) -> None:
+    assert pool.settled is not None
+    assert pool.settled.first is not None
+    assert pool.settled.last is not None
+    tag = next(tag.literal for tag in pool.tags if tag.strength == "strong" and not tag.pattern)
+    known = pool.payouts[0].address
+    told = [(pool.slug, 1.0, f"pays none of the {len(pool.payouts)} known scripts")]
+    for height in (None, pool.settled.first, pool.settled.last + SETTLED_LASTS):
+        assert elsewhere(judge(tag, (STRANGER, BLOCK), height=height)) == told
+    for height in (pool.settled.first - 1, pool.settled.last + SETTLED_LASTS + 1):
+        assert elsewhere(judge(tag, (STRANGER, BLOCK), height=height)) == []
+        before = push_height(height) + tag
+        assert elsewhere(judge(before, (STRANGER, BLOCK))) == [], "its own height counts"
+    assert elsewhere(judge(tag, (STRANGER, BLOCK), (known, 1))) == []
+    assert elsewhere(judge(tag)) == []
+    assert elsewhere(judge(tag, (STRANGER, 0))) == []
+
+
+@pytest.mark.parametrize("slug", ["ocean", "solock", "ckpool", "p2pool", "braiinspool", "poolin"])
+def test_pools_that_pay_miners_or_whose_scripts_change_are_not_judged(slug: str) -> None:
+    tag = next(t.literal for t in REGISTRY.pools[slug].tags if t.strength == "strong")
+    found = judge(tag, (STRANGER, BLOCK), height=900_000)
+    assert (found.pool, elsewhere(found)) == (slug, [])
+
+
+def test_no_real_block_of_a_settled_pool_pays_a_stranger() -> None:
+    for real in real_coinbases():
+        if real.outputs:
+            found = attribute_parts(real.script_sig, real.outputs, REGISTRY, height=real.height)
+            assert elsewhere(found) == [], real.key
+
+
+def test_random_letters_name_nobody() -> None:
+    letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    chance = random.Random(7)
+    texts = [bytes(chance.choices(letters, k=100)) for _ in range(20_000)]
+    assert [pool for pool in pools_of(texts, REGISTRY) if pool] == []

@@ -133,6 +133,7 @@ def test_what_is_no_height(script: str) -> None:
         (b"\x03\x01\x02\x03\x12OCEAN.XYZ\x0fMiner\x00\x03abc", "ocean", b"Miner"),
         (b"\x03\x01\x02\x03\xfa\xbemm/F2Pool/\x0fMined by szwwuc\x00", "f2pool", b"szwwuc"),
         (b"\nckpool\x0c/Kano /BEBOP/", "kanopool", b"BEBOP"),
+        (b"/DMND/bob/\x00\x01", "dmnd", b"bob"),
     ],
 )
 def test_miner_names(script: bytes, pool: str | None, name: bytes) -> None:

@@ -73,7 +73,11 @@ def test_machines_are_out_for_five_years() -> None:
 def test_what_ships_gives_a_figure_for_april_2026() -> None:
     earned = hashprice(Terms(138.97e12, 312_500_000, 0.0055)) * 73_000
     running = profitable(machines(), earned, day=date(2026, 4, 12))
-    assert {m.name for m in running} == {"Antminer S19 XP", "Antminer S21", "Antminer S21 Pro"}
+    ours = ("S19 XP", "S21", "S21 Pro", "S21 XP", "S23 Hydro")
+    assert {m.name for m in running} == {f"Antminer {name}" for name in ours}
+    # what nobody undercuts: the best machine alone, at the 994.8 EH/s of 138.97 T
+    lower = annual_energy(network_power(running, 994.8e18).lower) / JOULES_PER_TWH
+    assert lower == pytest.approx(85.4, abs=0.1)
 
 
 def test_nobody_pays() -> None:

@@ -16,6 +16,7 @@ from hashing.wire import TxOut, parse_coinbase
 from tests.analyzers.coinbase_vectors import real_coinbases
 
 REGISTRY = load_registry()
+STRANGER = TxOut(312_500_000, bytes.fromhex("0014751e76e8199196d454941c45d1b3a323f1433bd6"))
 ANTPOOL = TxOut(312_500_000, script_of("12dRugNcdxK39288NjcDV4GX7rMsKCGn6B"))
 
 
@@ -28,6 +29,9 @@ ANTPOOL = TxOut(312_500_000, script_of("12dRugNcdxK39288NjcDV4GX7rMsKCGn6B"))
         (b"/BTC.COM/", [ANTPOOL], None, "disputed"),
         (b"/ViaBTC/", [], "F2Pool", "disputed"),
         (b"", [], "F2Pool", "listed"),
+        (b"Mined by AntPool57", [STRANGER], None, "doubtful"),
+        (b"Mined by AntPool57", [STRANGER], "F2Pool", "disputed"),
+        (b"/slush/", [STRANGER], None, "likely"),
         (b"ckpool", [], None, "unknown"),
         (b"", [], None, "unknown"),
     ],

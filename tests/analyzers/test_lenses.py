@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,8 @@ ROW = 'pool = "viabtc", entity = "x"'
         ('[[lens]]\nname = "A"\ntitle = "t"', "a name is"),
         ('[[lens]]\nname = "tag"\ntitle = "t"', "there twice"),
         (f'[[lens]]\nname = "a"\ntitle = "t"\nrows = [{{ {ROW} }}]', "has a source"),
+        ('[[lens]]\nname = "a"\ntitle = "t"\ndate = "2024-04-01"', "is no date"),
+        ('[[lens]]\nname = "a"\ntitle = "t"\ndate = 2024-04-01T12:00:00', "is no date"),
     ]
     + [
         (f'[[lens]]\nname = "a"\ntitle = "t"\nsource = "s"\nrows = [{rows}]', message)
@@ -87,6 +90,17 @@ ROW = 'pool = "viabtc", entity = "x"'
 def test_what_is_ambiguous_or_wrong_is_refused(text: str, message: str) -> None:
     with pytest.raises(RegistryError, match=message):
         parse_lenses(text, REGISTRY)
+
+
+def test_a_lens_says_of_which_day_its_source_is() -> None:
+    text = '[[lens]]\nname = "a"\ntitle = "t"\ndescription = "Some."\ndate = 2024-04-01'
+    lens = parse_lenses(text, REGISTRY)["a"]
+    assert lens.date == datetime.date(2024, 4, 1)
+    assert lens.description == "Some. Its source is of 2024-04-01: it shows nothing newer."
+    undated = parse_lenses(text.replace("date = 2024-04-01", ""), REGISTRY)["a"]
+    assert (undated.date, undated.description) == (None, "Some.")
+    assert LENSES["template"].date == datetime.date(2025, 5, 10)
+    assert "2025-05-10" in LENSES["template"].description
 
 
 def test_neighbours_are_no_overlap(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzers.attribution import pool_of
+from analyzers.audit import inspect_registry
 from analyzers.registry import Payout, RegistryError, Tag, load_registry, parse_registry
 from analyzers.registry.address import AddressError, OtherChain, address_of, script_of
-from analyzers.registry.values import Heights
+from analyzers.registry.values import Heights, Source
 from hashing.params import NETWORKS
 
 REGISTRY = load_registry()
@@ -55,6 +56,101 @@ def test_a_registry_says_its_day() -> None:
     assert REGISTRY.date >= datetime.date(2026, 2, 1)
     assert parse_registry(f"date = 2026-02-28{ONE}").date == datetime.date(2026, 2, 28)
     assert parse_registry(ONE).date is None
+
+
+DATED = """
+[sources]
+old = { where = "a list that stands still", date = 2012-01-01 }
+first = { where = "a list", date = 2026-03-01, followed = true }
+second = { where = "another", date = 2026-02-01, followed = true }
+text = "somewhere"
+"""
+
+
+def test_a_registry_is_as_old_as_the_oldest_list_that_it_follows() -> None:
+    dated = parse_registry(
+        f"date = 2026-11-27{DATED}" + ONE.partition("\n\n")[2].replace("list", "text")
+    )
+    assert dated.as_of == datetime.date(2026, 2, 1)
+    assert dated.sources["old"] == Source("a list that stands still", datetime.date(2012, 1, 1))
+    assert dated.sources["text"] == Source("somewhere")
+    assert parse_registry(f"date = 2026-02-28{ONE}").as_of == datetime.date(2026, 2, 28)
+    assert parse_registry(ONE).as_of is None
+    assert REGISTRY.as_of is not None
+    assert REGISTRY.date is not None
+    assert REGISTRY.as_of < REGISTRY.date, "looking at a list does not make it newer"
+    assert all(source.date for source in REGISTRY.sources.values())
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1", "say where it is found"),
+        ("{ date = 2026-02-01 }", "say where it is found"),
+        ('{ where = "x", when = 1 }', "unknown key 'when'"),
+        ('{ where = "x", date = "2026-02-01" }', "date is a day"),
+        ('{ where = "x", followed = true }', "that is followed has a date"),
+        ('{ where = "x", date = 2026-02-01, followed = 1 }', "followed is true or false"),
+    ],
+)
+def test_sources_that_are_refused(row: str, message: str) -> None:
+    with pytest.raises(RegistryError, match=message):
+        parse_registry(ONE.replace('list = "somewhere"', f"list = {row}"))
+
+
+def test_bounds_keep_a_tag_from_parts_of_words() -> None:
+    tags = """tags = [
+      { text = "abc", bounds = "word", sources = ["list"] },
+      { text = "Red Hat", bounds = "field", sources = ["list"] },
+      { text = "/xyz", bounds = "word", sources = ["list"] },
+    ]"""
+    known = parse_registry(second(tags))
+    named = {
+        b"abc": True,
+        b"/abc/": True,
+        b" abc ": True,
+        b"\x04abc\xff": True,
+        b"abc.": True,
+        b"abcd": False,
+        b"xabc": False,
+        b"1abc": False,
+        b"abc2": False,
+        b"xabcx abc": True,
+        b"/Red Hat/": True,
+        b"a Red Hat": False,
+        b"Red Hat ": False,
+        b"Red Hats": False,
+        b"a/xyz": True,
+        b"/xyz/": True,
+        b"/xyzzy": False,
+    }
+    for text, is_named in named.items():
+        assert pool_of(text, (), known) == ("two" if is_named else None), text
+    bare = parse_registry(
+        second(tags.replace(' bounds = "word",', "").replace(' bounds = "field",', ""))
+    )
+    assert bare.version != known.version
+
+
+def test_what_a_pool_pays_is_read() -> None:
+    address = "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"
+    pays = f'payouts = [{{ address = "{address}", seen = [5, 9], sources = ["list"] }}]'
+    two = parse_registry(second(f"settled = [5, 9]\n{pays}")).pools["two"]
+    assert (two.settled, two.payouts[0].seen, two.pays) == (Heights(5, 9), Heights(5, 9), "pool")
+    assert two.payouts[0].heights == Heights(), "what was seen limits nothing"
+    assert parse_registry(second('pays = "miners"')).pools["two"].pays == "miners"
+    plain = parse_registry(second(pays))
+    assert plain.version != parse_registry(second(f"settled = [5, 9]\n{pays}")).version
+    assert plain.version == parse_registry(second(pays.replace(" seen = [5, 9],", ""))).version
+
+
+def test_no_strong_tag_that_ships_is_a_bare_word() -> None:
+    assert [found.subject for found in inspect_registry(REGISTRY) if found.kind == "word"] == []
+    common = (
+        'tags = [{ text = "Apollo", sources = ["list"] }, { text = "a1b", sources = ["list"] }]'
+    )
+    told = inspect_registry(parse_registry(second(common)))
+    assert {found.subject for found in told if found.kind == "word"} == {"Apollo", "a1b"}
 
 
 def test_its_changes_are_told_newest_first() -> None:
@@ -101,7 +197,7 @@ def test_labels(list_name: str, label: str, slug: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("list_name", "pools"),
-    [("bitcoin-data", 148), ("mempool", 168), ("btccom", 140), ("consensus-decentralization", 122)],
+    [("bitcoin-data", 148), ("mempool", 171), ("btccom", 140), ("consensus-decentralization", 122)],
 )
 def test_every_pool_of_the_public_lists_is_here(list_name: str, pools: int) -> None:
     """The numbers of pools that the lists had at the commits named in [sources]."""
@@ -148,6 +244,12 @@ def test_names() -> None:
             "pattern",
         ),
         (second('tags = [{ text = "/2/", strength = "so so", sources = ["list"] }]'), "weak"),
+        (second('tags = [{ text = "/2/", bounds = "line", sources = ["list"] }]'), "bounds are"),
+        (second('tags = [{ text = "/2/", seen = [9, 5], sources = ["list"] }]'), "seen is the"),
+        (second('tags = [{ text = "/2/", seen = [true, 5], sources = ["list"] }]'), "seen is the"),
+        (second('pays = "nobody"'), "pays is pool or miners"),
+        (second("settled = [1, 2]"), "settled is said of a pool that pays itself"),
+        (second("settled = 5"), "settled is the first and the last"),
         (second('tags = [{ text = "/2/", first = -1, sources = ["list"] }]'), "heights"),
         (second('tags = [{ text = "/2/", first = 2, last = 1, sources = ["list"] }]'), "above"),
         (second('tags = "/2/"'), "array of tables"),
@@ -184,7 +286,7 @@ def test_version_changes_with_what_decides_and_with_nothing_else() -> None:
 def test_add_a_pool_in_five_minutes() -> None:
     """The example of docs/registry.md is accepted beside the pools that ship."""
     page = (Path(__file__).parents[2] / "docs" / "registry.md").read_text("utf-8")
-    (example,) = re.findall(r"```toml\n(\[\[pool\]\]\n.*?)```", page, re.DOTALL)
+    (example,) = re.findall(r"```toml\n( *\[\[pool\]\]\n.*?)```", page, re.DOTALL)
     shipped = Path(importlib.import_module("analyzers.registry").__path__[0], "pools.toml")
     registry = parse_registry(shipped.read_text("utf-8") + example)
     assert len(registry) == len(REGISTRY) + 1

@@ -6,6 +6,15 @@ import { bitcoin, count, moment, significant } from "./format.js";
 import { fail, follow, load } from "./live.js";
 
 const asked = location.pathname.split("/")[2];
+const SURENESS = {
+  sure: "sure: tag and payout agree",
+  likely: "likely: tag or payout, the other is silent",
+  doubtful: "doubtful: the tag's pool is not paid, though its scripts are known",
+  disputed: "disputed: something else speaks for another pool",
+  listed: "listed: by somebody else's list alone",
+  unknown: "unknown",
+};
+
 const PROOFS = {
   coinbase: "header and coinbase: the coinbase belongs to the header",
   header: "header only: work, links and difficulty",
@@ -70,6 +79,7 @@ function show(detail) {
     fact("First seen", block.first_seen === null ? null : moment(block.first_seen)),
     fact("Transactions", block.tx_count === null ? null : count(block.tx_count)),
     fact("Size", block.size === null ? null : `${count(block.size)} bytes`),
+    fact("Attribution", SURENESS[detail.sureness] ?? detail.sureness),
     fact("A published list", detail.label === null ? null : `${detail.label_source}: “${detail.label}”`),
     fact("Difficulty", significant(header.difficulty)),
     fact("nBits", code(header.nbits)),

@@ -78,7 +78,8 @@ export function agentCard(box, status) {
       ? `${hashrate(status.local_rate.hashes_per_second)} on one thread${
         status.local_rate.kernel === "hashlib" ? ", in Python; faster once it is compiled" : ""}`
       : "not measured yet"],
-    ["Registry", `${plural(status.registry_pools, "pool")}, ${status.registry_version.slice(0, 8)}${status.other_registry_blocks
+    ["Registry", `${plural(status.registry_pools, "pool")}${status.registry_as_of
+      ? ` as of ${status.registry_as_of}` : ""}, ${status.registry_version.slice(0, 8)}${status.other_registry_blocks
       ? `; ${plural(status.other_registry_blocks, "block")} under another one` : ""}`],
   ]);
   note(box, "Sources hand over bytes; the agent believes only what the bytes prove.");

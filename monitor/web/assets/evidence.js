@@ -8,14 +8,13 @@ export const RULES = {
   "tag+payout": "The coinbase carries the pool's tag and pays the pool's script.",
   tag: "The coinbase carries the pool's tag.",
   payout: "Most of the reward is paid to a script of the pool.",
-  "output-tag": "An output that holds data carries the pool's tag.",
   label: "Nothing in the block is at hand that names a pool; a published list does.",
   ambiguous: "Tags of several pools are equally strong, so no pool is named.",
   weak: "Only weak evidence was found, so no pool is named.",
   none: "Nothing in the block names a pool.",
 };
 
-const KINDS = { tag: "tag", payout: "payout", label: "list" };
+const KINDS = { tag: "tag", payout: "payout", label: "list", elsewhere: "payout elsewhere" };
 const STRENGTHS = {
   strong: "",
   weak: " It is weak: it names nobody by itself.",
@@ -30,6 +29,9 @@ const place = (field) => {
 function sentence(item) {
   if (item.kind === "label") {
     return `The list “${item.source}” gives this block to “${item.text}” (${item.name}).`;
+  }
+  if (item.kind === "elsewhere") {
+    return `${percent(item.share)} of the reward goes to ${item.address ?? "another script"}: the block ${item.source} of ${item.name}, which its blocks always paid.`;
   }
   const end = STRENGTHS[item.strength] ?? "";
   const what = item.kind === "payout"

@@ -170,6 +170,7 @@ LINES = (
     ("attribute", "attribute --json {coinbase}", 0),
     ("audit blocks", "audit blocks --against {labels} --json {store}", 0),
     ("audit drift", "audit drift --all --json {store}", 0),
+    ("audit learn", "audit learn --json {store}", 0),
     ("audit registry", "audit registry --json", 0),
     ("audit registry", "audit registry {list} --json", 0),
     ("audit registry", "audit registry {ours} {list} --json", 0),
@@ -284,7 +285,8 @@ def test_a_block_is_the_same_on_both_faces(place: Path) -> None:
     header = BlockHeader.parse(bytes.fromhex(json.loads(result.stdout)["header"]["hex"]))
     assert header.time == json.loads(result.stdout)["block"]["time"]
     coinbase = json.loads(result.stdout)["coinbase"]["hex"]
-    said = CliRunner().invoke(cli, ["attribute", "--json", coinbase])
+    given = json.dumps({"coinbase_tx": coinbase, "height": 7})
+    said = CliRunner().invoke(cli, ["attribute", "--jsonl", "-"], input=given)
     assert json.loads(said.stdout)["evidence"] == [evidence]
 
 

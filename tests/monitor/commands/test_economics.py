@@ -73,10 +73,10 @@ def test_cost_with_a_price() -> None:
 
 def test_cost_of_the_whole_network() -> None:
     # April 2026, 138.967 T, fees of 0.55 %: 1,055,294 kWh at 20 J/TH. At 73,000 USD the S19 XP,
-    # S21 and S21 Pro pay (21.5, 17.5 and 15.1 J/TH), by CBECI's method with a PUE of 1.10.
+    # S21, S21 Pro, S21 XP and S23 Hydro pay, by CBECI's method with a PUE of 1.10.
     found = as_json("cost", "--no-store", "--price", "73000", "--tariff", "0.07")["network"]
     assert found["twh_per_year"]["low"] < found["twh_per_year"]["high"]
-    mean = (21.5 + 17.5 + 15.1) / 3
+    mean = (21.5 + 17.5 + 15.1 + 13.5 + 9.7) / 5
     assert found["kwh_per_btc"]["value"] == pytest.approx(1_055_294 / 20 * mean * 1.1, rel=1e-5)
     assert found["kwh_per_btc"]["high"] == pytest.approx(1_055_294 / 20 * 21.5 * 1.2, rel=1e-5)
     assert found["usd_per_btc"]["value"] == pytest.approx(
