@@ -68,7 +68,8 @@ class Measure:
     `name` is what data calls it (JSON, API, CSV columns), `title` what people read, `help` one
     sentence on what it is. `value` and `interval` take it from a summary: NaN where it is
     undefined. `note` says what else to know of this value. `metric` is None where it is not
-    exported to Prometheus.
+    exported to Prometheus. `of_control` marks those that only mean something where entities
+    direct the work: whether one is above a threshold.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Measure:
     interval: Callable[[Summary], Interval] = _no_interval
     note: Callable[[Summary], str] = _no_note
     metric: Metric | None = None
+    of_control: bool = False
 
     @property
     def short(self) -> str:
@@ -104,8 +106,10 @@ class Figure:
     note: str = ""
 
 
-def figures_of(summary: Summary) -> list[Figure]:
+def figures_of(summary: Summary, *, control: bool = True) -> list[Figure]:
     """Return every measure of a window, the most useful first.
+
+    Without `control` those are left out that only mean something where entities direct work.
 
     Examples
     --------
@@ -114,7 +118,9 @@ def figures_of(summary: Summary) -> list[Figure]:
     >>> round(found["hhi"].value, 4), found["nakamoto_half"].value
     (0.5152, 1.0)
     """
-    return [figure_of(measure, summary) for measure in MEASURES]
+    return [
+        figure_of(measure, summary) for measure in MEASURES if control or not measure.of_control
+    ]
 
 
 def figure_of(measure: Measure, summary: Summary) -> Figure:
@@ -201,6 +207,7 @@ def _any_above(name: str, threshold: Fraction) -> Measure:
             {"threshold": name},
             "Probability that some entity holds more than the threshold of the work.",
         ),
+        of_control=True,
     )
 
 

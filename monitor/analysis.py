@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Final
 
-from analyzers.mined import EntityOf, Mined
+from analyzers.mined import Mined
 from analyzers.network import Estimate, forecast, hash_rate
-from analyzers.summary import summarize
+from analyzers.registry.lenses import Lens, look
 from analyzers.windows import AGENT_WINDOWS, tally
+from analyzers.withheld import summed_up
 from hashing.header import BlockHeader
 from hashing.params import MEDIAN_TIME_SPAN, NetworkParams
 from hashing.target import decode_nbits, difficulty, work_from_target
@@ -35,7 +36,7 @@ class Origin:
     synthetic: str
     registry_version: str
     registry_pools: int
-    lenses: Mapping[str, EntityOf]
+    lenses: Mapping[str, Lens]
     registry_date: datetime.date | None = None
 
 
@@ -129,12 +130,14 @@ class Analysis:
     def _windows(self) -> tuple[WindowView, ...]:
         mined = [kept.mined for kept in self._kept]
         views = []
-        for lens, entity_of in self._origin.lenses.items():
+        for name, lens in self._origin.lenses.items():
             for window in WINDOWS:
                 if part := mined[-window:]:
-                    found = tally(part, entity_of)
-                    summary = summarize(found.counts, unattributed=found.unattributed)
-                    views.append(WindowView(window, lens, summary))
+                    found = tally(part, lens)
+                    blocks = ((pool, height, time, 1) for height, time, pool in part)
+                    sight = look(lens, blocks)
+                    summary = summed_up(found.counts, sight, unattributed=found.unattributed)
+                    views.append(WindowView(window, name, summary, sight))
         return tuple(views)
 
     def _hashrates(self) -> tuple[HashrateView, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from monitor.answers.base import (
     Answer,
     CommandAnswer,
@@ -33,16 +35,21 @@ class Share(Answer):
     """Slug of the pool (or other entity of the lens)."""
     name: str
     """Its name."""
+    called: str
+    """How to speak of it as of who found blocks: its name, or of a group by its pools."""
     blocks: int
     """Blocks that it found in the window."""
+    weak_source_blocks: int
+    """Those of them that are here by a row of the lens with weak sources alone."""
     share: Estimate
     """These over all blocks of the window, a ratio 0..1, with the interval of its true share."""
     above_quarter: Figure
-    """Probability 0..1 that its true share of the work is above a quarter."""
+    """Probability 0..1 that its true share of the work is above a quarter; null under a lens that
+    is not of control."""
     above_third: Figure
-    """Probability 0..1 that its true share of the work is above a third."""
+    """The same of a third."""
     above_half: Figure
-    """Probability 0..1 that its true share of the work is above a half."""
+    """The same of a half."""
 
 
 class Shares(Answer):
@@ -55,9 +62,11 @@ class Shares(Answer):
     blocks: int
     """Blocks that are really there: fewer than the window while the store is young."""
     unknown: int
-    """Blocks that nothing names a pool for."""
+    """Blocks that nothing names a pool for, or whose pool the lens knows nothing of."""
     shares: list[Share]
-    """The largest first."""
+    """The largest first; none where no row of the lens applies."""
+    note: str
+    """Why there are none: no row of this lens applies to these blocks; else empty."""
 
 
 class Nakamoto(Answer):
@@ -68,7 +77,7 @@ class Nakamoto(Answer):
     observed: int | None
     """How many by the blocks as they were found; null in an empty window."""
     posterior: dict[int, Figure]
-    """Probability 0..1 of each number, given the blocks."""
+    """Probability 0..1 of each number, given the blocks; empty under a lens not of control."""
 
 
 class Measure(Answer):
@@ -99,12 +108,16 @@ class Figures(Answer):
     blocks: int
     """Blocks that are really there."""
     unknown: int
-    """Blocks that nothing names a pool for."""
+    """Blocks that nothing names a pool for, or whose pool the lens knows nothing of."""
     entities: int
     """Pools, or groups of the lens, that found a block."""
     figures: dict[str, Estimate]
-    """Every measure by its name, in the unit that /measures says; low and high are null where
-    no interval is known."""
+    """Every measure by its name, in the unit that /measures says, but for those withheld; low
+    and high are null where no interval is known."""
+    withheld_by_lens: str
+    """Why probabilities above a threshold are not said under this lens; empty where they are."""
+    note: str
+    """Why nothing is said: no row of this lens applies to these blocks; else empty."""
     nakamoto_half: Nakamoto
     """How many together hold more than half, and how probable each number is."""
     nakamoto_third: Nakamoto
@@ -227,6 +240,29 @@ class History(Answer):
     """The points, the oldest first."""
 
 
+class LensRow(Answer):
+    """A row of a lens: a pool, and what stands behind it."""
+
+    pool: str
+    """Slug of the pool."""
+    group: str | None
+    """Slug of the group; null where the source says nothing of use."""
+    name: str
+    """Name of the group."""
+    first_height: int | None
+    """First height at which it holds; null for any."""
+    last_height: int | None
+    """Last height at which it holds; null for any."""
+    since_time: int | None
+    """Unix time from which on it holds; null for any."""
+    until_time: int | None
+    """Unix time before which it holds; null for any."""
+    source: str
+    """Who says so."""
+    weak: bool
+    """Whether the only sources are lists that name none of their own."""
+
+
 class Lens(Answer):
     """A way to look at pools: who is counted as one."""
 
@@ -234,14 +270,29 @@ class Lens(Answer):
     """The name that parameters take."""
     title: str
     """A heading for it."""
+    kind: Literal["control", "coordination", "custody", "jurisdiction"]
+    """What a group is: who directs the work of its pools, what they do together, who keeps their
+    rewards, or where their operators sit. Only control speaks of attacks and thresholds."""
     description: str
     """Who is counted as one under it."""
+    withheld: str
+    """Why attacks and probabilities above a threshold are not said; empty where they are."""
+    rest: str
+    """What blocks of pools without a row are called: they are nobody's. Empty where such pools
+    stand for themselves."""
+
+
+class LensDetail(Lens):
+    """A lens with its rows."""
+
+    rows: list[LensRow]
+    """Who stands behind which pool, and who says so."""
 
 
 class Lenses(Answer):
     """The lenses that the agent looks through."""
 
-    lenses: list[Lens]
+    lenses: list[LensDetail]
     """The lenses."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -12,8 +12,9 @@ import click
 
 from analyzers.figures import Figure, Unit, figures_of, nakamoto_figure
 from analyzers.intervals import Interval
-from analyzers.summary import HALF, THIRD, Share, Summary, nakamoto_at, summarize
+from analyzers.summary import HALF, THIRD, Share, Summary, nakamoto_at
 from analyzers.windows import Window
+from analyzers.withheld import share_without_control, summed_up
 from monitor.answers import WindowFigures, convert
 from monitor.answers.figures import FigureRow
 from monitor.commands import leftout as left_out
@@ -26,7 +27,7 @@ from monitor.commands.options import (
     window_of,
 )
 from monitor.commands.output import write_json
-from monitor.commands.sides import in_words
+from monitor.commands.sides import in_words, of_lens
 from monitor.commands.table import write_csv
 from monitor.queries.selection import Counted, Selection, counted, given
 from monitor.words import number, span
@@ -165,14 +166,16 @@ def _show(
     form: str | None,
     homogeneity: float = math.nan,
 ) -> None:
-    summary = summarize(
+    control = found.sight.kind.is_control
+    summary = summed_up(
         found.counts,
+        found.sight,
         unattributed=found.unattributed,
         level=asked.level,
         draws=DRAWS,
         seed=asked.seed,
     )
-    figures = figures_of(summary)
+    figures = figures_of(summary, control=control)
     if asked.thresholds or asked.ties:
         figures = _with_thresholds(figures, found, asked)
     if not math.isnan(homogeneity):
@@ -187,6 +190,8 @@ def _show(
             )
         )
     groups = [summary.group(selection.entities(text.split(","), summary)) for text in asked.groups]
+    if not control:
+        groups = list(map(share_without_control, groups))
     if form == "json":
         write_json(_answer(summary, found, figures, groups))
     elif form == "csv":
@@ -219,6 +224,8 @@ def _with_thresholds(figures: list[Figure], found: Counted, asked: _Asked) -> li
         seed=asked.seed,
     )
     names = ["nakamoto_half", "nakamoto_third", *(f"nakamoto_{t}" for t in asked.thresholds)]
+    if not found.sight.kind.is_control:
+        sizes = tuple(replace(size, posterior={}) for size in sizes)
     new = {name: nakamoto_figure(name, size) for name, size in zip(names, sizes, strict=True)}
     kept = [new.pop(figure.name, figure) for figure in figures]
     place = next(i for i, figure in enumerate(kept) if figure.name == "nakamoto_third") + 1
@@ -237,9 +244,9 @@ def _answer(
         lens=found.lens,
         start_time=found.start_time,
         first_height=found.first_height,
-        **convert.measured(summary, figures),
+        **convert.measured(summary, figures, found.sight),
         level=summary.level,
-        shares=[convert.share(entry, str) for entry in summary.shares],
+        shares=[convert.share(entry, str, found.sight) for entry in summary.shares],
         groups=[convert.share(entry, str) for entry in groups],
         left_out=convert.left_out(left_out.said()),
     )
@@ -254,6 +261,8 @@ def _print_tables(
 
     console = Console(highlight=False)
     console.print(Text(in_words(found)))
+    for line in of_lens(found.sight):
+        console.print(Text(line))
     console.print(
         f"{summary.blocks} blocks, {summary.entities} entities, "
         f"{summary.unattributed} of nobody known"
@@ -265,16 +274,9 @@ def _print_tables(
     for figure in figures:
         grid.add_row(figure.title, number(figure.value), span(figure.interval), figure.note)
     console.print(grid)
-    grid = Table(
-        "pool",
-        "blocks",
-        "share",
-        head,
-        "P(over 1/3)",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
+    control = found.sight.kind.is_control
+    heads = ("pool", "blocks", "share", head, *(("P(over 1/3)",) if control else ()))
+    grid = Table(*heads, box=None, pad_edge=False, header_style="bold")
     for column in grid.columns[1:3]:
         column.justify = "right"
     for entry in (*groups, *summary.shares):
@@ -283,7 +285,7 @@ def _print_tables(
             str(entry.blocks),
             f"{entry.share:.1%}",
             f"{entry.interval.low:.1%} to {entry.interval.high:.1%}",
-            number(entry.above_third),
+            *((number(entry.above_third),) if control else ()),
         )
     console.print()
     console.print(grid)

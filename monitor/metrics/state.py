@@ -184,9 +184,19 @@ def _pools(snapshot: Snapshot) -> Iterator[Metric]:
         "Blocks in a window, fewer than its name says while the chain is short.",
         ("window", "lens"),
     )
+    by_rows = _gauge(
+        "lens_row_blocks",
+        "Blocks of the window that a row of the lens applies to; 0: it says nothing of them.",
+        ("window", "lens", "kind"),
+    )
     for view in snapshot.windows:
         window, lens, summary = str(view.window), view.lens, view.summary
         size.add_metric((window, lens), summary.blocks)
+        if view.sight.lens is not None and view.sight.lens.rows:
+            kind = view.sight.kind.value
+            by_rows.add_metric((window, lens, kind), sum(view.sight.by_rows.values()))
+        if not view.sight.applies:
+            continue
         for entry in summary.shares[:MAX_POOLS]:
             key = (entry.entity, window, lens)
             blocks.add_metric(key, entry.blocks)
@@ -202,7 +212,7 @@ def _pools(snapshot: Snapshot) -> Iterator[Metric]:
                 share.add_metric(key, count / summary.blocks)
                 low.add_metric(key, ends.low)
                 high.add_metric(key, ends.high)
-    yield from (blocks, share, low, high, size)
+    yield from (blocks, share, low, high, size, by_rows)
 
 
 def _concentration(snapshot: Snapshot) -> Iterator[Metric]:
@@ -215,6 +225,8 @@ def _concentration(snapshot: Snapshot) -> Iterator[Metric]:
         (*labels, "threshold", "entities"),
     )
     for view in snapshot.windows:
+        if not view.sight.applies:
+            continue
         key = (str(view.window), view.lens)
         entities.add_metric(key, view.summary.entities)
         for measure in MEASURES:
@@ -224,7 +236,7 @@ def _concentration(snapshot: Snapshot) -> Iterator[Metric]:
             ("half", view.summary.nakamoto_half),
             ("third", view.summary.nakamoto_third),
         ):
-            for size in range(1, 6) if figure.observed is not None else ():
+            for size in range(1, 6) if figure.posterior else ():
                 at_most.add_metric((*key, name, str(size)), figure.at_most(size))
     yield from (*families.values(), entities, at_most)
 

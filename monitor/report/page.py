@@ -16,11 +16,13 @@ from analyzers.changepoints import Change, ChangePoints, change_points
 from analyzers.claims import evaluate
 from analyzers.concentration import POINTS
 from analyzers.figures import figures_of
+from analyzers.registry.lenskind import LensKind
 from analyzers.series import series
 from analyzers.simulate import simulate
 from analyzers.summary import Summary, summarize
 from analyzers.trend import MINIMUM, Trend, by_era, window_trend
 from analyzers.windows import CountTable
+from analyzers.withheld import without_control
 from monitor import __version__
 from monitor.answers.flat import flat
 from monitor.answers.of_windows import series_rows
@@ -82,6 +84,7 @@ class Subject:
     window: str
     lens: str
     span: str
+    kind: LensKind = LensKind.CONTROL
 
 
 def make_report(
@@ -98,7 +101,11 @@ def make_report(
         draws=draws,
         seed=seed,
     )
-    rows = flat(series_rows(found, {"any_above_third": drawn.above_third.tolist()}))
+    control = subject.kind.is_control
+    if not control:
+        last = without_control(last)
+    more = {"any_above_third": drawn.above_third.tolist()} if control else {}
+    rows = flat(series_rows(found, more))
     trends = _trends_of(table)
     place = year_before(table)
     change = None if place is None else compared(table, place, level)
@@ -110,17 +117,20 @@ def make_report(
         f"<h2>The last window, from {_day(int(table.start_time[-1]))}</h2>",
         _figure(plots.latest_plot(last), "Bars are intervals, ticks the observed shares."),
         shares_table(last, change),
-        _figures(last),
+        _figures(last, control=control),
         "<h2>Concentration over time</h2>",
         _figure(plots.hhi_plot(found, moments, level), "The band is the interval of each window."),
         _figure(
-            plots.largest_plot(found, drawn, level),
-            "The share of whichever miner is largest, and the probability that it is over 1/3.",
+            plots.largest_plot(found, drawn, level, control=control),
+            "The share of whichever is largest"
+            + (", and the probability that it is over 1/3." if control else "."),
         ),
         _figure(
             plots.nakamoto_plot(found, drawn),
             "How probable each Nakamoto coefficient is, given the window's blocks.",
-        ),
+        )
+        if control
+        else "",
         _figure(plots.shares_plot(table), "Observed shares; single windows are noisy."),
         "<h2>Is it rising?</h2>",
         _trends(trends),
@@ -128,7 +138,7 @@ def make_report(
         _changes(changes),
         "<h2>Claims, judged</h2>",
         f"<p class='note'>{escape(CLAIMS_NOTE)}</p>",
-        as_html(evaluate(table, subject.source), heading=3),
+        as_html(evaluate(table, subject.source, kind=subject.kind, today=made.date()), heading=3),
         "<h2>Methods</h2>",
         f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in METHODS)}</dl>",
         "<h2>Data</h2>",
@@ -150,7 +160,7 @@ def _about(table: CountTable, subject: Subject, made: datetime) -> str:
     return escape(
         f"{blocks} blocks in {len(table)} windows of {subject.window}, "
         f"{_day(int(table.start_time[0]))} to {_day(int(table.start_time[-1]))} ({subject.span}). "
-        f"Lens: {subject.lens}. "
+        f"Lens: {subject.lens} ({subject.kind.value}). {subject.kind.why_withheld} "
         f"Source: {subject.source}. Made {when} by poolscope {__version__}."
     )
 
@@ -163,10 +173,13 @@ def _figure(svg: str, caption: str) -> str:
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _figures(summary: Summary) -> str:
+def _figures(summary: Summary, *, control: bool) -> str:
     return grid(
         ("figure", "value", f"{summary.level:.0%} interval", ""),
-        [(f.title, number(f.value), span(f.interval), f.note) for f in figures_of(summary)],
+        [
+            (f.title, number(f.value), span(f.interval), f.note)
+            for f in figures_of(summary, control=control)
+        ],
     )
 
 

@@ -53,10 +53,15 @@ def in_short(
     if summary.shares:
         first = summary.shares[0]
         chance = summary.any_above.get(THIRD, math.nan)
+        over = (
+            ""
+            if math.isnan(chance)
+            else f"; that somebody has over a third of the work has a probability of "
+            f"{number(chance)}"
+        )
         said.append(
             f"The largest is {first.entity} with {first.share:.1%} of the blocks "
-            f"({first.interval.low:.1%} to {first.interval.high:.1%}); that somebody has over a "
-            f"third of the work has a probability of {number(chance)}."
+            f"({first.interval.low:.1%} to {first.interval.high:.1%}){over}."
         )
     half = summary.nakamoto_half
     if half.most_probable is not None:
@@ -98,7 +103,9 @@ def _trend(era: str, found: Trend) -> str:
 
 def shares_table(summary: Summary, found: Comparison | None) -> str:
     """Return who mined the last window, and what changed since the earlier one, as HTML."""
-    heads = ["entity", "blocks", "share, %", f"{summary.level:.0%} interval", "P(over 1/3)"]
+    control = not any(math.isnan(share.above_third) for share in summary.shares)
+    heads = ["entity", "blocks", "share, %", f"{summary.level:.0%} interval"]
+    heads += ["P(over 1/3)"] if control else []
     if found is not None:
         heads += ["in a year, points", f"{summary.level:.0%} interval", "P(it rose)"]
     moves = {move.entity: move.change for move in found.shares} if found else {}
@@ -110,7 +117,7 @@ def shares_table(summary: Summary, found: Comparison | None) -> str:
             str(share.blocks),
             f"{100 * share.share:.1f}",
             f"{100 * low:.1f} to {100 * high:.1f}",
-            number(share.above_third),
+            *([number(share.above_third)] if control else []),
         ]
         if found is not None:
             change = moves[share.entity]

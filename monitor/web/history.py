@@ -10,7 +10,7 @@ from typing import Final
 
 from analyzers.figures import MEASURES, figure_of
 from analyzers.intervals import share_interval
-from analyzers.mined import EntityOf
+from analyzers.registry.lenses import Lens, applies_to
 from analyzers.summary import Summary, summarize
 from monitor import answers
 from monitor.answers.convert import figures, spread
@@ -35,8 +35,11 @@ class Question:
     pool: str | None
 
 
-def history(store: BlockStore, question: Question, entity_of: EntityOf) -> answers.History:
-    """Return concentration over the stored chain; empty while it is shorter than a window."""
+def history(store: BlockStore, question: Question, lens: Lens) -> answers.History:
+    """Return concentration over the stored chain; empty while it is shorter than a window.
+
+    Windows that no row of `lens` applies to are left out.
+    """
     window, tip = question.window, store.tip()
     step = LEAST_STEP
     points: list[answers.Point] = []
@@ -44,12 +47,15 @@ def history(store: BlockStore, question: Question, entity_of: EntityOf) -> answe
         first = max(store.first_height() or 0, tip.height + 1 - SPAN)
         chain = store.chain(first)
         heights, times = chain.height.tolist(), chain.time.tolist()
-        numbers, names = chain.entities(entity_of)
+        numbers, names = chain.entities(lens)
         entities = [(*names, None)[number] for number in numbers.tolist()]  # -1 is the last
+        applies = applies_to(lens, chain)
         step = _step(len(heights) - window)
         for end in _ends(heights, window, step):
+            if not applies[end - window : end].any():
+                continue
             counts = Counter(entities[end - window : end])
-            points.append(_point(counts, question.pool, heights[end - 1], times[end - 1]))
+            points.append(_point(counts, question, lens, (heights[end - 1], times[end - 1])))
     return answers.History(
         window=window, lens=question.lens, pool=question.pool, step=step, points=points
     )
@@ -74,8 +80,10 @@ def _ends(heights: list[int], window: int, step: int) -> list[int]:
 
 
 def _point(
-    counts: Mapping[str | None, int], pool: str | None, height: int, time: int
+    counts: Mapping[str | None, int], question: Question, lens: Lens, end: tuple[int, int]
 ) -> answers.Point:
+    """Return the point of a window that ends with a block of this height and time."""
+    pool, (height, time) = question.pool, end
     found = {name: blocks for name, blocks in counts.items() if name is not None}
     summary = _summary(tuple(sorted(found.items())), counts.get(None, 0))
     own = found.get(pool, 0) if pool else 0
@@ -83,7 +91,11 @@ def _point(
         height=height,
         time=time,
         blocks=summary.blocks,
-        figures=figures(figure_of(measure, summary) for measure in _DRAWN),
+        figures=figures(
+            figure_of(measure, summary)
+            for measure in _DRAWN
+            if lens.kind.is_control or not measure.of_control
+        ),
         share=spread(own / summary.blocks, share_interval(own, summary.blocks)) if pool else None,
     )
 

@@ -37,10 +37,11 @@ def test_what_ships() -> None:
         ("owner", "btccom", 0, DEC_2020, "bitdeergroup"),
         ("owner", "btccom", 0, APR_2021, "bitmining"),
         ("country", "foundryusa", 0, 0, "us"),
-        ("country", "eligius", 0, 0, "unlisted"),
+        ("country", "eligius", 0, 0, None),
+        ("country", "binancepool", 0, 0, None),
     ],
 )
-def test_entities(lens: str, pool: str, height: int, time: int, entity: str) -> None:
+def test_entities(lens: str, pool: str, height: int, time: int, entity: str | None) -> None:
     assert LENSES[lens].entity(pool, height, time) == entity
 
 

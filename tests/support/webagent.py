@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from analyzers.attribution import attribute
-from analyzers.mined import by_tag
 from analyzers.registry import load_registry
+from analyzers.registry.lenses import TAG_LENS
 from hashing.params import REGTEST, NetworkParams
 from hashing.wire import parse_coinbase
 from monitor.analysis import KEPT, Analysis, Origin, Totals
@@ -51,7 +51,7 @@ class WebAgent:
         self.store = open_store(path, "regtest", synthetic="rehearsal")
         self.reading = open_store(path, "regtest", synthetic="rehearsal", read_only=True)
         origin = Origin(
-            params, "rehearsal", self.registry.version, len(self.registry), {"tag": by_tag}
+            params, "rehearsal", self.registry.version, len(self.registry), {"tag": TAG_LENS}
         )
         self.analysis = Analysis(origin, self._last)
         self.analysis.load()

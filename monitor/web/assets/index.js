@@ -5,13 +5,20 @@ import { blockTable } from "./blocktable.js";
 import { agentCard, epochCard, riskCard, staleCard } from "./cards.js";
 import { byId, choice, el, keyed, setText } from "./dom.js";
 import {
-  ago, axisNumber, axisPercent, chance, count, decimal, hashrate, moment, percent, plural, range, windowName, windowSpan,
+  ago, axisNumber, axisPercent, chance, count, day, decimal, hashrate, moment, percent, plural, range, windowName, windowSpan,
 } from "./format.js";
 import { follow, load } from "./live.js";
 import { scaleOf, shareRow, updateShareRow } from "./sharerow.js";
 
 const FIRST = 12;
 const NEWS_EVERY = 20_000;
+// What a lens that is not of control must not be read as; the rest stands below the controls.
+const CAVEATS = {
+  coordination: "Pools of a group work together; nobody directs the work of all.",
+  custody: "Who keeps rewards does not direct work.",
+  jurisdiction: "Their miners may be anywhere.",
+};
+const GROUPS = { coordination: "group", custody: "group", jurisdiction: "listed country's" };
 const MEASURES = {
   effective: {
     name: "Effective number",
@@ -33,6 +40,7 @@ const MEASURES = {
     of: (p) => p.figures.any_above_third,
     show: chance,
     scale: axisPercent,
+    ofControl: true,
   },
 };
 
@@ -46,11 +54,28 @@ byId("blocks").append(blocksBox);
 
 const now = () => Date.now() / 1000 + state.clock;
 const lensOf = (overview) => overview.lenses.find(({ name }) => name === state.lens);
+const isControl = () => !state.overview || lensOf(state.overview)?.kind === "control";
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const pick = (list) => list.find((w) => w.window === state.window && w.lens === state.lens) ?? list[0];
 
 function showLead(overview, shares, found) {
-  const [largest] = shares?.shares ?? [];
+  const lens = lensOf(overview);
+  const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;
+  setText(byId("rate"), rate ? hashrate(rate.value) : "–");
+  setText(byId("rate-note"), rate ? `${hashrate(rate.low)} to ${hashrate(rate.high)}` : "not enough blocks");
+  const [largest] = shares.shares;
+  for (const tile of ["half", "third"]) byId(`${tile}-tile`).hidden = !isControl();
+  if (shares.note || (!isControl() && !largest)) {
+    setText(byId("sentence"), `${lens.title}: ${shares.note || "nothing is known of who found these blocks"}. The lens “By tag” shows who found them.`);
+    return;
+  }
   if (!largest) return;
+  if (!isControl()) {
+    const within = windowSpan(shares.window) && shares.blocks === shares.window ? ` (${windowSpan(shares.window)})` : "";
+    setText(byId("sentence"), `${capital(largest.called)} found ${percent(largest.share.value)} of the last ${plural(shares.blocks, "block")}${within}: `
+      + `more than any other ${GROUPS[lens.kind]}. ${CAVEATS[lens.kind]}`);
+    return;
+  }
   const reach = found.nakamoto_half.observed;
   const together = reach === 1 ? "It alone found more than half."
     : reach ? `The ${reach} largest found more than half.` : "";
@@ -65,9 +90,6 @@ function showLead(overview, shares, found) {
     : Number(likely[0]) === reach ? `${chance(likely[1])} probable` : `${likely[0]} is more probable: ${chance(likely[1])}`);
   setText(byId("third"), chance(found.figures.any_above_third.value));
   setText(byId("third-note"), `one above half: ${chance(found.figures.any_above_half.value)}`);
-  const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;
-  setText(byId("rate"), rate ? hashrate(rate.value) : "–");
-  setText(byId("rate-note"), rate ? `${hashrate(rate.low)} to ${hashrate(rate.high)}` : "not enough blocks");
 }
 
 function showTip() {
@@ -84,22 +106,64 @@ function showShares(shares, found) {
   const shown = state.all ? list : list.slice(0, FIRST);
   if (shares.unknown) {
     shown.push({
-      key: "", pool: "", name: "Unknown", blocks: shares.unknown,
+      key: "", pool: "", name: unknownName(), blocks: shares.unknown,
       share: { value: shares.unknown / shares.blocks, low: null, high: null },
     });
   }
-  const scale = scaleOf(list);
+  const marks = isControl();
+  const scale = scaleOf(list, marks);
   keyed(byId("shares"), shown, (share) => share.key, (share) => shareRow(share.pool
-    ? (state.lens === "tag" ? el("a", { href: `/pool/${encodeURIComponent(share.pool)}` }, share.name) : share.name)
-    : el("span", { class: "muted", title: "Blocks that nothing names a pool for" }, share.name)),
-  (row, share) => updateShareRow(row, share, scale, !share.pool));
+    ? (state.lens === "tag" ? el("a", { href: `/pool/${encodeURIComponent(share.pool)}` }, share.name) : [share.name, weakMark()])
+    : el("span", { class: "muted", title: "Blocks that nothing names a pool for, or whose pool this lens knows nothing of" }, share.name)),
+  (row, share) => {
+    updateShareRow(row, share, scale, { plain: !share.pool, marks });
+    showWeak(row.querySelector(".weak"), share);
+  });
   const young = shares.blocks < shares.window ? ` of ${count(shares.window)} asked for` : "";
-  setText(byId("lens-note"), state.lens === "tag" ? "" : lensOf(state.overview).description);
+  const lens = lensOf(state.overview);
+  setText(byId("lens-note"), state.lens === "tag" ? "" : `${lens.description} ${lens.withheld}`.trim());
+  showRows(lens);
   setText(byId("shares-caption"), `n = ${plural(shares.blocks, "block")}${young}, ${state.lens === "tag" ? plural(found.entities, "pool") : plural(found.entities, "entity", "entities")}, `
-    + `${plural(shares.unknown, "block")} unknown. ${scale < 0.5 ? "Dashed line: a third." : "Dashed lines: a third and a half."}`);
+    + `${plural(shares.unknown, "block")} ${unknownName().toLowerCase()}. ${shares.note ? `${capital(shares.note)}.`
+      : !marks ? "" : scale < 0.5 ? "Dashed line: a third." : "Dashed lines: a third and a half."}`);
   const more = byId("shares-more");
   more.hidden = list.length <= FIRST;
   setText(more, state.all ? "Show fewer" : `Show all ${list.length}`);
+}
+
+const unknownName = () => {
+  const rest = lensOf(state.overview)?.rest;
+  return rest ? `Unknown or ${rest.toLowerCase()}` : "Unknown";
+};
+
+const weakMark = () => el("span", { class: "weak", hidden: true }, "weak source");
+function showWeak(mark, share) {
+  if (!mark) return;
+  mark.hidden = !share.weak_source_blocks;
+  mark.title = `${count(share.weak_source_blocks)} of ${plural(share.blocks, "block")} are here by lists that name no source of their own`;
+}
+
+// Who says so is asked for once, when somebody wants to know.
+let lenses = null;
+const moments = (row) => [
+  row.since_time === null ? "" : `from ${day(row.since_time)}`, row.until_time === null ? "" : `before ${day(row.until_time)}`,
+  row.first_height === null ? "" : `from block ${count(row.first_height)}`, row.last_height === null ? "" : `to block ${count(row.last_height)}`,
+].filter(Boolean).join(", ");
+
+async function showRows(lens) {
+  const box = byId("lens-rows");
+  box.hidden = state.lens === "tag";
+  if (!box.open || box.hidden) return;
+  try {
+    lenses ??= (await load("/api/v1/lenses")).lenses;
+  } catch (error) {
+    setText(byId("lens-sources"), `Not to be had: ${error.message}`);
+    return;
+  }
+  const rows = lenses.find(({ name }) => name === lens.name)?.rows ?? [];
+  byId("lens-sources").replaceChildren(...rows.map((row) => el("li", {},
+    `${row.pool}: ${row.name}${moments(row) ? `, ${moments(row)}` : ""} (${row.source})`,
+    row.weak ? el("span", { class: "weak" }, "weak source") : null)));
 }
 
 const posterior = (figure) => Object.entries(figure.posterior)
@@ -109,13 +173,20 @@ const posterior = (figure) => Object.entries(figure.posterior)
 function showConcentration(found) {
   setText(byId("concentration-caption"), `In the same ${plural(found.blocks, "block")} as above.`);
   const { effective_number: effective, hhi, cr3 } = found.figures;
+  if (found.note) {
+    byId("concentration").replaceChildren();
+    setText(byId("concentration-caption"), `${capital(found.note)}.`);
+    return;
+  }
   const rows = [
     ["Effective number", decimal(effective.value), `${decimal(effective.low)} to ${decimal(effective.high)}`],
     ["HHI", (hhi.value ?? 0).toFixed(3), `${(hhi.low ?? 0).toFixed(3)} to ${(hhi.high ?? 0).toFixed(3)}`],
-    ["Fewest that reach half", String(found.nakamoto_half.observed ?? "–"), posterior(found.nakamoto_half)],
-    ["Fewest that reach a third", String(found.nakamoto_third.observed ?? "–"), posterior(found.nakamoto_third)],
     ["Largest three together", percent(cr3.value), range(cr3.low, cr3.high)],
-    ["Chance of one above a quarter", chance(found.figures.any_above_quarter.value), `third: ${chance(found.figures.any_above_third.value)} · half: ${chance(found.figures.any_above_half.value)}`],
+    ...(isControl() ? [
+      ["Fewest that reach half", String(found.nakamoto_half.observed ?? "–"), posterior(found.nakamoto_half)],
+      ["Fewest that reach a third", String(found.nakamoto_third.observed ?? "–"), posterior(found.nakamoto_third)],
+      ["Chance of one above a quarter", chance(found.figures.any_above_quarter.value), `third: ${chance(found.figures.any_above_third.value)} · half: ${chance(found.figures.any_above_half.value)}`],
+    ] : []),
   ];
   keyed(byId("concentration"), rows, ([name]) => name,
     ([name]) => el("div", {}, el("dt", {}, name), el("dd", {}), el("dd", { class: "note" })),
@@ -126,8 +197,9 @@ function showConcentration(found) {
 }
 
 function drawHistory() {
+  if (MEASURES[state.measure].ofControl && !isControl()) state.measure = "effective";
   const measure = MEASURES[state.measure];
-  const points = (state.history?.points ?? []).map((p) => ({ ...p, ...measure.of(p) }))
+  const points = (state.history?.points ?? []).filter(measure.of).map((p) => ({ ...p, ...measure.of(p) }))
     .filter((p) => p.value !== null);
   bandChart(byId("history"), points, measure);
 }
@@ -172,7 +244,8 @@ function render() {
   showConcentration(found);
   showBlocks(overview.blocks);
   epochCard(byId("epoch"), overview.epoch);
-  riskCard(byId("risk"), overview.risk.find((r) => r.window === shares.window && r.lens === shares.lens));
+  riskCard(byId("risk"), overview.risk.find((r) => r.window === shares.window && r.lens === shares.lens), lensOf(overview).withheld);
+  showMeasures();
   staleCard(byId("stale"), overview);
   tellNews(overview);
   updateHistory();
@@ -205,9 +278,18 @@ function showControls(overview) {
 }
 
 byId("shares-more").addEventListener("click", () => { state.all = !state.all; render(); });
-byId("history-controls").append(choice("measure", "Figure over time",
-  Object.entries(MEASURES).map(([key, { name }]) => [key, name]), state.measure,
-  (value) => { state.measure = value; drawHistory(); }));
+byId("lens-rows").addEventListener("toggle", () => showRows(lensOf(state.overview)));
+
+// What only those who direct work can have is offered under their lenses alone.
+function showMeasures() {
+  const offered = Object.entries(MEASURES).filter(([, { ofControl }]) => !ofControl || isControl());
+  const box = byId("history-controls");
+  if (box.dataset.for === `${offered.length}`) return;
+  box.dataset.for = `${offered.length}`;
+  if (!offered.some(([key]) => key === state.measure)) state.measure = "effective";
+  box.replaceChildren(choice("measure", "Figure over time", offered.map(([key, { name }]) => [key, name]), state.measure,
+    (value) => { state.measure = value; drawHistory(); }));
+}
 let width = 0;
 new ResizeObserver(([entry]) => {
   if (Math.abs(entry.contentRect.width - width) > 1) {
