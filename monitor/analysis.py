@@ -110,7 +110,7 @@ class Analysis:
             tip=tip.block.ref if tip else None,
             tip_time=tip.header.time if tip else None,
             difficulty=difficulty(decode_nbits(tip.header.nbits)) if tip else None,
-            windows=self._windows(),
+            windows=window_views([kept.mined for kept in self._kept], self._origin.lenses),
             hashrates=self._hashrates(),
             epoch=self._epoch(),
             terms=self._terms(),
@@ -126,19 +126,6 @@ class Analysis:
             made_at=made_at,
             other_registry=totals.other_registry,
         )
-
-    def _windows(self) -> tuple[WindowView, ...]:
-        mined = [kept.mined for kept in self._kept]
-        views = []
-        for name, lens in self._origin.lenses.items():
-            for window in WINDOWS:
-                if part := mined[-window:]:
-                    found = tally(part, lens)
-                    blocks = ((pool, height, time, 1) for height, time, pool in part)
-                    sight = look(lens, blocks)
-                    summary = summed_up(found.counts, sight, unattributed=found.unattributed)
-                    views.append(WindowView(window, name, summary, sight))
-        return tuple(views)
 
     def _hashrates(self) -> tuple[HashrateView, ...]:
         views = []
@@ -192,6 +179,19 @@ class Analysis:
         params, tip = self._origin.params, last[-1]
         paid = fees_of(((kept.mined.height, kept.block.coinbase_tx) for kept in last), params)
         return terms_of(tip.header, tip.mined.height, paid, params)
+
+
+def window_views(mined: Sequence[Mined], lenses: Mapping[str, Lens]) -> tuple[WindowView, ...]:
+    """Return what the last blocks of a chain say through each lens, in each of `WINDOWS`."""
+    views = []
+    for name, lens in lenses.items():
+        for window in WINDOWS:
+            if part := mined[-window:]:
+                found = tally(part, lens)
+                sight = look(lens, ((pool, height, time, 1) for height, time, pool in part))
+                summary = summed_up(found.counts, sight, unattributed=found.unattributed)
+                views.append(WindowView(window, name, summary, sight))
+    return tuple(views)
 
 
 def _keep(block: StoredBlock) -> _Kept:
