@@ -10,13 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from analyzers.registry.lenses import Sight
 from analyzers.summary import THRESHOLDS, Share, Summary, summarize
-
-NOT_SAID: Final = ("any_above_half", "any_above_third", "any_above_quarter")
-"""Measures that such a summary lacks, by name."""
 
 
 def summed_up(

@@ -30,7 +30,7 @@ class LensKind(enum.StrEnum):
 
     @property
     def why_withheld(self) -> str:
-        """Why attacks and probabilities above a threshold are not said; empty for control."""
+        """Why nothing is said of attacks and thresholds; empty for control."""
         return _WITHHELD.get(self, "")
 
     def pools_of(self, name: str) -> str:
@@ -48,16 +48,13 @@ class LensKind(enum.StrEnum):
         return _PHRASES[self].format(name=name)
 
 
-_NOT_CONTROL: Final = (
-    "Figures of attack, risk and of a share above a threshold are those of who directs the work: "
-    "see the lens tag."
-)
+_SHARES_ALONE: Final = "so only shares of blocks are said of it; the lens tag says more."
 _WITHHELD: Final = {
-    LensKind.COORDINATION: f"This lens groups pools that work together, not their owners. "
-    f"{_NOT_CONTROL}",
-    LensKind.CUSTODY: f"Who keeps the rewards of pools does not direct their work. {_NOT_CONTROL}",
-    LensKind.JURISDICTION: "This lens says where the operators of pools sit; their miners may be "
-    f"anywhere. {_NOT_CONTROL}",
+    LensKind.COORDINATION: "A group of this lens works together; nobody is known to direct the "
+    f"work of all its pools, {_SHARES_ALONE}",
+    LensKind.CUSTODY: f"Who keeps the rewards of pools does not direct their work, {_SHARES_ALONE}",
+    LensKind.JURISDICTION: "A country is where operators of pools sit; their miners may be "
+    f"anywhere, {_SHARES_ALONE}",
 }
 _WITH_ARTICLE: Final = ("United ", "Netherlands", "Czech Republic", "Philippines")
 _PHRASES: Final = {

@@ -7,7 +7,17 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.board import Panels, Section, board, marks, view_variables
 from dashboards.panels import COUNT, POOL_COLORS, RATIO, chart
-from dashboards.queries import AGENT, VIEW, WINDOW, Query, any_above, estimate, largest, metric
+from dashboards.queries import (
+    AGENT,
+    NOT_OF_CONTROL,
+    VIEW,
+    WINDOW,
+    Query,
+    any_above,
+    estimate,
+    largest,
+    metric,
+)
 from dashboards.tables import Column, listing
 
 LENS = AGENT + ', lens="$lens"'
@@ -43,8 +53,10 @@ def _lenses() -> Panels:
             "What each lens says",
             "The same blocks, counted by who stands behind a pool. tag takes pools as blocks name "
             "them. The other lenses group them by dated tables with sources: nothing on the chain "
-            "proves that two pools are one. HHI with its 95 % interval; the Nakamoto number is of "
-            "the window's blocks; probabilities are of the true parts of the work.",
+            "proves that two pools are one. HHI with its 95 % interval. The Nakamoto number is of "
+            "the window's blocks. Only who directs work, a pool or its owner, "
+            "has probabilities, of the true parts of the work. A lens is not there while no row of "
+            "it applies.",
             {"lens": "Lens"},
             [
                 Column("Entities", _by_lens("entities")),
@@ -128,6 +140,7 @@ def _needed(title: str, threshold: str) -> timeseries.Panel:
         stacked=True,
         lowest=0,
         highest=1,
+        empty=NOT_OF_CONTROL,
     )
 
 
@@ -150,12 +163,14 @@ def _nakamoto() -> Panels:
         chart(
             "One alone holds more than …",
             "Probability, given the window, that some entity holds more than a quarter, a third or "
-            "a half of the work. The alerts ask 99 % over 1008 blocks for an hour.",
+            "a half of the work. The alerts ask 99 % over 1008 blocks for an hour, under the lens "
+            "tag alone.",
             any_above(),
             RATIO,
             decimals=1,
             width=24,
             lowest=0,
             highest=1,
+            empty=NOT_OF_CONTROL,
         ),
     ]

@@ -25,6 +25,7 @@ from dashboards.panels import (
 from dashboards.queries import (
     AGENT,
     NAMED,
+    NOT_OF_CONTROL,
     VIEW,
     WINDOW,
     Query,
@@ -125,8 +126,9 @@ def _glance() -> Panels:
             decimals=1,
         ),
         figures(
-            "Largest pool",
-            "Observed share of the largest that the lens names.",
+            "Largest share",
+            "Observed share of the largest pool, or group, that the lens names. A country or a "
+            "custodian found nothing itself: the pools that it stands for did.",
             [Query(f"topk(1, {metric('pool_share_ratio', VIEW, NAMED)})", "{{pool}}")],
             RATIO,
             decimals=1,
@@ -203,12 +205,13 @@ def _concentration() -> Panels:
             "Does somebody hold more than …?",
             "Probability, given the window, that some entity holds more than a quarter, a third or "
             "a half of the work. From half the chain is decided; from a third selfish mining pays. "
-            "Alerts ask 99 % over 1008 blocks.",
+            "Alerts ask 99 % over 1008 blocks, under the lens tag alone.",
             any_above(),
             RATIO,
             decimals=1,
             lowest=0,
             highest=1,
+            empty=NOT_OF_CONTROL,
         ),
     ]
 

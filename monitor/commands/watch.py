@@ -189,7 +189,11 @@ def view(seen: Seen, window: int, lens: str) -> RenderableType:
             parts.append(Text(_plain(withheld), "dim"))
     elif lenses and lens not in lenses:
         known = ", ".join(map(_plain, lenses))
-        parts.append(Text(f"the agent has no lens {lens!r}; it has {known}", "yellow"))
+        parts.append(
+            Text(
+                f"no window of {window} blocks under lens {lens!r}: the agent has {known}", "yellow"
+            )
+        )
     elif seen.overview:
         parts.append(Text(f"no window of {window} blocks under lens {lens!r} yet", "yellow"))
     if seen.overview.get("blocks"):

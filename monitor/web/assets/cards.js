@@ -36,9 +36,9 @@ export function epochCard(box, epoch) {
 
 const wait = (blocks) => (blocks === null ? "no number is enough" : plural(blocks, "confirmation"));
 
-export function riskCard(box, risk, withheld) {
+export function riskCard(box, risk) {
   if (!risk) {
-    box.replaceChildren(el("p", { class: "muted" }, withheld || "No pool is known, so there is no largest one."));
+    box.replaceChildren(el("p", { class: "muted" }, "No pool is known, so there is no largest one."));
     return;
   }
   facts(box, [

@@ -64,7 +64,6 @@ function showLead(overview, shares, found) {
   setText(byId("rate"), rate ? hashrate(rate.value) : "–");
   setText(byId("rate-note"), rate ? `${hashrate(rate.low)} to ${hashrate(rate.high)}` : "not enough blocks");
   const [largest] = shares.shares;
-  for (const tile of ["half", "third"]) byId(`${tile}-tile`).hidden = !isControl();
   if (shares.note || (!isControl() && !largest)) {
     setText(byId("sentence"), `${lens.title}: ${shares.note || "nothing is known of who found these blocks"}. The lens “By tag” shows who found them.`);
     return;
@@ -244,7 +243,8 @@ function render() {
   showConcentration(found);
   showBlocks(overview.blocks);
   epochCard(byId("epoch"), overview.epoch);
-  riskCard(byId("risk"), overview.risk.find((r) => r.window === shares.window && r.lens === shares.lens), lensOf(overview).withheld);
+  riskCard(byId("risk"), overview.risk.find((r) => r.window === shares.window && r.lens === shares.lens));
+  for (const node of document.querySelectorAll("[data-of-control]")) node.hidden = !isControl();
   showMeasures();
   staleCard(byId("stale"), overview);
   tellNews(overview);
