@@ -122,9 +122,9 @@ function showShares(shares, found) {
   const lens = lensOf(state.overview);
   setText(byId("lens-note"), state.lens === "tag" ? "" : `${lens.description} ${lens.withheld}`.trim());
   showRows(lens);
-  setText(byId("shares-caption"), `n = ${plural(shares.blocks, "block")}${young}, ${state.lens === "tag" ? plural(found.entities, "pool") : plural(found.entities, "entity", "entities")}, `
-    + `${plural(shares.unknown, "block")} ${unknownName().toLowerCase()}. ${shares.note ? `${capital(shares.note)}.`
-      : !marks ? "" : scale < 0.5 ? "Dashed line: a third." : "Dashed lines: a third and a half."}`);
+  byId("shares-table").hidden = Boolean(shares.note);
+  setText(byId("shares-caption"), shares.note ? `n = ${plural(shares.blocks, "block")}${young}. ${capital(shares.note)}.` : `n = ${plural(shares.blocks, "block")}${young}, ${state.lens === "tag" ? plural(found.entities, "pool") : plural(found.entities, "entity", "entities")}, `
+    + `${plural(shares.unknown, "block")} ${unknownName().toLowerCase()}. ${!marks ? "" : scale < 0.5 ? "Dashed line: a third." : "Dashed lines: a third and a half."}`);
   const more = byId("shares-more");
   more.hidden = list.length <= FIRST;
   setText(more, state.all ? "Show fewer" : `Show all ${list.length}`);
@@ -173,10 +173,11 @@ function showConcentration(found) {
   setText(byId("concentration-caption"), `In the same ${plural(found.blocks, "block")} as above.`);
   const { effective_number: effective, hhi, cr3 } = found.figures;
   if (found.note) {
-    byId("concentration").replaceChildren();
+    byId("concentration").hidden = true;
     setText(byId("concentration-caption"), `${capital(found.note)}.`);
     return;
   }
+  byId("concentration").hidden = false;
   const rows = [
     ["Effective number", decimal(effective.value), `${decimal(effective.low)} to ${decimal(effective.high)}`],
     ["HHI", (hhi.value ?? 0).toFixed(3), `${(hhi.low ?? 0).toFixed(3)} to ${(hhi.high ?? 0).toFixed(3)}`],
