@@ -73,7 +73,8 @@ class Measure:
     with every unknown block that a larger miner has instead of a smaller, then nobody who may have
     found them takes it beyond "all alone" and "all of the largest". Else they are readings and no
     more. `note` says what else to know of this value. `metric` is None where it is not exported to
-    Prometheus.
+    Prometheus. `of_control` marks those that only mean something where entities direct the work:
+    whether one is above a threshold.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Measure:
     bounded: bool = False
     note: Callable[[Readings[Reading]], str] = _no_note
     metric: Metric | None = None
+    of_control: bool = False
 
     @property
     def short(self) -> str:
@@ -122,8 +124,10 @@ class Figure:
     note: str = ""
 
 
-def figures_of(summary: Summary) -> list[Figure]:
+def figures_of(summary: Summary, *, control: bool = True) -> list[Figure]:
     """Return every measure of a window, the most useful first.
+
+    Without `control` those are left out that only mean something where entities direct work.
 
     Examples
     --------
@@ -135,7 +139,9 @@ def figures_of(summary: Summary) -> list[Figure]:
     >>> open["cr1"].value, open["cr1"].bounds.high, list(open["nakamoto_third"].readings)
     (0.6, 0.7, [1.0, 1.0, 1.0])
     """
-    return [figure_of(measure, summary) for measure in MEASURES]
+    return [
+        figure_of(measure, summary) for measure in MEASURES if control or not measure.of_control
+    ]
 
 
 def figure_of(measure: Measure, summary: Summary) -> Figure:
@@ -246,6 +252,7 @@ def _any_above(name: str, threshold: Fraction) -> Measure:
             {"threshold": name},
             "Probability that some entity holds more than the threshold of the work.",
         ),
+        of_control=True,
     )
 
 

@@ -138,7 +138,8 @@ def view_variables() -> list[Builder[Any]]:
         "lens",
         "Lens",
         "Who is counted as one: tag is the pool as the block names it; the others group pools "
-        "by dated tables with sources, which nothing on the chain proves.",
+        "by dated tables with sources, which nothing on the chain proves, and of which only "
+        "owner says who directs work.",
         sizes,
         "lens",
     )

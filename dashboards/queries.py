@@ -49,6 +49,10 @@ def estimate(value: str, low: str, high: str, *selectors: str, name: str = "") -
     ]
 
 
+NOT_OF_CONTROL: Final = "Not said under this lens: its groups do not direct work"
+"""What a panel shows where only lenses of control have figures."""
+
+
 def any_above(window: str = VIEW) -> list[Query]:
     """Return the probabilities that somebody holds more than each part of the work.
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Final
 
-from analyzers.mined import EntityOf, Mined
+from analyzers.mined import Mined
 from analyzers.network import Estimate, forecast, hash_rate
-from analyzers.summary import summarize
+from analyzers.registry.lenses import Lens, look
 from analyzers.windows import AGENT_WINDOWS, tally
+from analyzers.withheld import summed_up
 from hashing.header import BlockHeader
 from hashing.params import MEDIAN_TIME_SPAN, NetworkParams
 from hashing.target import decode_nbits, difficulty, work_from_target
@@ -35,7 +36,7 @@ class Origin:
     synthetic: str
     registry_version: str
     registry_pools: int
-    lenses: Mapping[str, EntityOf]
+    lenses: Mapping[str, Lens]
     registry_date: datetime.date | None = None
 
 
@@ -109,7 +110,7 @@ class Analysis:
             tip=tip.block.ref if tip else None,
             tip_time=tip.header.time if tip else None,
             difficulty=difficulty(decode_nbits(tip.header.nbits)) if tip else None,
-            windows=self._windows(),
+            windows=window_views([kept.mined for kept in self._kept], self._origin.lenses),
             hashrates=self._hashrates(),
             epoch=self._epoch(),
             terms=self._terms(),
@@ -125,17 +126,6 @@ class Analysis:
             made_at=made_at,
             other_registry=totals.other_registry,
         )
-
-    def _windows(self) -> tuple[WindowView, ...]:
-        mined = [kept.mined for kept in self._kept]
-        views = []
-        for lens, entity_of in self._origin.lenses.items():
-            for window in WINDOWS:
-                if part := mined[-window:]:
-                    found = tally(part, entity_of)
-                    summary = summarize(found.counts, unattributed=found.unattributed)
-                    views.append(WindowView(window, lens, summary))
-        return tuple(views)
 
     def _hashrates(self) -> tuple[HashrateView, ...]:
         views = []
@@ -189,6 +179,19 @@ class Analysis:
         params, tip = self._origin.params, last[-1]
         paid = fees_of(((kept.mined.height, kept.block.coinbase_tx) for kept in last), params)
         return terms_of(tip.header, tip.mined.height, paid, params)
+
+
+def window_views(mined: Sequence[Mined], lenses: Mapping[str, Lens]) -> tuple[WindowView, ...]:
+    """Return what the last blocks of a chain say through each lens, in each of `WINDOWS`."""
+    views = []
+    for name, lens in lenses.items():
+        for window in WINDOWS:
+            if part := mined[-window:]:
+                found = tally(part, lens)
+                sight = look(lens, ((pool, height, time, 1) for height, time, pool in part))
+                summary = summed_up(found.counts, sight, unattributed=found.unattributed)
+                views.append(WindowView(window, name, summary, sight))
+    return tuple(views)
 
 
 def _keep(block: StoredBlock) -> _Kept:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from analyzers.network import Estimate, Forecast
+from analyzers.registry.lenses import PLAIN_SIGHT, Sight
 from analyzers.summary import Summary
 from hashing.header import BlockRef
 from monitor.store.base import StoredBlock
@@ -21,11 +22,15 @@ from monitor.watch.base import Part
 
 @dataclass(frozen=True, slots=True)
 class WindowView:
-    """The last `blocks` blocks under `lens`: `summary` says who mined them, how surely."""
+    """The last `window` blocks under `lens`: `summary` says who mined them, how surely.
+
+    `sight` is what the rows of the lens did; where none applies, `summary` names nobody.
+    """
 
     window: int
     lens: str
     summary: Summary
+    sight: Sight = PLAIN_SIGHT
 
 
 @dataclass(frozen=True, slots=True)

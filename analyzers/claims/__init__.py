@@ -8,11 +8,15 @@ price of bitcoin.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
 from typing import Final
 
 from analyzers.assumptions import Assumptions, Input
 from analyzers.claims import cost, markets, places, pools
+from analyzers.claims.age import dated
 from analyzers.claims.values import Case, Finding, Quantity, Swing, Verdict
+from analyzers.registry.lenskind import LensKind
 from analyzers.windows import CountTable
 
 __all__ = [
@@ -29,8 +33,12 @@ __all__ = [
 
 _Judge = Callable[[Assumptions, CountTable, str], Finding]
 
+OF_CONTROL: Final = frozenset({"control", "hardware", "opposite"})
+"""Claims on who controls mining: nothing but a lens of control says anything of them."""
+
 CLAIMS: Final[dict[str, _Judge]] = {
     "cost-some-regions": lambda given, _table, _source: cost.some_regions(given),
+    "cost-where-mined": lambda given, _table, _source: cost.where_mined(given),
     "cost-united-states": lambda given, _table, _source: cost.united_states(given),
     "cost-all-in": lambda given, _table, _source: cost.all_in(given),
     "migration": lambda given, _table, _source: places.migration(given),
@@ -50,6 +58,9 @@ def evaluate(
     source: str,
     assumptions: Assumptions | None = None,
     only: Sequence[str] = (),
+    *,
+    kind: LensKind = LensKind.CONTROL,
+    today: date | None = None,
 ) -> tuple[Finding, ...]:
     """Judge the claims.
 
@@ -63,6 +74,11 @@ def evaluate(
         Inputs; those that ship, unless given.
     only:
         Short names of claims to judge; all if empty.
+    kind:
+        Kind of the lens that `table` is seen through. Claims on control cannot be said under
+        another one.
+    today:
+        The day on which the verdicts are read: old figures are then said to be old.
 
     Raises
     ------
@@ -82,5 +98,20 @@ def evaluate(
         if name not in CLAIMS:
             raise ValueError(f"no claim {name[:40]!r}; there are {', '.join(CLAIMS)}")
     return tuple(
-        judge(given, table, source) for name, judge in CLAIMS.items() if not only or name in only
+        dated(_under(judge(given, table, source), kind), today)
+        for name, judge in CLAIMS.items()
+        if not only or name in only
+    )
+
+
+def _under(found: Finding, kind: LensKind) -> Finding:
+    """Return `found` as far as the kind of the lens allows."""
+    if kind.is_control or found.slug not in OF_CONTROL:
+        return found
+    return replace(
+        found,
+        verdict="cannot be said",
+        because=f"This lens is one of {kind.value}. {kind.why_withheld} What follows is of its "
+        f"groups, and no verdict on control. {found.because}",
+        cases=tuple(case._replace(verdict="cannot be said") for case in found.cases),
     )

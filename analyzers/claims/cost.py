@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from analyzers import tables
@@ -87,6 +88,14 @@ def _swings(assumptions: Assumptions, tariff: Input) -> tuple[Swing, ...]:
     )
 
 
+def _site(label: str) -> str:
+    """Return who mines at a place, in a few words."""
+    site = sites().get(label)
+    if site is None:
+        return "no site known"
+    return f"site: {site.note} ({site.number:g} MW, {site.period})"
+
+
 def _first_up(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -97,13 +106,64 @@ def _energy(assumptions: Assumptions, tariff: Input) -> str:
     return f"{joules / JOULES_PER_KWH:,.0f} kWh a bitcoin at the most likely inputs"
 
 
+def sites() -> dict[str, Row]:
+    """Return a named site that mines for each place in the United States where one is known.
+
+    Examples
+    --------
+    >>> "Texas" in sites(), "Rhode Island" in sites()
+    (True, False)
+    """
+    return {row.entity: row for row in tables.load("sites") if row.series == "US mining sites"}
+
+
+def _verdict_on(cases: Sequence[Case]) -> Verdict:
+    """Return the verdict that it costs as much in some of these places."""
+    if any(case.verdict == "holds" for case in cases):
+        return "holds"
+    if cases and all(case.verdict == "does not hold" for case in cases):
+        return "does not hold"
+    return "cannot be said"
+
+
 def some_regions(assumptions: Assumptions) -> Finding:
-    """Judge: in some parts of the United States a bitcoin costs more than $100,000."""
+    """Judge: in some parts of the United States a bitcoin costs more than $100,000.
+
+    It looks at every place whose tariff is known, whether or not anybody is known to mine there.
+    """
+    return _regions(
+        assumptions,
+        "cost-some-regions",
+        "Mining one bitcoin costs more than $100,000 in some parts of the United States.",
+        ARTICLE,
+    )
+
+
+def where_mined(assumptions: Assumptions) -> Finding:
+    """Judge the same of those parts of the United States where a named site mines."""
+    return _regions(
+        assumptions,
+        "cost-where-mined",
+        "Mining one bitcoin costs more than $100,000 in some parts of the United States where "
+        "mining is known.",
+        "what the claim has to mean, if miners are to leave such a place",
+        frozenset(sites()),
+    )
+
+
+def _regions(
+    assumptions: Assumptions,
+    slug: str,
+    claim: str,
+    said_by: str,
+    only: frozenset[str] | None = None,
+) -> Finding:
     given = assumptions.has("tariff")
     if given:
         places = [("the tariff given", assumptions.input("tariff"))]
     else:
-        rows = (row for row in tables.load("tariffs") if row.series == "US industrial")
+        rows = [row for row in tables.load("tariffs") if row.series == "US industrial"]
+        rows = [row for row in rows if only is None or row.entity in only]
         places = [(row.entity, tariff_of(row)) for row in rows]
     judged = sorted(
         ((cost_case(assumptions, label, tariff), tariff) for label, tariff in places),
@@ -113,11 +173,6 @@ def some_regions(assumptions: Assumptions) -> Finding:
     dearest, tariff = judged[0]
     above = [case.label for case in cases if case.verdict == "holds"]
     below = [case.label for case in cases if case.verdict == "does not hold"]
-    verdict: Verdict = "cannot be said"
-    if above:
-        verdict = "holds"
-    elif len(below) == len(cases):
-        verdict = "does not hold"
     because = f"{_first_up(dearest.label)}, {dearest.note}"
     if not given:
         because = (
@@ -126,25 +181,36 @@ def some_regions(assumptions: Assumptions) -> Finding:
             + f"; {len(below)} are below"
             + (f" ({', '.join(below)})" if below else "")
         )
+        if only is None:
+            unmined = [label for label in above if label not in sites()]
+            because += f". No mining site is known in {', '.join(unmined)}" if unmined else ""
+        cases = tuple(case._replace(note=f"{case.note}; {_site(case.label)}") for case in cases)
     return Finding(
-        slug="cost-some-regions",
-        claim="Mining one bitcoin costs more than $100,000 in some parts of the United States.",
-        said_by=ARTICLE,
+        slug=slug,
+        claim=claim,
+        said_by=said_by,
         claimed=CLAIMED,
         found=dearest.found,
         measure=f"cost of one bitcoin {'at' if given else 'in the dearest place,'} {dearest.label}",
         interval=dearest.interval,
-        verdict=verdict,
+        verdict=_verdict_on(cases),
         because=f"{because}. {_energy(assumptions, tariff)}.",
         turns=_turns(assumptions, tariff),
         inputs=costed(assumptions, tariff).inputs,
         swings=_swings(assumptions, tariff),
         cases=cases,
-        sources=tuple(dict.fromkeys(tariff.source for _, tariff in judged)),
+        sources=tuple(
+            dict.fromkeys(
+                (
+                    *(tariff.source for _, tariff in judged),
+                    *(row.source for row in sites().values() if not given),
+                )
+            )
+        ),
         unsaid=(
             NOT_PAID,
-            "Whether anybody mines where it is dear: the states that hold most machines are "
-            "not known from the chain.",
+            "How much is mined where. That no site is named does not show that nobody mines: "
+            "Foundry's map of July 2023 puts 5.3 % of the US hash rate into New Hampshire.",
             ELECTRICITY,
             NO_INPUTS,
         ),
@@ -169,7 +235,7 @@ def united_states(assumptions: Assumptions) -> Finding:
     return Finding(
         slug="cost-united-states",
         claim="Mining one bitcoin costs more than $100,000 in the United States.",
-        said_by="how the claim is mostly repeated",
+        said_by="the short form in which the claim above is repeated; no one source",
         claimed=CLAIMED,
         found=main.found,
         measure=f"cost of one bitcoin {'at' if given else 'in the'} {main.label}",
@@ -220,6 +286,7 @@ def all_in(assumptions: Assumptions) -> Finding:
         measure=f"published mean of listed miners, {main.label}",
         interval=main.interval,
         verdict=main.verdict,
+        of=last.period.text,
         because=f"CoinShares gives {last.number:,.0f} USD for {last.period}; its cash cost "
         f"for the same miners stays below 100,000. These are published figures, not computed.",
         turns=f"It was {rows[0].number:,.0f} USD in {rows[0].period}. Most of what is above the "

@@ -8,7 +8,7 @@ from typing import Final
 
 from analyzers import tables
 from analyzers.assumptions import Assumptions, published
-from analyzers.claims.places import ends, spread_verdict, together
+from analyzers.claims.places import MOVED, OPEN, ends, together, with_way
 from analyzers.claims.pools import counted, hhi_of_pools
 from analyzers.claims.values import (
     ARTICLE,
@@ -41,6 +41,7 @@ NO_CENSUS: Final = (
 )
 OPEN_WEIGHT: Final = "OpenRouter tokens"
 """The series of a router's tokens that went to models whose weights are open."""
+OPEN_WEIGHT_CASE: Final = "OpenRouter: part of tokens to open-weight models"
 SAID_PERCENT: Final = 300.0
 SIZE: Final = "A market's size says nothing of how many share it."
 
@@ -73,19 +74,22 @@ def _year(shares: Shares) -> float:
 
 
 def _share_case(label: str, points: Sequence[Point]) -> Case:
-    """Return how a joint share moved, judged as a claim that it fell."""
+    """Return how a joint share moved; rounding alone decides nothing of it."""
     move = movement(points)
     if move.first is None or move.last is None or move.points < 2:
         return Case(label, Quantity(math.nan, "%", "one date"), UNKNOWN, "cannot be said")
     first, last = move.first, move.last
     return Case(
         label,
-        Quantity(100 * (last.middle - first.middle), "% points"),
+        Quantity(100 * (last.middle - first.middle), "percentage points"),
         Interval(
             100 * (last.value.low - first.value.high), 100 * (last.value.high - first.value.low)
         ),
-        spread_verdict(move.change),
-        f"{first.middle:.1%} in {first.year:.1f}, {last.middle:.1%} in {last.year:.1f}",
+        OPEN,
+        with_way(
+            f"{first.middle:.1%} in {first.year:.1f}, {last.middle:.1%} in {last.year:.1f}",
+            move.change,
+        ),
     )
 
 
@@ -94,7 +98,7 @@ def _market_cases(market: str) -> tuple[Case, ...]:
     full = full_lists(dated)
     found, interval = ends(movement(hhi_points(full)))
     note = f"{full[0].period} to {full[-1].period}" if full else "no list of four firms or more"
-    verdict = spread_verdict(movement(hhi_points(full)).change)
+    note = with_way(note, movement(hhi_points(full)).change)
     leader, top = [], []
     for shares in dated:
         year, half, known = _year(shares), _rounding(shares), measure(shares)
@@ -102,7 +106,7 @@ def _market_cases(market: str) -> tuple[Case, ...]:
         if len(shares.parts) >= 2:
             top.append(Point(year, Interval(known.top3.low - half, known.top3.high + half)))
     return (
-        Case(f"{market}: HHI", found, interval, verdict, note),
+        Case(f"{market}: HHI", found, interval, OPEN, note),
         _share_case(f"{market}: largest", leader),
         _share_case(f"{market}: largest three", top),
     )
@@ -114,13 +118,14 @@ def _open_weight() -> Case:
         Point(row.period.year, Interval(row.number - row.rounding, row.number + row.rounding))
         for row in sorted(rows, key=lambda row: row.period)
     ]
-    case = _share_case("OpenRouter: part of tokens to open-weight models", points)
-    risen: dict[Verdict, Verdict] = {"holds": "does not hold", "does not hold": "holds"}
-    return case._replace(verdict=risen.get(case.verdict, "cannot be said"))
+    return _share_case(OPEN_WEIGHT_CASE, points)
 
 
 def ai_spreads(assumptions: Assumptions) -> Finding:
-    """Judge: AI becomes less concentrated."""
+    """Judge: AI becomes less concentrated.
+
+    No market states its own error, so nothing is decided: rounding alone is no error of theirs.
+    """
     chosen = (assumptions.market,) if assumptions.market else markets()
     cases = tuple(case for market in chosen for case in _market_cases(market))
     if not assumptions.market:
@@ -129,10 +134,11 @@ def ai_spreads(assumptions: Assumptions) -> Finding:
     if not assumptions.market:
         rows += [row for row in tables.load("sizes") if row.series == OPEN_WEIGHT]
     main = cases[0]
-    verdict = together(case.verdict for case in cases)
-    count = {
-        kind: sum(case.verdict == kind for case in cases) for kind in ("holds", "does not hold")
-    }
+    fell, rose = (
+        sum(f"; {way} by" in case.note for case in cases if case.label != OPEN_WEIGHT_CASE)
+        for way in MOVED
+    )
+    moved = main.found.text or f"{main.found.value:+.0f} points"
     return Finding(
         slug="ai",
         claim="AI becomes less concentrated.",
@@ -141,12 +147,12 @@ def ai_spreads(assumptions: Assumptions) -> Finding:
         found=main.found,
         measure=f"change of {main.label.replace(': HHI', '')}, HHI",
         interval=main.interval,
-        verdict=verdict,
-        because=f"{count['holds']} of {len(cases)} measures speak for it, "
-        f"{count['does not hold']} against; the others move within their bounds or have one "
-        f"date. {main.label}: {main.found.text or f'{main.found.value:+.0f} points'}.",
-        turns="It would hold if every measure fell beyond its bounds: lists of four firms or "
-        "more at two dates of each market (--market looks at one).",
+        verdict=OPEN,
+        because=f"Of {len(cases)} measures {fell} of concentration fell and {rose} rose beyond "
+        "rounding; the others move within it or have one date. No survey states an error of its "
+        f"own, so this decides nothing. {main.label}: {moved}.",
+        turns="It would hold if every measure fell beyond the error that its source states: lists "
+        "of four firms or more at two dates of each market.",
         inputs=tuple(map(published, rows)),
         cases=cases,
         sources=tuple(dict.fromkeys(row.source for row in rows)),

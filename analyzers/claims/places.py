@@ -20,6 +20,7 @@ from analyzers.compare import Change, Movement
 from analyzers.intervals import UNKNOWN, Interval
 from analyzers.tables import Row
 
+OPEN: Final[Verdict] = "cannot be said"
 POINTS: Final = 10_000
 FROM: Final = "United States"
 TO: Final = ("Paraguay", "Ethiopia")
@@ -42,9 +43,16 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
     return distinct.pop() if len(distinct) == 1 else "cannot be said"
 
 
-def spread_verdict(change: Change) -> Verdict:
-    """Return the verdict on a claim that concentration fell."""
-    return {"fell": "holds", "rose": "does not hold"}.get(change, "cannot be said")  # type: ignore[return-value]
+def with_way(note: str, change: Change) -> str:
+    """Return `note` with the way that published figures moved, where they moved at all.
+
+    It is no verdict: the bounds are those of rounding and of what lists leave out, and the
+    source's own error, which it does not state, is not in them.
+    """
+    return f"{note}; {change} by the figures as published" if change in MOVED else note
+
+
+MOVED: Final = ("fell", "rose")
 
 
 def ends(move: Movement) -> tuple[Quantity, Interval]:
@@ -90,9 +98,8 @@ def geography_spreads(assumptions: Assumptions) -> Finding:
         move = geography.movement_of(name)
         found, interval = ends(move)
         dates = f"{listed[0].period} to {listed[-1].period}" if listed else "no full list"
-        cases.append(Case(name, found, interval, spread_verdict(move.change), dates))
+        cases.append(Case(name, found, interval, OPEN, with_way(dates, move.change)))
     measured = [case for case in cases if math.isfinite(case.found.value)]
-    verdict = together(case.verdict for case in measured)
     longest = max(measured, key=lambda case: abs(case.found.value), default=None)
     told = "; ".join(
         f"{case.label} {case.found.value:+.0f} points from {case.note}" for case in measured
@@ -105,13 +112,14 @@ def geography_spreads(assumptions: Assumptions) -> Finding:
         found=longest.found if longest else Quantity(math.nan, "HHI points", "no two dates"),
         measure=f"change of HHI over countries, {longest.label if longest else 'no series'}",
         interval=longest.interval if longest else UNKNOWN,
-        verdict=verdict,
+        verdict=OPEN,
         because=f"HHI over countries within each series: {told or 'no series has two full lists'}. "
-        "Series are never chained, and none states an error of its own: bounds are those of the "
-        "countries that it does not list.",
-        turns="It holds for the fall of China's part until 2022 (--series 'CBECI map'), and not "
-        "for 2025 (--series 'Hashrate Index'). One series with one method over both would settle "
-        "it.",
+        "Series are never chained, and none states an error of its own: the intervals are of "
+        "rounding and of the countries that a list leaves out, and no source's own error is in "
+        "them, so they decide nothing.",
+        turns="By the lists alone places spread out while China's part fell, until 2022 (series "
+        "CBECI map, which proxies move by as much), and drew together in 2025 (Hashrate Index). "
+        "One series with one method over both, which states its error, would settle it.",
         inputs=tuple(map(published, _of_lists(names))),
         cases=tuple(cases),
         sources=_sources(_rows(names)),
@@ -130,14 +138,16 @@ def migration(assumptions: Assumptions) -> Finding:
     cases = []
     for name, change in changes.items():
         if change is None:
-            cases.append(Case(name, Quantity(math.nan, "%", "listed once at most"), UNKNOWN, _OPEN))
+            cases.append(Case(name, Quantity(math.nan, "%", "listed once at most"), UNKNOWN, OPEN))
             continue
         span = Interval(
             100 * (change.difference - change.rounding), 100 * (change.difference + change.rounding)
         )
         (earlier, before, _), (later, after, _) = change.first, change.last
         note = f"{100 * before:.5g} % in {earlier}, {100 * after:.5g} % in {later}"
-        cases.append(Case(name, Quantity(100 * change.difference, "% points"), span, _OPEN, note))
+        cases.append(
+            Case(name, Quantity(100 * change.difference, "percentage points"), span, OPEN, note)
+        )
     leaving = cases[0]
     told = "; ".join(f"{case.label} {case.note or case.found.text}" for case in cases)
     return Finding(
@@ -148,7 +158,7 @@ def migration(assumptions: Assumptions) -> Finding:
         found=leaving.found,
         measure=f"change of the part of the United States, {series}",
         interval=leaving.interval,
-        verdict=_OPEN,
+        verdict=OPEN,
         because=f"In {series}: {told}. {NO_ERROR} A share of the United States that rises does not "
         "refute that miners went to Paraguay and Ethiopia, as others may have come.",
         turns="It would hold if, within one series that states its own error, the shares of "
@@ -165,6 +175,3 @@ def migration(assumptions: Assumptions) -> Finding:
             *_limits((series,)),
         ),
     )
-
-
-_OPEN: Final[Verdict] = "cannot be said"

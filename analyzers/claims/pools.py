@@ -28,7 +28,7 @@ SLOPE: Final = "HHI points a year"
 
 POOLS_ARE_NOT_ALL: Final = (
     "A pool is who builds templates and pays, not who owns machines. Shared templates and "
-    "owners are another lens (--lens), and no lens is proved by the chain."
+    "owners are seen through other lenses, and no lens is proved by the chain."
 )
 
 
@@ -65,6 +65,11 @@ def counted(table: CountTable, source: str) -> tuple[Input, ...]:
     )
 
 
+def _day(table: CountTable) -> str:
+    """Return the day on which the first window begins."""
+    return datetime.fromtimestamp(int(table.start_time[0]), UTC).strftime("%Y-%m-%d")
+
+
 def _upward(found: Trend) -> Verdict:
     direction = found.direction()
     if direction == "rising":
@@ -93,10 +98,14 @@ def control(table: CountTable, source: str) -> Finding:
     )
     eras = by_division(table, "subsidy")
     cases = [_case(f"subsidy {found.era.name}", found.trend) for found in eras]
-    turns = "It turns with the span looked at (--from, --to): " + "; ".join(
+    turns = "It turns with the span that is looked at: " + "; ".join(
         f"{case.label} {case.note}, {case.found.value:+.0f} points a year"
         for case in cases
         if math.isfinite(case.found.value)
+    )
+    now = eras[-1].era.name if len(eras) > 1 else ""
+    spans = f"Over all windows since {_day(table)}: {together((whole.verdict, one.verdict))}. " + (
+        f"In the running era alone ({cases[-1].label}): {cases[-1].verdict}. " if now else ""
     )
     return Finding(
         slug="control",
@@ -107,7 +116,7 @@ def control(table: CountTable, source: str) -> Finding:
         measure="slope of the HHI of pools over all windows",
         interval=whole.interval,
         verdict=together((whole.verdict, one.verdict)),
-        because=f"HHI of pools over {whole.note}; with one miner behind all unknown blocks "
+        because=f"{spans}HHI of pools over {whole.note}; with one miner behind all unknown blocks "
         f"{one.found.value:+.0f} points a year, {one.note}. The slope is judged against wander "
         "of the shares and the sampling error of blocks, in windows of this length and longer.",
         turns=f"{turns}.",

@@ -46,7 +46,9 @@ class Finding:
     """One claim, judged.
 
     `measure` says what the number found is of, `turns` what would have to be otherwise for
-    another verdict, and `unsaid` what the data behind it cannot show at all.
+    another verdict, and `unsaid` what the data behind it cannot show at all. `of` is the time that
+    the number found is of, where that is not the time of the inputs, and `as_of` says how old the
+    figures are that it stands on, where they are old.
     """
 
     slug: str
@@ -64,6 +66,8 @@ class Finding:
     cases: tuple[Case, ...] = ()
     sources: tuple[str, ...] = ()
     unsaid: tuple[str, ...] = ()
+    of: str = ""
+    as_of: str = ""
 
 
 def judge(interval: Interval, threshold: float) -> Verdict:

@@ -9,25 +9,38 @@ from __future__ import annotations
 import datetime
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzers.mined import Chain
+from analyzers.registry.lenskind import LensKind, kind_named
 from analyzers.registry.loader import load_registry, read_file
 from analyzers.registry.registry import Registry
 from analyzers.registry.values import Heights, RegistryError
 
-_LENS_KEYS: Final = {"name", "title", "description", "names", "rest", "source", "date", "rows"}
-_ROW_KEYS: Final = {"pool", "entity", "first", "last", "since", "until", "source"}
+_LENS_KEYS: Final = {
+    *("name", "kind", "title", "description", "names", "rest", "source", "date", "rows"),
+}
+_ROW_KEYS: Final = {"pool", "entity", "first", "last", "since", "until", "source", "weak"}
 _SLUG: Final = re.compile(r"[a-z0-9]{1,40}")
+
+DEFAULT_KIND: Final = LensKind.COORDINATION
+"""The kind of a lens that does not say one: such a lens shows shares, and no attack."""
 
 
 @dataclass(frozen=True, slots=True)
 class LensRow:
-    """`pool` is part of `entity` at `heights` and from `since` to before `until` (Unix s)."""
+    """`pool` is part of `entity` at `heights` and from `since` to before `until` (Unix s).
+
+    `weak` marks a row whose only sources are lists that name none of their own.
+    """
 
     pool: str
     entity: str
@@ -35,6 +48,7 @@ class LensRow:
     since: int | None
     until: int | None
     source: str
+    weak: bool = False
 
     def holds(self, height: int, time: int) -> bool:
         """Tell whether the row holds for a block of this height and header time."""
@@ -49,10 +63,12 @@ class LensRow:
 class Lens:
     """One way to look at pools. Calling it gives the entity behind a pool.
 
-    `rest` is the entity of pools without a row; None: they stand for themselves.
+    Pools without a row stand for themselves; where there is a `rest`, nothing is known of them,
+    and of those whose row names `rest`: their blocks are nobody's, and never one entity's.
     """
 
     name: str
+    kind: LensKind
     title: str
     description: str
     names: Mapping[str, str]
@@ -61,12 +77,16 @@ class Lens:
     date: datetime.date | None = None
     """The day that its source is of: what changed since is not in it."""
 
-    def entity(self, pool: str, height: int, time: int) -> str:
-        """Return the slug of who stands behind `pool` at a block of this height and time."""
-        for row in self.rows.get(pool, ()):
-            if row.holds(height, time):
-                return row.entity
-        return pool if self.rest is None else self.rest
+    def row(self, pool: str, height: int, time: int) -> LensRow | None:
+        """Return the row of `pool` that holds for a block of this height and time."""
+        return next((row for row in self.rows.get(pool, ()) if row.holds(height, time)), None)
+
+    def entity(self, pool: str, height: int, time: int) -> str | None:
+        """Return the slug of who stands behind `pool` at such a block, None where not known."""
+        row = self.row(pool, height, time)
+        if row is not None:
+            return None if row.entity == self.rest else row.entity
+        return pool if self.rest is None else None
 
     __call__ = entity
 
@@ -82,7 +102,106 @@ class Lens:
         return self.names.get(entity) or registry.name_of(entity)
 
 
-TAG_LENS: Final = Lens("tag", "By tag", "Pools as their blocks name them.", {}, None, {})
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """A lens that only tells whether a row of `lens` applies: to ``row``, or to nobody."""
+
+    lens: Lens
+
+    def __call__(self, pool: str, height: int, time: int) -> str | None:
+        """Return ``row`` where one applies; all blocks show something through no rows at all."""
+        applies = not self.lens.rows or self.lens.row(pool, height, time) is not None
+        return "row" if applies else None
+
+    def steady(self, pool: str) -> bool:
+        """Tell whether it says the same of `pool` at every height and time."""
+        return self.lens.steady(pool)
+
+
+def applies_to(lens: Lens, chain: Chain) -> NDArray[np.bool_]:
+    """Tell of each block of `chain` whether a row of `lens` applies to it."""
+    if not lens.rows:
+        return np.ones(len(chain), dtype=np.bool_)
+    codes, _ = chain.entities(Marks(lens))
+    found: NDArray[np.bool_] = codes >= 0
+    return found
+
+
+TAG_LENS: Final = Lens(
+    "tag", LensKind.CONTROL, "By tag", "Pools as their blocks name them.", {}, None, {}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the rows of a lens did to some blocks.
+
+    `by_rows` counts the blocks that a row sent to each entity (None: to nobody), `weak` those of
+    them whose row is weak. `lens` is None where no lens was looked through.
+    """
+
+    lens: Lens | None = None
+    by_rows: Mapping[str | None, int] = field(default_factory=dict)
+    weak: Mapping[str | None, int] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> LensKind:
+        """The kind of the lens; blocks that are looked at plainly show who directs the work."""
+        return LensKind.CONTROL if self.lens is None else self.lens.kind
+
+    @property
+    def applies(self) -> bool:
+        """Whether the lens says anything of these blocks that the lens ``tag`` does not."""
+        return self.lens is None or not self.lens.rows or bool(self.by_rows)
+
+    def called(self, entity: str, name: str) -> str:
+        """Return how to speak of `entity`, whose name is `name`, as of who found blocks.
+
+        A group is spoken of by its pools, unless it directs their work; an entity that no row
+        sent blocks to is a pool that stands for itself.
+        """
+        return self.kind.pools_of(name) if entity in self.by_rows else name
+
+
+PLAIN_SIGHT: Final = Sight()
+"""That of blocks which are looked at through no lens."""
+
+NO_ROW: Final = "no row of this lens applies to these blocks"
+"""What is said in place of figures that would be those of the lens ``tag`` again."""
+
+
+def look(lens: Lens, blocks: Iterable[tuple[str | None, int, int, int]]) -> Sight:
+    """Return what the rows of `lens` do to `blocks`: pool, height, time, and how many.
+
+    Examples
+    --------
+    >>> custody = load_lenses()["custody"]
+    >>> look(custody, [("antpool", 826_000, 1_705_000_000, 5)]).applies
+    False
+    >>> look(custody, [("antpool", 850_000, 1_719_000_000, 5)]).by_rows
+    {'sharedcustodian': 5}
+    """
+    by_rows: dict[str | None, int] = {}
+    weak: dict[str | None, int] = {}
+    if not lens.rows:
+        return Sight(lens)
+    for pool, height, time, number in blocks:
+        row = None if pool is None else lens.row(pool, height, time)
+        if row is not None:
+            entity = None if row.entity == lens.rest else row.entity
+            by_rows[entity] = by_rows.get(entity, 0) + number
+            if row.weak:
+                weak[entity] = weak.get(entity, 0) + number
+    return Sight(lens, by_rows, weak)
+
+
+def lens_of(name: str, kind: LensKind, mapping: Mapping[str, str]) -> Lens:
+    """Return a lens in which each pool (slug) of `mapping` stands for its entity at all times."""
+    always = Heights(None, None)
+    rows = {
+        pool: (LensRow(pool, entity, always, None, None, name),) for pool, entity in mapping.items()
+    }
+    return Lens(name, kind, f"By {name}", "", {}, None, rows)
 
 
 def load_lenses(path: Path | None = None, registry: Registry | None = None) -> dict[str, Lens]:
@@ -91,8 +210,9 @@ def load_lenses(path: Path | None = None, registry: Registry | None = None) -> d
     Raises
     ------
     RegistryError
-        If the file cannot be read, a row has no source or names a pool that `registry` (by
-        default ours) does not have, or two rows of a lens say different things at once.
+        If the file cannot be read, a lens has an unknown kind, a row has no source or names a
+        pool that `registry` (by default ours) does not have, or two rows of a lens say different
+        things at once.
     """
     if path is None and registry is None:
         return dict(_bundled())
@@ -137,6 +257,10 @@ def _lens(table: Mapping[str, Any], registry: Registry, origin: str) -> Lens:
         raise RegistryError(f"{where}: a name is lower-case letters and dashes")
     if not _are_tables(table.get("rows", [])) or not isinstance(table.get("names", {}), dict):
         raise RegistryError(f"{where}: rows are tables, and names a table of entities")
+    try:
+        kind = kind_named(table.get("kind", DEFAULT_KIND))
+    except ValueError as error:
+        raise RegistryError(f"{where}: {error}") from None
     rows: dict[str, list[LensRow]] = {}
     for item in table.get("rows", []):
         row = _row(item, str(table.get("source", "")), where)
@@ -150,6 +274,7 @@ def _lens(table: Mapping[str, Any], registry: Registry, origin: str) -> Lens:
     told = [f"Its source is of {date}: it shows nothing newer."] if date else []
     return Lens(
         name=table["name"],
+        kind=kind,
         title=table["title"],
         description=" ".join([*filter(None, [table.get("description", "")]), *told]),
         names=dict(table.get("names", {})),
@@ -171,6 +296,8 @@ def _row(item: Mapping[str, Any], source: str, where: str) -> LensRow:
         raise RegistryError(f"{where}: {dict(item)}: a row has a pool and an entity, both slugs")
     if not item.get("source", source):
         raise RegistryError(f"{where}: {dict(item)}: every row has a source")
+    if not isinstance(item.get("weak", False), bool):
+        raise RegistryError(f"{where}: {dict(item)}: weak is true or false")
     for key in ("first", "last"):
         if not isinstance(item.get(key, 0), int):
             raise RegistryError(f"{where}: {dict(item)}: {key} is a height")
@@ -181,6 +308,7 @@ def _row(item: Mapping[str, Any], source: str, where: str) -> LensRow:
         since=_midnight(item.get("since"), where),
         until=_midnight(item.get("until"), where),
         source=item.get("source", source),
+        weak=item.get("weak", False),
     )
 
 

@@ -29,6 +29,7 @@ UNITS: Final = frozenset(
         "BTC/PH/day",
         "EH/s",
         "J/TH",
+        "MW",
         "T",
         "TWh/year",
         "USD bn",

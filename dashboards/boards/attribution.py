@@ -69,7 +69,8 @@ def _state() -> Panels:
         ),
         figures(
             "Unknown",
-            "Part of the window's blocks that names no pool, under the lens.",
+            "Part of the window's blocks that names no pool, or a pool that the lens knows "
+            "nothing of.",
             [Query(share)],
             RATIO,
             width=5,

@@ -10,6 +10,7 @@ from dashboards.panels import COUNT, POOL_COLORS, RATIO, chart
 from dashboards.queries import (
     AGENT,
     ALONE,
+    NOT_OF_CONTROL,
     OF_LARGEST,
     VIEW,
     WINDOW,
@@ -56,8 +57,9 @@ def _lenses() -> Panels:
             "them. The other lenses group them by dated tables with sources: nothing on the chain "
             "proves that two pools are one. HHI with its 95 % interval, whoever found the unknown "
             "blocks; no single value where more than a tenth of the blocks are unknown. The "
-            "Nakamoto number is of the window's blocks, probabilities of the true parts of the "
-            "work: the fewest and the least are what unknown blocks leave possible.",
+            "Nakamoto number is of the window's blocks. Only who directs work, a pool or its "
+            "owner, has probabilities, of the true parts of the work: the fewest and the least are "
+            "what unknown blocks leave possible. A lens is not there while no row of it applies.",
             {"lens": "Lens"},
             [
                 Column("Entities", _by_lens("entities")),
@@ -152,6 +154,7 @@ def _needed(threshold: str, reading: str, words: str) -> timeseries.Panel:
         stacked=True,
         lowest=0,
         highest=1,
+        empty=NOT_OF_CONTROL,
     )
 
 
@@ -186,12 +189,14 @@ def _nakamoto() -> Panels:
             "One alone holds more than …",
             "Probability, given the window, that some entity holds more than a quarter, a third or "
             "a half of the work: at least if unknown blocks are of a miner each, at most if they "
-            "are the largest's. The alerts ask 99 % of the former, over 1008 blocks for an hour.",
+            "are the largest's. The alerts ask 99 % of the former, over 1008 blocks for an hour, "
+            "under the lens tag alone.",
             any_above(),
             RATIO,
             decimals=1,
             width=24,
             lowest=0,
             highest=1,
+            empty=NOT_OF_CONTROL,
         ),
     ]

@@ -26,6 +26,7 @@ from dashboards.queries import (
     AGENT,
     ALONE,
     NAMED,
+    NOT_OF_CONTROL,
     OF_LARGEST,
     VIEW,
     WINDOW,
@@ -127,8 +128,9 @@ def _glance() -> Panels:
             decimals=1,
         ),
         figures(
-            "Largest pool",
-            "Observed share of the largest that the lens names.",
+            "Largest share",
+            "Observed share of the largest pool, or group, that the lens names. A country or a "
+            "custodian found nothing itself: the pools that it stands for did.",
             [Query(f"topk(1, {metric('pool_share_ratio', VIEW, NAMED)})", "{{pool}}")],
             RATIO,
             decimals=1,
@@ -211,12 +213,13 @@ def _concentration() -> Panels:
             "Probability, given the window, that some entity holds more than a quarter, a third or "
             "a half of the work: at least if unknown blocks are of a miner each, at most if they "
             "are the largest's. From half the chain is decided; from a third selfish mining pays. "
-            "Alerts ask 99 % of the former over 1008 blocks.",
+            "Alerts ask 99 % of the former over 1008 blocks, under the lens tag alone.",
             any_above(),
             RATIO,
             decimals=1,
             lowest=0,
             highest=1,
+            empty=NOT_OF_CONTROL,
         ),
     ]
 

@@ -83,8 +83,8 @@ def _all() -> Panels:
             "Change against a week before",
             "How far shares of the last 1008 blocks lie above those of the 1008 a week before, in "
             "standard deviations of the difference. Beyond 3 is rarely chance; the alert asks 5, "
-            "the dashed line. Only for the lenses tag and template, and only after a week of "
-            "scrapes.",
+            "the dashed line, under the lens tag. Only for the lenses tag and template, and only "
+            "after a week of scrapes.",
             [
                 Query(
                     'poolscope:week_share_change_sigmas{job="$job", instance="$instance", '
@@ -117,8 +117,8 @@ def _chosen() -> Panels:
         ),
         chart(
             "Hash rate of $pool",
-            "Share times the network's hash rate. The band multiplies both lower and both upper "
-            "ends: wider than 95 %, never narrower.",
+            "Share times the network's hash rate; of a group, that of all its pools. The band "
+            "multiplies both lower and both upper ends: wider than 95 %, never narrower.",
             [
                 Query(f"{metric(share, VIEW, POOL)} * {joined} {metric(rate, WINDOW)}", name)
                 for share, rate, name in zip(SHARE, RATE, ESTIMATE, strict=True)

@@ -83,6 +83,8 @@ class Claim(Answer):
     """Who said it, and where."""
     verdict: Literal["holds", "does not hold", "cannot be said"]
     """Whether it holds."""
+    as_of: str
+    """How old the figures are that the verdict stands on, where they are old; else empty."""
     claimed: Quantity
     """What was claimed, as a number."""
     found: Finding

@@ -11,6 +11,7 @@ from analyzers.intervals import Interval
 from analyzers.leftout import LeftOut
 from analyzers.nakamoto import Nakamoto
 from analyzers.network import Estimate
+from analyzers.registry.lenses import NO_ROW, PLAIN_SIGHT, Lens, Sight
 from analyzers.summary import Reading, Share, Summary
 from monitor import answers
 
@@ -54,12 +55,15 @@ def left_out(found: Iterable[LeftOut]) -> list[answers.LeftOut]:
     ]
 
 
-def share(entry: Share, name_of: Callable[[str], str]) -> answers.Share:
-    """Return one entity's part of a window."""
+def share(entry: Share, name_of: Callable[[str], str], sight: Sight = PLAIN_SIGHT) -> answers.Share:
+    """Return one entity's part of a window that was looked at as `sight` says."""
+    name = name_of(entry.entity)
     return answers.Share(
         pool=entry.entity,
-        name=name_of(entry.entity),
+        name=name,
+        called=sight.called(entry.entity, name),
         blocks=entry.blocks,
+        weak_source_blocks=sight.weak.get(entry.entity, 0),
         share=bounded(entry.share, entry.interval, entry.bounds),
         above_quarter=entry.above_quarter,
         above_quarter_most=entry.above_quarter_most,
@@ -98,11 +102,11 @@ def concentration(view: WindowView) -> answers.Concentration:
     return answers.Concentration(
         window=view.window,
         lens=view.lens,
-        **measured(found, figures_of(found)),
+        **measured(found, figures_of(found, control=view.sight.kind.is_control), view.sight),
     )
 
 
-def measured(found: Summary, shown: Iterable[Figure]) -> dict[str, Any]:
+def measured(found: Summary, shown: Iterable[Figure], sight: Sight) -> dict[str, Any]:
     """Return the fields of `answers.Figures`: what was counted, and `shown` by name."""
     return {
         "blocks": found.blocks,
@@ -110,9 +114,54 @@ def measured(found: Summary, shown: Iterable[Figure]) -> dict[str, Any]:
         "entities": found.entities,
         "withheld": found.withheld or None,
         "figures": figures(shown),
+        "withheld_by_lens": sight.kind.why_withheld,
+        "note": note_of(sight),
         "nakamoto_half": nakamoto(found, lambda reading: reading.nakamoto_half),
         "nakamoto_third": nakamoto(found, lambda reading: reading.nakamoto_third),
     }
+
+
+def note_of(sight: Sight) -> str:
+    """Return why nothing is said of a window, empty where something is."""
+    return "" if sight.applies else NO_ROW
+
+
+def lens(found: Lens, name_of: Callable[[str], str]) -> answers.Lens:
+    """Return what a lens is; `name_of` gives the name of an entity under it."""
+    return answers.Lens(**_lens(found, name_of))
+
+
+def _lens(found: Lens, name_of: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "title": found.title,
+        "kind": found.kind.value,
+        "description": found.description,
+        "withheld": found.kind.why_withheld,
+        "rest": "" if found.rest is None else name_of(found.rest),
+    }
+
+
+def lens_detail(found: Lens, name_of: Callable[[str], str]) -> answers.LensDetail:
+    """Return a lens with its rows; `name_of` gives the name of an entity under it."""
+    return answers.LensDetail(
+        **_lens(found, name_of),
+        rows=[
+            answers.LensRow(
+                pool=row.pool,
+                group=None if row.entity == found.rest else row.entity,
+                name=name_of(row.entity),
+                first_height=row.heights.first,
+                last_height=row.heights.last,
+                since_time=row.since,
+                until_time=row.until,
+                source=row.source,
+                weak=row.weak,
+            )
+            for rows in found.rows.values()
+            for row in rows
+        ],
+    )
 
 
 def nakamoto(found: Summary, of: Callable[[Reading], Nakamoto]) -> answers.Nakamoto:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from monitor.answers.base import (
     Answer,
     BoundedEstimate,
@@ -35,24 +37,28 @@ class Share(Answer):
     """Slug of the pool (or other entity of the lens)."""
     name: str
     """Its name."""
+    called: str
+    """How to speak of it as of who found blocks: its name, or of a group by its pools."""
     blocks: int
     """Blocks that it found in the window."""
+    weak_source_blocks: int
+    """Those of them that are here by a row of the lens with weak sources alone."""
     share: BoundedEstimate
     """These over all blocks of the window, a ratio 0..1, with the interval of its true share. It
     has this at least, and at most this with all unknown blocks."""
     above_quarter: Figure
     """Probability 0..1 that its true share of the work is above a quarter, if no unknown block is
-    its own."""
+    its own; null under a lens that is not of control."""
     above_quarter_most: Figure
     """The same if all unknown blocks are its own."""
     above_third: Figure
     """Probability 0..1 that its true share of the work is above a third, if no unknown block is
-    its own."""
+    its own; null under a lens that is not of control."""
     above_third_most: Figure
     """The same if all unknown blocks are its own."""
     above_half: Figure
     """Probability 0..1 that its true share of the work is above a half, if no unknown block is
-    its own."""
+    its own; null under a lens that is not of control."""
     above_half_most: Figure
     """The same if all unknown blocks are its own."""
 
@@ -67,9 +73,11 @@ class Shares(Answer):
     blocks: int
     """Blocks that are really there: fewer than the window while the store is young."""
     unknown: int
-    """Blocks that nothing names a pool for."""
+    """Blocks that nothing names a pool for, or whose pool the lens knows nothing of."""
     shares: list[Share]
-    """The largest first."""
+    """The largest first; none where no row of the lens applies."""
+    note: str
+    """Why there are none: no row of this lens applies to these blocks; else empty."""
 
 
 class Nakamoto(Answer):
@@ -86,7 +94,7 @@ class Nakamoto(Answer):
     """How many if each unknown block is of a miner of its own: no more, whoever found them."""
     posterior: dict[int, Figure]
     """Probability 0..1 of each number, given the blocks, if each unknown one is of a miner of its
-    own."""
+    own; empty under a lens not of control."""
     posterior_as_one: dict[int, Figure]
     """The same if all unknown blocks are of one further miner."""
     posterior_of_largest: dict[int, Figure]
@@ -123,14 +131,18 @@ class Figures(Answer):
     blocks: int
     """Blocks that are really there."""
     unknown: int
-    """Blocks that nothing names a pool for."""
+    """Blocks that nothing names a pool for, or whose pool the lens knows nothing of."""
     entities: int
     """Pools, or groups of the lens, that found a block."""
     withheld: str | None
     """Why the figures have no single value: too many blocks are unknown. Null where they have."""
+    withheld_by_lens: str
+    """Why probabilities above a threshold are not said under this lens; empty where they are."""
+    note: str
+    """Why nothing is said: no row of this lens applies to these blocks; else empty."""
     figures: dict[str, Reading]
-    """Every measure by its name, in the unit that /measures says; low and high are null where
-    no interval is known."""
+    """Every measure by its name, in the unit that /measures says, but for those withheld by the
+    lens; low and high are null where no interval is known."""
     nakamoto_half: Nakamoto
     """How many together hold more than half, and how probable each number is."""
     nakamoto_third: Nakamoto
@@ -266,6 +278,29 @@ class History(Answer):
     """The points, the oldest first."""
 
 
+class LensRow(Answer):
+    """A row of a lens: a pool, and what stands behind it."""
+
+    pool: str
+    """Slug of the pool."""
+    group: str | None
+    """Slug of the group; null where the source says nothing of use."""
+    name: str
+    """Name of the group."""
+    first_height: int | None
+    """First height at which it holds; null for any."""
+    last_height: int | None
+    """Last height at which it holds; null for any."""
+    since_time: int | None
+    """Unix time from which on it holds; null for any."""
+    until_time: int | None
+    """Unix time before which it holds; null for any."""
+    source: str
+    """Who says so."""
+    weak: bool
+    """Whether the only sources are lists that name none of their own."""
+
+
 class Lens(Answer):
     """A way to look at pools: who is counted as one."""
 
@@ -273,14 +308,29 @@ class Lens(Answer):
     """The name that parameters take."""
     title: str
     """A heading for it."""
+    kind: Literal["control", "coordination", "custody", "jurisdiction"]
+    """What a group is: who directs the work of its pools, what they do together, who keeps their
+    rewards, or where their operators sit. Only control speaks of attacks and thresholds."""
     description: str
     """Who is counted as one under it."""
+    withheld: str
+    """Why attacks and probabilities above a threshold are not said; empty where they are."""
+    rest: str
+    """What blocks of pools without a row are called: they are nobody's. Empty where such pools
+    stand for themselves."""
+
+
+class LensDetail(Lens):
+    """A lens with its rows."""
+
+    rows: list[LensRow]
+    """Who stands behind which pool, and who says so."""
 
 
 class Lenses(Answer):
     """The lenses that the agent looks through."""
 
-    lenses: list[Lens]
+    lenses: list[LensDetail]
     """The lenses."""
 
 

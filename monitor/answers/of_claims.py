@@ -17,6 +17,7 @@ def claim(found: Finding) -> shapes.Claim:
         claim=found.claim,
         said_by=found.said_by,
         verdict=found.verdict,
+        as_of=found.as_of,
         claimed=shapes.Quantity(
             value=found.claimed.value, unit=found.claimed.unit, text=found.claimed.text
         ),

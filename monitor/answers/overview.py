@@ -37,7 +37,7 @@ class Overview(Answer):
     epoch: Epoch | None
     """The running difficulty epoch; null where it has just begun, or does not end here."""
     risk: list[Confirmations]
-    """Confirmations to wait, for each window and lens."""
+    """Confirmations to wait, for each window and each lens of control."""
     reorgs: int
     """Reorgs in the store."""
     deepest_reorg: int

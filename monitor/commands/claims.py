@@ -90,7 +90,14 @@ def command(
         if from_store:
             assumptions = with_store(assumptions, selection.settings, selection.tell)
         table, _ = selection.table()
-        findings = evaluate(table, selection.source, assumptions.given(given), only)
+        findings = evaluate(
+            table,
+            selection.source,
+            assumptions.given(given),
+            only,
+            kind=selection.kind,
+            today=datetime.now(UTC).date(),
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if form == "json":
@@ -128,7 +135,10 @@ def _print(findings: Sequence[Finding], *, full: bool) -> None:
             console.print()
         console.print(Text(found.claim, style="bold"))
         facts = Table.grid(padding=(0, 1, 0, 2))
-        facts.add_row("", Text(found.verdict, style=f"bold {_COLOURS[found.verdict]}"))
+        verdict = Text(found.verdict, style=f"bold {_COLOURS[found.verdict]}")
+        if found.as_of:
+            verdict.append(f" ({found.as_of})", style="not bold default")
+        facts.add_row("", verdict)
         for name, text in (
             ("claimed", quantity(found.claimed)),
             ("found", found_in_words(found)),

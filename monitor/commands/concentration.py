@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +12,9 @@ import click
 
 from analyzers.figures import NO_READINGS, Figure, Unit, figures_of, nakamoto_figure
 from analyzers.nakamoto import nakamoto_at
-from analyzers.summary import HALF, THIRD, Share, Summary, summarize
+from analyzers.summary import HALF, THIRD, Share, Summary
 from analyzers.windows import Window
+from analyzers.withheld import share_without_control, summed_up
 from monitor.answers import WindowFigures, convert
 from monitor.answers.figures import FigureRow
 from monitor.commands import leftout as left_out
@@ -26,7 +27,7 @@ from monitor.commands.options import (
     window_of,
 )
 from monitor.commands.output import write_json
-from monitor.commands.sides import in_words
+from monitor.commands.sides import in_words, of_lens
 from monitor.commands.table import write_csv
 from monitor.queries.selection import Counted, Selection, counted, given
 from monitor.words import ends, number, span
@@ -168,14 +169,16 @@ def _show(
     form: str | None,
     homogeneity: float = math.nan,
 ) -> None:
-    summary = summarize(
+    control = found.sight.kind.is_control
+    summary = summed_up(
         found.counts,
+        found.sight,
         unattributed=found.unattributed,
         level=asked.level,
         draws=DRAWS,
         seed=asked.seed,
     )
-    figures = figures_of(summary)
+    figures = figures_of(summary, control=control)
     if asked.thresholds or asked.ties:
         figures = _with_thresholds(figures, summary, found, asked)
     if not math.isnan(homogeneity):
@@ -190,6 +193,8 @@ def _show(
             )
         )
     groups = [summary.group(selection.entities(text.split(","), summary)) for text in asked.groups]
+    if not control:
+        groups = list(map(share_without_control, groups))
     if form == "json":
         write_json(_answer(summary, found, figures, groups))
     elif form == "csv":
@@ -228,6 +233,8 @@ def _with_thresholds(
         seed=asked.seed,
     )
     names = ["nakamoto_half", "nakamoto_third", *(f"nakamoto_{t}" for t in asked.thresholds)]
+    if not found.sight.kind.is_control:
+        sizes = tuple(size.each(lambda reading: replace(reading, posterior={})) for size in sizes)
     new = {
         name: nakamoto_figure(name, size, summary) for name, size in zip(names, sizes, strict=True)
     }
@@ -248,9 +255,9 @@ def _answer(
         lens=found.lens,
         start_time=found.start_time,
         first_height=found.first_height,
-        **convert.measured(summary, figures),
+        **convert.measured(summary, figures, found.sight),
         level=summary.level,
-        shares=[convert.share(entry, str) for entry in summary.shares],
+        shares=[convert.share(entry, str, found.sight) for entry in summary.shares],
         groups=[convert.share(entry, str) for entry in groups],
         left_out=convert.left_out(left_out.said()),
     )
@@ -265,6 +272,8 @@ def _print_tables(
 
     console = Console(highlight=False)
     console.print(Text(in_words(found)))
+    for line in of_lens(found.sight):
+        console.print(Text(line))
     console.print(
         f"{summary.blocks} blocks, {summary.entities} entities, "
         f"{summary.unattributed} of nobody known"
@@ -277,18 +286,19 @@ def _print_tables(
         for figure in figures:
             if figure.note:
                 console.print(f"{figure.title}: {figure.note}")
+    control = found.sight.kind.is_control
     grid = Table(
         "pool",
         "blocks",
         "share",
         *(("with all unknown",) if summary.unattributed else ()),
         f"{summary.level:.0%} interval",
-        "P(over 1/3)",
+        *(("P(over 1/3)",) if control else ()),
         box=None,
         pad_edge=False,
         header_style="bold",
     )
-    for column in grid.columns[1:-2]:
+    for column in grid.columns[1 : 4 if summary.unattributed else 3]:
         column.justify = "right"
     for entry in (*groups, *summary.shares):
         grid.add_row(
@@ -297,7 +307,7 @@ def _print_tables(
             f"{entry.share:.1%}",
             *((f"{entry.bounds.high:.1%}",) if summary.unattributed else ()),
             f"{entry.interval.low:.1%} to {entry.interval.high:.1%}",
-            ends(entry.above_third, entry.above_third_most),
+            *((ends(entry.above_third, entry.above_third_most),) if control else ()),
         )
     console.print()
     console.print(grid)

@@ -34,10 +34,10 @@ def command(selection: Selection, *, as_json: bool) -> None:
       poolscope pools --window 7d --lens my-groups.csv
       poolscope pools --lens template --json
     """
-    from analyzers.summary import summarize
+    from analyzers.withheld import summed_up
 
     last = selection.last()
-    summary = summarize(last.counts, unattributed=last.unattributed)
+    summary = summed_up(last.counts, last.sight, unattributed=last.unattributed)
     names = _names(selection, summary)
     origin = _origin(selection, last, summary)
     if as_json:
@@ -96,17 +96,20 @@ def _answer(
         last_height=last.first_height + summary.blocks - 1,
         blocks=summary.blocks,
         unknown=summary.unattributed,
-        shares=[convert.share(entry, names.__getitem__) for entry in summary.shares],
+        shares=[convert.share(entry, names.__getitem__, last.sight) for entry in summary.shares],
         registries=origin.registries,
         left_out=convert.left_out(leftout.said()),
     )
 
 
 def _lines(last: Last, summary: Summary, names: Mapping[str, str], synthetic: str) -> list[str]:
+    from monitor.commands.sides import of_lens
+
     mark = f" of the {synthetic.upper()}" if synthetic else ""
     most = "with all unknown" if summary.unattributed else ""
     lines = [
         f"{summary.blocks} blocks{mark}, up to height {last.first_height + summary.blocks - 1}",
+        *of_lens(last.sight),
         "",
         f"{'pool':<28} {'blocks':>6} {'share':>7}   {'95 % interval':<15}  {most}".rstrip(),
     ]

@@ -48,7 +48,9 @@ def command(selection: Selection, out: Path, level: float, draws: int, seed: int
     with busy(f"simulating and drawing {len(table)} windows"):
         from monitor.report.page import Subject, make_report
 
-        subject = Subject(selection.source, str(window), selection.lens, selection.span)
+        subject = Subject(
+            selection.source, str(window), selection.lens, selection.span, selection.kind
+        )
         page = make_report(
             table, subject, level=level, draws=draws, seed=seed, made=datetime.now(UTC)
         )

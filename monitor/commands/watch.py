@@ -180,8 +180,20 @@ def view(seen: Seen, window: int, lens: str) -> RenderableType:
         for entry in seen.overview.get("windows", [])
         if (entry["window"], entry["lens"]) == (window, lens)
     ]
-    if chosen:
+    lenses = {entry["name"]: entry for entry in seen.overview.get("lenses", [])}
+    if chosen and chosen[0]["note"]:
+        parts += [Text(), Text(f"lens {lens}: {_plain(chosen[0]['note'])}", "yellow")]
+    elif chosen:
         parts += [Text(), _shares(chosen[0])]
+        if withheld := lenses.get(lens, {}).get("withheld"):
+            parts.append(Text(_plain(withheld), "dim"))
+    elif lenses and lens not in lenses:
+        known = ", ".join(map(_plain, lenses))
+        parts.append(
+            Text(
+                f"no window of {window} blocks under lens {lens!r}: the agent has {known}", "yellow"
+            )
+        )
     elif seen.overview:
         parts.append(Text(f"no window of {window} blocks under lens {lens!r} yet", "yellow"))
     if seen.overview.get("blocks"):

@@ -13,7 +13,7 @@ from monitor.answers.of_windows import change_of, share_change
 from monitor.answers.windows import ChangeRow, Side, WindowChange
 from monitor.commands import leftout as left_out
 from monitor.commands.output import write_json
-from monitor.commands.sides import in_words
+from monitor.commands.sides import in_words, of_lens
 from monitor.commands.table import write_csv
 from monitor.errors import QuestionError
 from monitor.queries.dates import moment
@@ -118,6 +118,8 @@ def _print(found: Comparison, earlier: Counted, later: Counted, level: float) ->
         ("later", later, found.blocks[1]),
     ):
         console.print(Text(f"{title}: {blocks} blocks, {in_words(side)}"))
+    for line in of_lens(later.sight):
+        console.print(Text(line))
     difference, low, high = map(number, (found.hhi[0], *found.hhi.interval))
     console.print(
         f"HHI changed by {difference} ({low} to {high}); "

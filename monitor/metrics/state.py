@@ -180,9 +180,19 @@ def _pools(snapshot: Snapshot) -> Iterator[Metric]:
         "Blocks in a window, fewer than its name says while the chain is short.",
         ("window", "lens"),
     )
+    by_rows = _gauge(
+        "lens_row_blocks",
+        "Blocks of the window that a row of the lens applies to; 0: it says nothing of them.",
+        ("window", "lens", "kind"),
+    )
     for view in snapshot.windows:
         window, lens, summary = str(view.window), view.lens, view.summary
         size.add_metric((window, lens), summary.blocks)
+        if view.sight.lens is not None and view.sight.lens.rows:
+            kind = view.sight.kind.value
+            by_rows.add_metric((window, lens, kind), sum(view.sight.by_rows.values()))
+        if not view.sight.applies:
+            continue
         for entry in summary.shares[:MAX_POOLS]:
             key = (entry.entity, window, lens)
             blocks.add_metric(key, entry.blocks)
@@ -196,7 +206,7 @@ def _pools(snapshot: Snapshot) -> Iterator[Metric]:
                 share.add_metric(key, count / summary.blocks)
                 low.add_metric(key, _interval(count, summary.blocks, summary.level).low)
                 high.add_metric(key, _interval(count + more, summary.blocks, summary.level).high)
-    yield from (blocks, share, low, high, size)
+    yield from (blocks, share, low, high, size, by_rows)
 
 
 _interval: Final = functools.lru_cache(256)(share_interval)
@@ -226,6 +236,8 @@ def _concentration(snapshot: Snapshot) -> Iterator[Metric]:
         (*labels, "threshold", "entities", "unknown"),
     )
     for view in snapshot.windows:
+        if not view.sight.applies:
+            continue
         key, summary = (str(view.window), view.lens), view.summary
         entities.add_metric(key, summary.entities)
         withheld.add_metric(key, bool(summary.withheld))
@@ -237,7 +249,7 @@ def _concentration(snapshot: Snapshot) -> Iterator[Metric]:
                 ("half", reading.nakamoto_half),
                 ("third", reading.nakamoto_third),
             ):
-                for size in range(1, 6) if figure.observed is not None else ():
+                for size in range(1, 6) if figure.posterior else ():
                     at_most.add_metric((*key, name, str(size), unknown), figure.at_most(size))
     yield from (*families.values(), entities, withheld, at_most)
 

@@ -21,6 +21,8 @@ from monitor.queries.selection import Counted, Selection, counted, given
 WAITS: Final = (1, 2, 3, 6, 12, 24, 48, 100)
 """Confirmations that a double spend is computed for."""
 
+_HOW: Final = " (A file says by a line '# kind: control' that its entities direct the work.)"
+
 GAMMAS: Final = (0.0, 0.5, 1.0)
 """Parts of the honest hash rate that follow the attacker in a tie."""
 
@@ -69,10 +71,16 @@ def attacker(
     Raises
     ------
     QuestionError
-        If nobody known found a block, or one of `names` found none.
+        If nobody known found a block, one of `names` found none, or the entities of the lens do
+        not direct the work of their pools.
     StoreError
         If the store cannot be read.
     """
+    if counts is None and not selection.kind.is_control:
+        raise QuestionError(
+            f"lens {selection.lens} is one of {selection.kind.value}. "
+            f"{selection.kind.why_withheld}{_HOW}"
+        )
     found = counted(selection) if counts is None else given(counts)
     summary = summarize(found.counts, unattributed=found.unattributed)
     if not summary.shares:

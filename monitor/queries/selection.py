@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 from analyzers.differences import homogeneity
 from analyzers.mined import Chain, EntityOf, by_tag
 from analyzers.registry import Registry
+from analyzers.registry.lenses import NO_ROW, PLAIN_SIGHT, Lens, Marks, Sight, look
+from analyzers.registry.lenskind import LensKind
 from analyzers.registry.values import names_nobody
 from analyzers.summary import Summary
 from analyzers.windows import CountTable, Window, between, latest, partition, tally
@@ -17,7 +19,7 @@ from monitor.config import Settings
 from monitor.errors import QuestionError, StoreEmpty, StoreError
 from monitor.queries.dates import check_span, moment_of
 from monitor.queries.reading import reading_store
-from monitor.queries.tables import entity_named, lens_named, slug_finder
+from monitor.queries.tables import entity_named, kind_of, lens_named, slug_finder
 from monitor.queries.telling import Tell, registry_told, warn
 from monitor.store.base import BlockStore
 
@@ -31,7 +33,8 @@ MOST_UNATTRIBUTED: Final = 1_000_000
 class Last(NamedTuple):
     """The last window: blocks per entity, those of nobody known, and where it begins.
 
-    `homogeneity` is the p-value that both halves of it come from the same shares.
+    `homogeneity` is the p-value that both halves of it come from the same shares, `sight` what
+    the rows of the lens did to the blocks.
     """
 
     counts: dict[str, int]
@@ -40,6 +43,7 @@ class Last(NamedTuple):
     start_time: int
     window: Window
     homogeneity: float
+    sight: Sight = PLAIN_SIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Counted:
     lens: str | None = None
     start_time: int | None = None
     first_height: int | None = None
+    sight: Sight = PLAIN_SIGHT
 
 
 def given(counts: Mapping[str, int]) -> Counted:
@@ -87,6 +92,7 @@ def counted(selection: Selection, last: Last | None = None) -> Counted:
         selection.lens,
         last.start_time,
         last.first_height,
+        last.sight,
     )
 
 
@@ -140,14 +146,39 @@ class Selection:
         """
         window = self.window or Window.parse(of_history if self.history else of_store)
         if self.history:
-            table = self._history(window)
+            lens = self.history_lens
+            table = self._history(lens, window)
+            marks = self._history(Marks(lens), window)
         else:
             chain = self._chain()
             lens = self._lens(chain.pools)
             table = partition(chain, window, lens, start=self.start, end=self.end)
+            marks = partition(chain, window, Marks(lens), start=self.start, end=self.end)
         if not len(table):
             raise self._nothing(f"no whole window of {window}")
-        return table, window
+        if not lens.kind.is_control:
+            self.tell(f"lens {self.lens} is one of {lens.kind.value}. {lens.kind.why_withheld}")
+        return self._with_rows(table, marks), window
+
+    def _with_rows(self, table: CountTable, marks: CountTable) -> CountTable:
+        """Return the windows from the first to the last that a row of the lens applies to.
+
+        Others would be what the lens ``tag`` shows, under another name: that is told.
+        """
+        applies = marks.counts.sum(axis=1).nonzero()[0]
+        if not applies.size:
+            raise QuestionError(self._no_row)
+        kept = table.part(slice(int(applies[0]), int(applies[-1]) + 1))
+        if len(kept) < len(table):
+            self.tell(
+                f"lens {self.lens}: {len(table) - len(kept)} of {len(table)} windows are left out: "
+                "its rows begin after or end before them"
+            )
+        return kept
+
+    @property
+    def _no_row(self) -> str:
+        return f"lens {self.lens}: {NO_ROW}; they are as the lens tag shows them"
 
     def _nothing(self, what: str) -> QuestionError:
         """Return the error that `what` is not there, with what is."""
@@ -193,8 +224,20 @@ class Selection:
         """
         window = self.window or Window.parse(of_history if self.history else of_store)
         if self.history:
-            days = self._days(window)
+            lens = self.history_lens
+            days = self._days(lens, window)
             table = days.merged(len(days))
+            plain = self._days(by_tag, window)
+            starts = zip(plain.first_height.tolist(), plain.start_time.tolist(), strict=True)
+            sight = look(
+                lens,
+                (
+                    (pool, height, time, blocks)
+                    for (height, time), row in zip(starts, plain.rows(), strict=True)
+                    for pool, blocks in row.items()
+                ),
+            )
+            self._check(sight)
             first, second = (days.part(part).total() for part in halves(len(days)))
             return Last(
                 table.row(-1),
@@ -203,6 +246,7 @@ class Selection:
                 int(table.start_time[-1]),
                 window,
                 homogeneity(first, second),
+                sight,
             )
         whole = window.blocks is None or self.start is not None or self.end is not None
         chain = self._chain(None if whole else window.blocks)
@@ -210,6 +254,8 @@ class Selection:
         mined = latest(between(chain, self.start, self.end), window)
         if not mined:
             raise self._nothing("no block")
+        sight = look(lens, ((block.pool, block.height, block.time, 1) for block in mined))
+        self._check(sight)
         found = tally(mined, lens)
         parts = [mined[part] for part in halves(len(mined))]
         first, second = (dict(tally(part, lens).counts) if part else {} for part in parts)
@@ -220,11 +266,25 @@ class Selection:
             found.first_time,
             window,
             homogeneity(first, second),
+            sight,
         )
 
-    def _days(self, window: Window) -> CountTable:
+    def _check(self, sight: Sight) -> None:
+        """Raise `QuestionError` where the lens says nothing of the blocks."""
+        if not sight.applies:
+            raise QuestionError(self._no_row)
+
+    @property
+    def kind(self) -> LensKind:
+        """The kind of the lens: what may be said of its entities.
+
+        Raises `QuestionError` if there is no such lens.
+        """
+        return kind_of(self.lens)
+
+    def _days(self, lens: EntityOf, window: Window) -> CountTable:
         """Return the days of the last window of the history."""
-        days = self._history(Window(seconds=DAY))
+        days = self._history(lens, Window(seconds=DAY))
         span = self._span(window)
         if len(days) < span:
             raise self._nothing(f"no whole window of {window}")
@@ -236,15 +296,20 @@ class Selection:
             raise QuestionError("the history that ships counts days: give --window 7d or so")
         return window.seconds // DAY
 
-    def _history(self, window: Window) -> CountTable:
+    @property
+    def history_lens(self) -> Lens:
+        """The lens for the pools of the history that ships."""
+        from analyzers.history import load_history, with_own_names
+
+        return self._lens(load_history().under(with_own_names(by_tag)).entities)
+
+    def _history(self, lens: EntityOf, window: Window) -> CountTable:
         from analyzers.history import load_history, with_own_names
 
         span = self._span(window)
         # a day lies within the span if it ends there, too
         last = None if self.end is None else self.end - DAY + 1
-        days = load_history()
-        pools = days.under(with_own_names(by_tag)).entities
-        seen = days.between(self.start, last).under(with_own_names(self._lens(pools)))
+        seen = load_history().between(self.start, last).under(with_own_names(lens))
         return seen.merged(span)
 
     def _chain(self, last: int | None = None) -> Chain:
@@ -265,7 +330,7 @@ class Selection:
             self.tell(f"the store ends at {moment_of(high)}, before --to {moment_of(self.end)}")
         return chain
 
-    def _lens(self, pools: Collection[str]) -> EntityOf:
+    def _lens(self, pools: Collection[str]) -> Lens:
         """Return the lens for a chain of `pools`; what of its file is nobody's is said."""
         return lens_named(self.lens, pools, self.registry, self.tell)
 

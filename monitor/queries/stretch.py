@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from analyzers.mined import Chain, Mined
 from analyzers.network import Forecast, Luck, forecast
 from analyzers.observed import Claim, Observed, Seen, judge_claims, observe
+from analyzers.registry.lenses import NO_ROW, look
 from analyzers.windows import Window, between, latest
 from hashing.header import BlockHeader
 from hashing.params import MEDIAN_TIME_SPAN, NETWORKS
@@ -110,7 +111,7 @@ def network_view(
     Raises
     ------
     QuestionError
-        If no stored block is in the window, or the lens is none.
+        If no stored block is in the window, or the lens is none or says nothing of the blocks.
     StoreError
         If there is no store, or no block in it.
     """
@@ -152,6 +153,12 @@ def stretch_of(settings: Settings, asked: StretchAsked, tell: Tell = warn) -> St
                 if time is not None
             )
             raise QuestionError(f"the store has no block{limits}; it goes from {held}")
+        if not look(
+            entity_of, ((pool, height, time, 1) for height, time, pool, *_ in rows)
+        ).applies:
+            raise QuestionError(f"lens {asked.lens}: {NO_ROW}; they are as the lens tag shows them")
+        if not entity_of.kind.is_control:
+            tell(f"lens {asked.lens} is one of {entity_of.kind}. {entity_of.kind.why_withheld}")
         low, high = int(rows[0][0]), int(rows[-1][0])
         lead = min(MEDIAN_TIME_SPAN, low - first)
         headers = [

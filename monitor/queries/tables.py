@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from analyzers.leftout import Kind, Tally
-from analyzers.mined import EntityOf, lens_from
 from analyzers.registry import Registry
 from analyzers.registry.values import name_key, slugify
 from analyzers.textrows import MOST_DIGITS, Line, decoded, number_of, quoted, rows_of, same
 from monitor.errors import QuestionError
 from monitor.paths import at_home
 from monitor.queries.telling import Tell, registry_told, tell_all, warn
+
+if TYPE_CHECKING:
+    from analyzers.registry.lenses import Lens
+    from analyzers.registry.lenskind import LensKind
 
 LARGEST: Final = 10_000_000
 """Bytes; a larger file is no table of entities."""
@@ -137,6 +141,10 @@ class LensRow:
     entity: str
 
 
+_KIND: Final = re.compile(r"^\ufeff?#\s*kind\s*[:=]\s*([^\s,;]+)", re.IGNORECASE | re.MULTILINE)
+"""The comment of a lens file that says its kind; a spreadsheet may have put commas behind it."""
+
+
 def read_lens_rows(path: Path) -> tuple[LensRow, ...]:
     """Return the rows of a CSV file of pool,entity.
 
@@ -210,31 +218,72 @@ def lens_named(
     pools: Collection[str] = (),
     registry: Registry | None = None,
     tell: Tell = warn,
-) -> EntityOf:
+) -> Lens:
     """Return the lens that ships under `name`, or one from a CSV file of pool,entity.
 
     A file may name pools by slug, name or alias, as `registry` (by default ours) knows them, or
-    as `pools` of the chain are. Rows of nobody are told.
+    as `pools` of the chain are. Rows of nobody are told. A comment ``# kind: control`` in it says
+    what its entities are; without one they are groups of pools that work together.
 
     Raises
     ------
     QuestionError
         If there is neither, or the file cannot be used.
     """
-    from analyzers.registry.lenses import load_lenses
+    from analyzers.registry.lenses import lens_of, load_lenses
 
     lenses = load_lenses()
     if name in lenses:
         return lenses[name]
+    text = _text_of_lens(name)
+    slug_of = slug_finder(pools, registry or registry_told(None, tell))
+    mapping, unused = lens_mapping(read_lens_rows(at_home(name)), slug_of, name)
+    tell_all(unused.found, tell)
+    return lens_of(name, _kind_in(text, name), mapping)
+
+
+def kind_of(name: str) -> LensKind:
+    """Return the kind of the lens that ships under `name`, or that of a CSV file.
+
+    Raises
+    ------
+    QuestionError
+        If there is neither.
+    """
+    from analyzers.registry.lenses import load_lenses
+
+    lenses = load_lenses()
+    if name in lenses:
+        return lenses[name].kind
+    return _kind_in(_text_of_lens(name), name)
+
+
+def _text_of_lens(name: str) -> str:
+    """Return the text of a lens file."""
+    from analyzers.registry.lenses import load_lenses
+
     path = at_home(name)
     if not path.is_file():
-        raise QuestionError(
-            f"{name!r} is no lens: give {', '.join(lenses)} or a CSV file of pool,entity"
-        )
-    slug_of = slug_finder(pools, registry or registry_told(None, tell))
-    mapping, unused = lens_mapping(read_lens_rows(path), slug_of, name)
-    tell_all(unused.found, tell)
-    return lens_from(mapping)
+        known = ", ".join(load_lenses())
+        raise QuestionError(f"{name!r} is no lens: give {known} or a CSV file of pool,entity")
+    try:
+        return text_of(str(path))
+    except (OSError, ValueError) as error:
+        raise QuestionError(str(error)) from None
+
+
+def _kind_in(text: str, where: str) -> LensKind:
+    """Return the kind that a comment of a lens file says, or that of those which say none."""
+    from analyzers.registry.lenses import DEFAULT_KIND
+    from analyzers.registry.lenskind import kind_named
+
+    said = {match[1].lower() for match in _KIND.finditer(text)}
+    if len(said) > 1:
+        raise QuestionError(f"{where} says two kinds: {', '.join(sorted(said))}; keep one of them")
+    try:
+        return kind_named(said.pop()) if said else DEFAULT_KIND
+    except ValueError as error:
+        raise QuestionError(f"{where}: {error}") from None
 
 
 def slug_finder(pools: Collection[str], registry: Registry) -> Callable[[str], str | None]:

@@ -41,6 +41,11 @@ def found_in_words(found: Finding) -> str:
     return f"{quantity(found.found)}{f', {span}' if span else ''} ({found.measure})"
 
 
+def verdict_in_words(found: Finding) -> str:
+    """Return the verdict, with how old the figures behind it are where they are old."""
+    return f"{found.verdict} ({found.as_of})" if found.as_of else found.verdict
+
+
 INPUT_HEADS: Final = ("input", "value", "may be", "unit", "as of", "source")
 SWING_HEADS: Final = ("if only this changes", "from", "to", "unit", "found from", "to")
 CASE_HEADS: Final = ("case", "found", "interval", "verdict", "note")
@@ -72,7 +77,7 @@ def as_html(findings: Sequence[Finding], heading: int = 2) -> str:
     rows = [
         (
             found.claim,
-            found.verdict,
+            verdict_in_words(found),
             quantity(found.claimed),
             f"{quantity(found.found)}, {found.measure}",
         )
@@ -84,7 +89,7 @@ def as_html(findings: Sequence[Finding], heading: int = 2) -> str:
 
 def _section(found: Finding, heading: int) -> str:
     facts = (
-        ("Verdict", found.verdict),
+        ("Verdict", verdict_in_words(found)),
         ("Claimed", quantity(found.claimed)),
         ("Found", found_in_words(found)),
         ("Because", found.because),

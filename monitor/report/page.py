@@ -17,11 +17,13 @@ from analyzers.changepoints import Change, ChangePoints, change_points
 from analyzers.claims import evaluate
 from analyzers.concentration import POINTS
 from analyzers.figures import figures_of
+from analyzers.registry.lenskind import LensKind
 from analyzers.series import readings_of, series
 from analyzers.simulate import simulate
 from analyzers.summary import Summary, summarize
 from analyzers.trend import MINIMUM, Trend, by_era, window_trend
 from analyzers.windows import CountTable
+from analyzers.withheld import without_control
 from monitor import __version__
 from monitor.answers.flat import flat
 from monitor.answers.of_windows import series_rows
@@ -90,6 +92,7 @@ class Subject:
     window: str
     lens: str
     span: str
+    kind: LensKind = LensKind.CONTROL
 
 
 def make_report(
@@ -108,8 +111,11 @@ def make_report(
         draws=draws,
         seed=seed,
     )
+    control = subject.kind.is_control
+    if not control:
+        last = without_control(last)
     above = drawn.each(lambda each: each.above_third.tolist())
-    rows = flat(series_rows(found, {"any_above_third": above}))
+    rows = flat(series_rows(found, {"any_above_third": above} if control else {}))
     trends = _trends_of(table)
     place = year_before(table)
     change = None if place is None else compared(table, place, level)
@@ -121,7 +127,7 @@ def make_report(
         f"<h2>The last window, from {_day(int(table.start_time[-1]))}</h2>",
         _figure(plots.latest_plot(last), "Bars are intervals, ticks the observed shares."),
         shares_table(last, change),
-        _figures(last),
+        _figures(last, control=control),
         "<h2>Concentration over time</h2>",
         _figure(
             plots.hhi_plot(found, moments, level),
@@ -129,14 +135,21 @@ def make_report(
             "than a tenth are unknown there is no line.",
         ),
         _figure(
-            plots.largest_plot(found, drawn, level),
-            "The share of whichever miner is largest, and the probability that it is over 1/3: "
-            "from unknown blocks of a miner each to all of the largest.",
+            plots.largest_plot(found, drawn, level, control=control),
+            "The share of whichever is largest"
+            + (
+                ", and the probability that it is over 1/3: from unknown blocks of a miner each to "
+                "all of the largest."
+                if control
+                else "."
+            ),
         ),
         _figure(
             plots.nakamoto_plot(found, drawn),
             "How probable each Nakamoto coefficient is, given the window's blocks.",
-        ),
+        )
+        if control
+        else "",
         _figure(plots.shares_plot(table), "Observed shares; single windows are noisy."),
         "<h2>Is it rising?</h2>",
         _trends(trends),
@@ -144,7 +157,7 @@ def make_report(
         _changes(changes),
         "<h2>Claims, judged</h2>",
         f"<p class='note'>{escape(CLAIMS_NOTE)}</p>",
-        as_html(evaluate(table, subject.source), heading=3),
+        as_html(evaluate(table, subject.source, kind=subject.kind, today=made.date()), heading=3),
         "<h2>Methods</h2>",
         f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in METHODS)}</dl>",
         "<h2>Data</h2>",
@@ -166,7 +179,7 @@ def _about(table: CountTable, subject: Subject, made: datetime) -> str:
     return escape(
         f"{blocks} blocks in {len(table)} windows of {subject.window}, "
         f"{_day(int(table.start_time[0]))} to {_day(int(table.start_time[-1]))} ({subject.span}). "
-        f"Lens: {subject.lens}. "
+        f"Lens: {subject.lens} ({subject.kind.value}). {subject.kind.why_withheld} "
         f"Source: {subject.source}. Made {when} by poolscope {__version__}."
     )
 
@@ -179,10 +192,10 @@ def _figure(svg: str, caption: str) -> str:
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _figures(summary: Summary) -> str:
+def _figures(summary: Summary, *, control: bool) -> str:
     heads = ("figure", "value", f"{summary.level:.0%} interval", "alone", "one", "largest's", "")
     rows = []
-    for figure in figures_of(summary):
+    for figure in figures_of(summary, control=control):
         mark = "" if math.isfinite(figure.bounds.low) else "~"
         readings = [f"{mark}{number(reading)}" for reading in figure.readings]
         rows.append(

@@ -106,8 +106,13 @@ def hhi_plot(found: Series, changes: list[int], level: float) -> str:
 
 
 @mpl.rc_context(_STYLE)
-def largest_plot(found: Series, drawn: Readings[Simulated], level: float) -> str:
-    """Return the largest share with its intervals, and the probability that it is over 1/3."""
+def largest_plot(
+    found: Series, drawn: Readings[Simulated], level: float, *, control: bool = True
+) -> str:
+    """Return the largest share with its intervals, and the probability that it is over 1/3.
+
+    Without `control` it is of groups that do not direct work, and has no such probability.
+    """
     figure, axes = _axes()
     dates, least, most = _dates(found.start_time), drawn.alone, drawn.of_largest
     low, high = least.largest[:, 1] * 100, most.largest[:, 2] * 100
@@ -134,21 +139,23 @@ def largest_plot(found: Series, drawn: Readings[Simulated], level: float) -> str
         lowest, highest = low[known].min(), high[known].max()
         axes.set_ylim(bottom=lowest - ROOM_BELOW * (highest - lowest))
     axes.set_ylabel("% of blocks")
-    right = axes.twinx()
-    right.grid(visible=False)
-    right.plot(dates, least.above_third, color=COLOURS[5], lw=0.8)
-    right.fill_between(
-        dates,
-        most.above_third,
-        color=COLOURS[5],
-        alpha=0.35,
-        lw=0,
-        label="P(some miner over 1/3)",
-    )
-    right.set_ylim(0, 4)
-    right.set_yticks([0, 1])
-    right.set_ylabel("probability", loc="bottom")
-    handles = [*axes.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
+    handles = [*axes.get_legend_handles_labels()[0]]
+    if control:
+        right = axes.twinx()
+        right.grid(visible=False)
+        right.plot(dates, least.above_third, color=COLOURS[5], lw=0.8)
+        right.fill_between(
+            dates,
+            most.above_third,
+            color=COLOURS[5],
+            alpha=0.35,
+            lw=0,
+            label="P(some miner over 1/3)",
+        )
+        right.set_ylim(0, 4)
+        right.set_yticks([0, 1])
+        right.set_ylabel("probability", loc="bottom")
+        handles += right.get_legend_handles_labels()[0]
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
     return _svg(figure, "Largest share over time with intervals")
 

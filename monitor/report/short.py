@@ -58,10 +58,15 @@ def in_short(
     if summary.shares:
         first = summary.shares[0]
         chance = summary.any_above_bounds(THIRD)
+        over = (
+            ""
+            if math.isnan(chance.high)
+            else f"; that somebody has over a third of the work has a probability of "
+            f"{ends(chance.low, chance.high)}"
+        )
         said.append(
             f"The largest is {first.entity} with {first.share:.1%} of the blocks "
-            f"({first.interval.low:.1%} to {first.interval.high:.1%}); that somebody has over a "
-            f"third of the work has a probability of {ends(chance.low, chance.high)}."
+            f"({first.interval.low:.1%} to {first.interval.high:.1%}){over}."
         )
     half = figures["nakamoto_half"]
     if half.note:
@@ -101,7 +106,9 @@ def _trend(era: str, found: Trend) -> str:
 
 def shares_table(summary: Summary, found: Comparison | None) -> str:
     """Return who mined the last window, and what changed since the earlier one, as HTML."""
-    heads = ["entity", "blocks", "share, %", f"{summary.level:.0%} interval", "P(over 1/3)"]
+    control = not any(math.isnan(share.above_third) for share in summary.shares)
+    heads = ["entity", "blocks", "share, %", f"{summary.level:.0%} interval"]
+    heads += ["P(over 1/3)"] if control else []
     if found is not None:
         heads += ["in a year, points", f"{summary.level:.0%} interval", "P(it rose)"]
     moves = {move.entity: move.change for move in found.shares} if found else {}
@@ -113,7 +120,7 @@ def shares_table(summary: Summary, found: Comparison | None) -> str:
             str(share.blocks),
             f"{100 * share.share:.1f}",
             f"{100 * low:.1f} to {100 * high:.1f}",
-            ends(share.above_third, share.above_third_most),
+            *([ends(share.above_third, share.above_third_most)] if control else []),
         ]
         if found is not None:
             change = moves[share.entity]

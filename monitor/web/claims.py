@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Final
 
@@ -59,11 +60,11 @@ def _weeks() -> CountTable:
 
 @lru_cache(MAX_KEPT)
 def _judged(
-    changed: tuple[Input, ...], series: str, market: str, claim: str | None
+    changed: tuple[Input, ...], series: str, market: str, claim: str | None, today: date
 ) -> tuple[answers.Claim, ...]:
     """Return the judged claims; the same inputs give the same verdicts whatever the tip."""
     assumptions = Assumptions({item.name: item for item in changed}, series, market)
-    found = evaluate(_weeks(), SOURCE, assumptions, [claim] if claim else ())
+    found = evaluate(_weeks(), SOURCE, assumptions, [claim] if claim else (), today=today)
     return tuple(map(claim_of, found))
 
 
@@ -78,7 +79,11 @@ def judged(query: ClaimsQuery, chain: TipTerms | None) -> answers.Claims:
     try:
         assumptions = assumptions_of(query, chain)
         found = _judged(
-            tuple(assumptions.changed.values()), query.series, query.market, query.claim
+            tuple(assumptions.changed.values()),
+            query.series,
+            query.market,
+            query.claim,
+            datetime.now(UTC).date(),
         )
     except ValueError as error:
         raise ApiError(400, str(error)) from None

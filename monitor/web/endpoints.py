@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -92,7 +93,13 @@ async def _epoch(ask: Ask, _query: Query) -> answers.Epoch:
 
 
 async def _lenses(ask: Ask, _query: Query) -> answers.Lenses:
-    return answers.Lenses(lenses=overview.lenses(ask.context))
+    context = ask.context
+    return answers.Lenses(
+        lenses=[
+            convert.lens_detail(lens, partial(context.entity_name_of, name))
+            for name, lens in context.lenses.items()
+        ]
+    )
 
 
 async def _measures(_ask: Ask, _query: Query) -> answers.Measures:
@@ -130,8 +137,8 @@ def _lens(ask: Ask, name: str) -> str:
 
 async def _history(ask: Ask, query: HistoryQuery) -> answers.History:
     question = Question(query.window, _lens(ask, query.lens), query.pool)
-    entity_of = ask.context.lenses[query.lens]
-    return await ask.reader.read(question, lambda store: history(store, question, entity_of))
+    lens = ask.context.lenses[query.lens]
+    return await ask.reader.read(question, lambda store: history(store, question, lens))
 
 
 async def _pools(ask: Ask, _query: Query) -> answers.PoolList:
@@ -240,7 +247,7 @@ ENDPOINTS: Final = (
     Endpoint("/sources", "Sources and their health.", answers.Sources, _sources, live=True),
     Endpoint("/overview", "Everything the page shows.", answers.Overview, _overview),
     Endpoint("/tip", "The end of the chain.", answers.Tip, _tip),
-    Endpoint("/lenses", "Who is counted as one, under each lens.", answers.Lenses, _lenses),
+    Endpoint("/lenses", "Who is counted as one, and who says so.", answers.Lenses, _lenses),
     Endpoint("/measures", "What each measure of concentration is.", answers.Measures, _measures),
     Endpoint("/windows", "Shares by window and lens.", answers.Windows, _windows, WindowQuery),
     Endpoint(

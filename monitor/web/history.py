@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from analyzers.figures import MEASURES, figure_of
-from analyzers.mined import EntityOf
+from analyzers.registry.lenses import Lens, applies_to
 from analyzers.summary import Summary, summarize
 from monitor import answers
 from monitor.answers.convert import bounded, figures
@@ -34,8 +34,11 @@ class Question:
     pool: str | None
 
 
-def history(store: BlockStore, question: Question, entity_of: EntityOf) -> answers.History:
-    """Return concentration over the stored chain; empty while it is shorter than a window."""
+def history(store: BlockStore, question: Question, lens: Lens) -> answers.History:
+    """Return concentration over the stored chain; empty while it is shorter than a window.
+
+    Windows that no row of `lens` applies to are left out.
+    """
     window, tip = question.window, store.tip()
     step = LEAST_STEP
     points: list[answers.Point] = []
@@ -43,12 +46,15 @@ def history(store: BlockStore, question: Question, entity_of: EntityOf) -> answe
         first = max(store.first_height() or 0, tip.height + 1 - SPAN)
         chain = store.chain(first)
         heights, times = chain.height.tolist(), chain.time.tolist()
-        numbers, names = chain.entities(entity_of)
+        numbers, names = chain.entities(lens)
         entities = [(*names, None)[number] for number in numbers.tolist()]  # -1 is the last
+        applies = applies_to(lens, chain)
         step = _step(len(heights) - window)
         for end in _ends(heights, window, step):
+            if not applies[end - window : end].any():
+                continue
             counts = Counter(entities[end - window : end])
-            points.append(_point(counts, question.pool, heights[end - 1], times[end - 1]))
+            points.append(_point(counts, question, lens, (heights[end - 1], times[end - 1])))
     return answers.History(
         window=window, lens=question.lens, pool=question.pool, step=step, points=points
     )
@@ -73,8 +79,10 @@ def _ends(heights: list[int], window: int, step: int) -> list[int]:
 
 
 def _point(
-    counts: Mapping[str | None, int], pool: str | None, height: int, time: int
+    counts: Mapping[str | None, int], question: Question, lens: Lens, end: tuple[int, int]
 ) -> answers.Point:
+    """Return the point of a window that ends with a block of this height and time."""
+    pool, (height, time) = question.pool, end
     found = {name: blocks for name, blocks in counts.items() if name is not None}
     summary = _summary(tuple(sorted(found.items())), counts.get(None, 0))
     own = summary.group({pool}) if pool else None
@@ -84,7 +92,11 @@ def _point(
         blocks=summary.blocks,
         unknown=summary.unattributed,
         withheld=summary.withheld or None,
-        figures=figures(figure_of(measure, summary) for measure in _DRAWN),
+        figures=figures(
+            figure_of(measure, summary)
+            for measure in _DRAWN
+            if lens.kind.is_control or not measure.of_control
+        ),
         share=bounded(own.share, own.interval, own.bounds) if own else None,
     )
 

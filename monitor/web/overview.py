@@ -65,8 +65,8 @@ def tip(snapshot: Snapshot) -> answers.Tip | None:
 def lenses(context: WebContext) -> list[answers.Lens]:
     """Return the lenses that the agent looks through."""
     return [
-        answers.Lens(name=lens.name, title=lens.title, description=lens.description)
-        for lens in context.lenses.values()
+        convert.lens(lens, partial(context.entity_name_of, name))
+        for name, lens in context.lenses.items()
     ]
 
 
@@ -78,7 +78,8 @@ def shares(view: WindowView, context: WebContext) -> answers.Shares:
         lens=view.lens,
         blocks=view.summary.blocks,
         unknown=view.summary.unattributed,
-        shares=[convert.share(entry, name_of) for entry in view.summary.shares],
+        shares=[convert.share(entry, name_of, view.sight) for entry in view.summary.shares],
+        note=convert.note_of(view.sight),
     )
 
 
@@ -102,8 +103,8 @@ _confirmations = lru_cache(256)(security.confirmations_against)
 
 
 def risk(view: WindowView, context: WebContext) -> answers.Confirmations | None:
-    """Return how long to wait against the largest entity, None where there is none."""
-    if not view.summary.shares:
+    """Return how long to wait against the largest entity, None where none directs work."""
+    if not view.summary.shares or not view.sight.kind.is_control:
         return None
     largest = view.summary.shares[0]
     unknown = view.summary.unattributed

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import date
 
 import numpy as np
 import pytest
 
 from analyzers.assumptions import BY_READER, UNITS, Assumptions, shipped
 from analyzers.claims import CLAIMS, Finding, evaluate
+from analyzers.claims.cost import sites
 from analyzers.claims.values import judge
 from analyzers.economics import EconomicsError
 from analyzers.history import SOURCE, load_history
 from analyzers.intervals import Interval
+from analyzers.registry.lenskind import LensKind
 from analyzers.windows import CountTable, table_of
 
 WEEKS = load_history().merged(7)
 VERDICTS = {
     "cost-some-regions": "holds",
+    "cost-where-mined": "cannot be said",
     "cost-united-states": "cannot be said",
     "cost-all-in": "holds",
     "migration": "cannot be said",
@@ -136,16 +140,67 @@ def test_published_costs_of_listed_miners() -> None:
 
 
 @pytest.mark.parametrize(
-    ("series", "verdict"),
-    [
-        ("CBECI map", "holds"),
-        ("Hashrate Index", "does not hold"),
-        ("CCAF survey", "cannot be said"),
-        ("MinerMetrics", "cannot be said"),
-    ],
+    ("series", "way"),
+    [("CBECI map", "fell"), ("Hashrate Index", "rose"), ("CCAF survey", ""), ("MinerMetrics", "")],
 )
-def test_geography_depends_on_the_series(series: str, verdict: str) -> None:
-    assert finding("geography", series=series).verdict == verdict
+def test_rounding_alone_decides_nothing_of_geography(series: str, way: str) -> None:
+    found = finding("geography", series=series)
+    assert found.verdict == "cannot be said"
+    assert {case.verdict for case in found.cases} == {"cannot be said"}
+    (case,) = found.cases
+    assert (f"{way} by the figures as published" in case.note) == bool(way)
+    assert "no source's own error is in them" in found.because
+
+
+def test_where_mining_is_known_is_judged_by_itself() -> None:
+    found, wider = finding("cost-where-mined"), finding("cost-some-regions")
+    places = {case.label for case in found.cases}
+    assert {"Texas", "Georgia", "Kentucky", "Tennessee", "North Dakota", "New York"} <= places
+    assert places < {case.label for case in wider.cases}
+    assert "Rhode Island" not in places
+    assert all("site: " in case.note for case in found.cases)
+    assert "No mining site is known in Rhode Island" in wider.because
+    assert {row.source for row in sites().values()} <= set(found.sources)
+    assert finding("cost-where-mined", given={"tariff": 0.14}).verdict == "holds"
+    assert finding("cost-where-mined", given={"tariff": 0.05}).verdict == "does not hold"
+    assert finding("cost-where-mined", given={"efficiency": 60.0}).verdict == "holds"
+
+
+@pytest.mark.parametrize("kind", LensKind)
+def test_only_a_lens_of_control_says_anything_of_control(kind: LensKind) -> None:
+    rows: list[dict[str | None, int]] = [{"a": 700, "b": 308}] * 12
+    table = table_of(rows, [0] * 12, range(12), [1_577_836_800 + 604_800 * i for i in range(12)])
+    for found in evaluate(table, SOURCE, only=("control", "hardware", "migration"), kind=kind):
+        of_kind = f"This lens is one of {kind.value}. " in found.because
+        assert of_kind == (kind is not LensKind.CONTROL and found.slug != "migration")
+        assert not of_kind or found.verdict == "cannot be said"
+
+
+def test_a_verdict_on_a_rise_is_withheld_under_another_lens() -> None:
+    spread: dict[str | None, int] = {str(i): 9 for i in range(16)}
+    table = weeks_of(spread, {"a": 72, "b": 72})
+    (plain,) = evaluate(table, SOURCE, only=["hardware"])
+    (of_countries,) = evaluate(table, SOURCE, only=["hardware"], kind=LensKind.JURISDICTION)
+    assert (plain.verdict, of_countries.verdict) == ("holds", "cannot be said")
+
+
+def test_old_figures_are_said_to_be_old() -> None:
+    def as_of(slug: str, today: date | None) -> str:
+        (found,) = evaluate(WEEKS.part(slice(0, 12)), SOURCE, only=[slug], today=today)
+        return found.as_of
+
+    assert as_of("cost-united-states", None) == ""
+    assert as_of("cost-united-states", date(2026, 2, 1)) == ""
+    # its oldest input that moves is the fees of 2026-01-12
+    assert as_of("cost-united-states", date(2026, 11, 27)) == "as of 2026-01-12, 319 days ago"
+    assert as_of("cost-all-in", date(2026, 11, 27)) == "as of 2025-06-30, 515 days ago"
+    assert as_of("migration", date(2026, 11, 27)) == "as of 2025-12-31, 331 days ago"
+
+
+def test_the_verdict_on_control_names_both_spans() -> None:
+    found = finding("control", load_history().merged(28))
+    assert "Over all windows since 2020-01-" in found.because
+    assert "In the running era alone (subsidy 3.125 BTC): " in found.because
 
 
 @pytest.mark.parametrize("series", ["", "CBECI map", "Hashrate Index", "CCAF survey"])
@@ -217,12 +272,15 @@ def test_the_edge_market_grows_by_376_percent() -> None:
 
 
 def test_ai_by_market() -> None:
-    cases = {case.label: case.verdict for case in finding("ai").cases}
-    assert cases["cloud infrastructure: HHI"] == "holds"
-    assert cases["enterprise LLM API: largest three"] == "does not hold"
-    assert cases["enterprise LLM API: HHI"] == "cannot be said"
-    assert cases["OpenRouter: part of tokens to open-weight models"] == "holds"
-    assert finding("ai", market="ChatGPT app share").verdict == "cannot be said"
+    found = finding("ai")
+    assert {case.verdict for case in found.cases} == {"cannot be said"}  # rounding is no error
+    cases = {case.label: case.note for case in found.cases}
+    assert cases["cloud infrastructure: HHI"].endswith("fell by the figures as published")
+    assert cases["enterprise LLM API: largest three"].endswith("rose by the figures as published")
+    assert "as published" not in cases["enterprise LLM API: HHI"]
+    assert "3 of concentration fell and 1 rose" in found.because
+    for market in ("cloud infrastructure", "ChatGPT app share"):
+        assert finding("ai", market=market).verdict == "cannot be said"
 
 
 def test_opposite_directions_cannot_be_said_from_two_dates() -> None:

@@ -17,6 +17,7 @@ from tests.support import grafana
 from tests.support.metrics_page import PAGE
 
 ROOT = Path(__file__).parents[2]
+RUNBOOKS = ROOT / "docs" / "runbooks.md"
 TEXT = PAGE.read_text("utf-8")
 METRICS = set(re.findall(r"^\| `(poolscope_\w+)` \|", TEXT, re.MULTILINE))
 RECORDED = set(re.findall(r"^\| `(poolscope:\w+)` \|", TEXT, re.MULTILINE))
@@ -68,9 +69,13 @@ def test_every_recorded_series_is_documented() -> None:
 def test_every_alert_has_its_runbook() -> None:
     groups = yaml.safe_load((grafana.ROOT / "prometheus" / "alerts.yml").read_text())["groups"]
     alerts = [rule for group in groups for rule in group["rules"]]
-    headings = re.findall(r"^## (\w+)$", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE)
+    headings = re.findall(r"^## (\w+)$", RUNBOOKS.read_text(), re.MULTILINE)
     assert sorted(headings) == sorted(rule["alert"] for rule in alerts)
-    for rule in alerts:
+    more = yaml.safe_load((grafana.ROOT / "prometheus" / "opt-in" / "lenses.yml").read_text())
+    optional = [rule for group in more["groups"] for rule in group["rules"]]
+    below = re.findall(r"^### (Poolscope\w+)$", RUNBOOKS.read_text(), re.MULTILINE)
+    assert sorted(below) == sorted(rule["alert"] for rule in optional)
+    for rule in (*alerts, *optional):
         assert rule["annotations"]["runbook"] == f"docs/runbooks.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in {"info", "warning", "critical"}
         assert rule["annotations"]["summary"]
@@ -79,7 +84,8 @@ def test_every_alert_has_its_runbook() -> None:
 
 def test_every_alert_is_tried_by_promtool() -> None:
     tests = "".join(f.read_text() for f in (grafana.ROOT / "prometheus" / "tests").iterdir())
-    rules = (grafana.ROOT / "prometheus" / "alerts.yml").read_text()
+    folder = grafana.ROOT / "prometheus"
+    rules = "".join((folder / name).read_text() for name in ("alerts.yml", "opt-in/lenses.yml"))
     for name in re.findall(r"- alert: (\w+)", rules):
         assert re.search(rf"alertname: {name}\s+exp_alerts", tests), name
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from analyzers.attribution import attribute
-from analyzers.mined import by_tag
 from analyzers.registry import load_registry
+from analyzers.registry.lenses import TAG_LENS, Lens
 from hashing.params import REGTEST, NetworkParams
 from hashing.wire import parse_coinbase
 from monitor.analysis import KEPT, Analysis, Origin, Totals
@@ -45,14 +45,19 @@ def mixed(count: int) -> list[bytes]:
 class WebAgent:
     """Mines on request, stores, and publishes snapshots as the agent does."""
 
-    def __init__(self, directory: Path, *, params: NetworkParams = REGTEST) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        params: NetworkParams = REGTEST,
+        lenses: Mapping[str, Lens] | None = None,
+    ) -> None:
+        self.lenses = lenses or {TAG_LENS.name: TAG_LENS}
         path = directory / "store.sqlite"
         self.registry = load_registry()
         self.store = open_store(path, "regtest", synthetic="rehearsal")
         self.reading = open_store(path, "regtest", synthetic="rehearsal", read_only=True)
-        origin = Origin(
-            params, "rehearsal", self.registry.version, len(self.registry), {"tag": by_tag}
-        )
+        origin = Origin(params, "rehearsal", self.registry.version, len(self.registry), self.lenses)
         self.analysis = Analysis(origin, self._last)
         self.analysis.load()
         self.metrics = AgentMetrics()
@@ -82,6 +87,7 @@ class WebAgent:
             store=self.reading,
             metrics=self.metrics,
             registry=self.registry,
+            lenses=self.lenses,
         )
 
     def mine(self, tags: Iterable[bytes]) -> list[Mined]:

@@ -61,6 +61,8 @@ function moved(claim) {
   return before && before !== claim.verdict ? el("span", { class: "muted" }, ` as shipped: ${before}`) : null;
 }
 
+const asOf = (claim) => (claim.as_of ? el("span", { class: "muted" }, ` ${claim.as_of}`) : null);
+
 function table(name, heads, rows) {
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name }, el("table", {},
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
@@ -88,7 +90,7 @@ function update(section, claim) {
     ["Because", claim.because], ["What would turn it", claim.turns], ["Said by", claim.said_by]];
   section.replaceChildren(
     el("h2", { id: claim.slug }, claim.claim),
-    el("p", {}, badge(claim.verdict), moved(claim)),
+    el("p", {}, badge(claim.verdict), asOf(claim), moved(claim)),
     el("dl", { class: "facts" }, facts.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)))),
     ...PARTS.filter(([, of]) => of(claim).length).map(([title, of, show]) =>
       el("details", { class: "why", "data-part": title, open: open.has(title) }, el("summary", {}, title), show(of(claim), `${title}: ${claim.claim}`))));
@@ -97,7 +99,7 @@ function update(section, claim) {
 function draw(answer) {
   byId("verdicts").replaceChildren(...answer.claims.map((claim) => el("tr", {},
     el("th", { scope: "row" }, el("a", { href: `#${claim.slug}` }, claim.claim)),
-    cell([badge(claim.verdict), moved(claim)]),
+    cell([badge(claim.verdict), asOf(claim), moved(claim)]),
     el("td", { class: "wide" }, quantity(claim.claimed)), cell([quantity(claim.found), el("span", { class: "note" }, ` ${claim.measure}`)]))));
   byId("overview").hidden = false;
   keyed(byId("claims"), answer.claims, (claim) => claim.slug,

@@ -5,13 +5,20 @@ import { blockTable } from "./blocktable.js";
 import { agentCard, epochCard, riskCard, staleCard } from "./cards.js";
 import { byId, choice, el, keyed, setText } from "./dom.js";
 import {
-  ago, axisNumber, axisPercent, between, chance, count, decimal, hashrate, moment, percent, plural, range, windowName, windowSpan,
+  ago, axisNumber, axisPercent, between, chance, count, day, decimal, hashrate, moment, percent, plural, range, windowName, windowSpan,
 } from "./format.js";
 import { follow, load } from "./live.js";
 import { scaleOf, shareRow, updateShareRow } from "./sharerow.js";
 
 const FIRST = 12;
 const NEWS_EVERY = 20_000;
+// What a lens that is not of control must not be read as; the rest stands below the controls.
+const CAVEATS = {
+  coordination: "Pools of a group work together; nobody directs the work of all.",
+  custody: "Who keeps rewards does not direct work.",
+  jurisdiction: "Their miners may be anywhere.",
+};
+const GROUPS = { coordination: "group", custody: "group", jurisdiction: "listed country's" };
 const MEASURES = {
   effective: {
     name: "Effective number",
@@ -33,6 +40,7 @@ const MEASURES = {
     of: (p) => p.figures.any_above_third,
     show: chance,
     scale: axisPercent,
+    ofControl: true,
   },
 };
 
@@ -46,6 +54,8 @@ byId("blocks").append(blocksBox);
 
 const now = () => Date.now() / 1000 + state.clock;
 const lensOf = (overview) => overview.lenses.find(({ name }) => name === state.lens);
+const isControl = () => !state.overview || lensOf(state.overview)?.kind === "control";
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const pick = (list) => list.find((w) => w.window === state.window && w.lens === state.lens) ?? list[0];
 
 const chances = ({ least, most }) => between(least, most, chance);
@@ -61,8 +71,22 @@ function likely(figure) {
 }
 
 function showLead(overview, shares, found) {
-  const [largest] = shares?.shares ?? [];
+  const lens = lensOf(overview);
+  const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;
+  setText(byId("rate"), rate ? hashrate(rate.value) : "–");
+  setText(byId("rate-note"), rate ? `${hashrate(rate.low)} to ${hashrate(rate.high)}` : "not enough blocks");
+  const [largest] = shares.shares;
+  if (shares.note || (!isControl() && !largest)) {
+    setText(byId("sentence"), `${lens.title}: ${shares.note || "nothing is known of who found these blocks"}. The lens “By tag” shows who found them.`);
+    return;
+  }
   if (!largest) return;
+  if (!isControl()) {
+    const within = windowSpan(shares.window) && shares.blocks === shares.window ? ` (${windowSpan(shares.window)})` : "";
+    setText(byId("sentence"), `${capital(largest.called)} found ${percent(largest.share.value)} of the last ${plural(shares.blocks, "block")}${within}: `
+      + `more than any other ${GROUPS[lens.kind]}. ${CAVEATS[lens.kind]}`);
+    return;
+  }
   const { least, most } = found.nakamoto_half;
   const reach = between(least, most, String);
   const together = least !== most ? `Together ${reach} found more than half, as ${plural(shares.unknown, "unknown block")} may be anybody's.`
@@ -76,9 +100,6 @@ function showLead(overview, shares, found) {
   setText(byId("half-note"), likely(found.nakamoto_half));
   setText(byId("third"), chances(found.figures.any_above_third));
   setText(byId("third-note"), `one above half: ${chances(found.figures.any_above_half)}`);
-  const rate = overview.hashrates.find((r) => r.window === state.window)?.hashes_per_second;
-  setText(byId("rate"), rate ? hashrate(rate.value) : "–");
-  setText(byId("rate-note"), rate ? `${hashrate(rate.low)} to ${hashrate(rate.high)}` : "not enough blocks");
 }
 
 function showTip() {
@@ -95,22 +116,64 @@ function showShares(shares, found) {
   const shown = state.all ? list : list.slice(0, FIRST);
   if (shares.unknown) {
     shown.push({
-      key: "", pool: "", name: "Unknown", blocks: shares.unknown,
+      key: "", pool: "", name: unknownName(), blocks: shares.unknown,
       share: { value: shares.unknown / shares.blocks, low: null, high: null },
     });
   }
-  const scale = scaleOf(list);
+  const marks = isControl();
+  const scale = scaleOf(list, marks);
   keyed(byId("shares"), shown, (share) => share.key, (share) => shareRow(share.pool
-    ? (state.lens === "tag" ? el("a", { href: `/pool/${encodeURIComponent(share.pool)}` }, share.name) : share.name)
-    : el("span", { class: "muted", title: "Blocks that nothing names a pool for" }, share.name)),
-  (row, share) => updateShareRow(row, share, scale, !share.pool));
+    ? (state.lens === "tag" ? el("a", { href: `/pool/${encodeURIComponent(share.pool)}` }, share.name) : [share.name, weakMark()])
+    : el("span", { class: "muted", title: "Blocks that nothing names a pool for, or whose pool this lens knows nothing of" }, share.name)),
+  (row, share) => {
+    updateShareRow(row, share, scale, { plain: !share.pool, marks });
+    showWeak(row.querySelector(".weak"), share);
+  });
   const young = shares.blocks < shares.window ? ` of ${count(shares.window)} asked for` : "";
-  setText(byId("lens-note"), state.lens === "tag" ? "" : lensOf(state.overview).description);
-  setText(byId("shares-caption"), `n = ${plural(shares.blocks, "block")}${young}, ${state.lens === "tag" ? plural(found.entities, "pool") : plural(found.entities, "entity", "entities")}, `
-    + `${plural(shares.unknown, "block")} unknown. ${scale < 0.5 ? "Dashed line: a third." : "Dashed lines: a third and a half."}`);
+  const lens = lensOf(state.overview);
+  setText(byId("lens-note"), state.lens === "tag" ? "" : `${lens.description} ${lens.withheld}`.trim());
+  showRows(lens);
+  byId("shares-table").hidden = Boolean(shares.note);
+  setText(byId("shares-caption"), shares.note ? `n = ${plural(shares.blocks, "block")}${young}. ${capital(shares.note)}.` : `n = ${plural(shares.blocks, "block")}${young}, ${state.lens === "tag" ? plural(found.entities, "pool") : plural(found.entities, "entity", "entities")}, `
+    + `${plural(shares.unknown, "block")} ${unknownName().toLowerCase()}. ${!marks ? "" : scale < 0.5 ? "Dashed line: a third." : "Dashed lines: a third and a half."}`);
   const more = byId("shares-more");
   more.hidden = list.length <= FIRST;
   setText(more, state.all ? "Show fewer" : `Show all ${list.length}`);
+}
+
+const unknownName = () => {
+  const rest = lensOf(state.overview)?.rest;
+  return rest ? `Unknown or ${rest.toLowerCase()}` : "Unknown";
+};
+
+const weakMark = () => el("span", { class: "weak", hidden: true }, "weak source");
+function showWeak(mark, share) {
+  if (!mark) return;
+  mark.hidden = !share.weak_source_blocks;
+  mark.title = `${count(share.weak_source_blocks)} of ${plural(share.blocks, "block")} are here by lists that name no source of their own`;
+}
+
+// Who says so is asked for once, when somebody wants to know.
+let lenses = null;
+const moments = (row) => [
+  row.since_time === null ? "" : `from ${day(row.since_time)}`, row.until_time === null ? "" : `before ${day(row.until_time)}`,
+  row.first_height === null ? "" : `from block ${count(row.first_height)}`, row.last_height === null ? "" : `to block ${count(row.last_height)}`,
+].filter(Boolean).join(", ");
+
+async function showRows(lens) {
+  const box = byId("lens-rows");
+  box.hidden = state.lens === "tag";
+  if (!box.open || box.hidden) return;
+  try {
+    lenses ??= (await load("/api/v1/lenses")).lenses;
+  } catch (error) {
+    setText(byId("lens-sources"), `Not to be had: ${error.message}`);
+    return;
+  }
+  const rows = lenses.find(({ name }) => name === lens.name)?.rows ?? [];
+  byId("lens-sources").replaceChildren(...rows.map((row) => el("li", {},
+    `${row.pool}: ${row.name}${moments(row) ? `, ${moments(row)}` : ""} (${row.source})`,
+    row.weak ? el("span", { class: "weak" }, "weak source") : null)));
 }
 
 // Each number with its probability, by the readings of unknown blocks that bound it.
@@ -131,13 +194,21 @@ function showConcentration(found) {
   setText(byId("concentration-caption"), `In the same ${plural(found.blocks, "block")} as above. `
     + (found.withheld ? `${found.withheld}.` : found.unknown ? "Ranges hold whoever found the unknown blocks." : ""));
   const { effective_number: effective, hhi, cr3 } = found.figures;
+  if (found.note) {
+    byId("concentration").hidden = true;
+    setText(byId("concentration-caption"), `${capital(found.note)}.`);
+    return;
+  }
+  byId("concentration").hidden = false;
   const rows = [
     ["Effective number", figure(effective, decimal), `${decimal(effective.low)} to ${decimal(effective.high)}`],
     ["HHI", figure(hhi, three), `${three(hhi.low)} to ${three(hhi.high)}`],
-    ["Fewest that reach half", fewest(found.nakamoto_half), posterior(found.nakamoto_half)],
-    ["Fewest that reach a third", fewest(found.nakamoto_third), posterior(found.nakamoto_third)],
     ["Largest three together", figure(cr3, percent), range(cr3.low, cr3.high)],
-    ["Chance of one above a quarter", chances(found.figures.any_above_quarter), `third: ${chances(found.figures.any_above_third)} · half: ${chances(found.figures.any_above_half)}`],
+    ...(isControl() ? [
+      ["Fewest that reach half", fewest(found.nakamoto_half), posterior(found.nakamoto_half)],
+      ["Fewest that reach a third", fewest(found.nakamoto_third), posterior(found.nakamoto_third)],
+      ["Chance of one above a quarter", chances(found.figures.any_above_quarter), `third: ${chances(found.figures.any_above_third)} · half: ${chances(found.figures.any_above_half)}`],
+    ] : []),
   ];
   keyed(byId("concentration"), rows, ([name]) => name,
     ([name]) => el("div", {}, el("dt", {}, name), el("dd", {}), el("dd", { class: "note" })),
@@ -153,8 +224,9 @@ function banded({ value, low, high, least, most }) {
 }
 
 function drawHistory() {
+  if (MEASURES[state.measure].ofControl && !isControl()) state.measure = "effective";
   const measure = MEASURES[state.measure];
-  const points = (state.history?.points ?? []).map((p) => ({ ...p, ...banded(measure.of(p)) }))
+  const points = (state.history?.points ?? []).filter(measure.of).map((p) => ({ ...p, ...banded(measure.of(p)) }))
     .filter((p) => p.low !== null || p.value !== null);
   bandChart(byId("history"), points, measure);
 }
@@ -200,6 +272,8 @@ function render() {
   showBlocks(overview.blocks);
   epochCard(byId("epoch"), overview.epoch);
   riskCard(byId("risk"), overview.risk.find((r) => r.window === shares.window && r.lens === shares.lens));
+  for (const node of document.querySelectorAll("[data-of-control]")) node.hidden = !isControl();
+  showMeasures();
   staleCard(byId("stale"), overview);
   tellNews(overview);
   updateHistory();
@@ -232,9 +306,18 @@ function showControls(overview) {
 }
 
 byId("shares-more").addEventListener("click", () => { state.all = !state.all; render(); });
-byId("history-controls").append(choice("measure", "Figure over time",
-  Object.entries(MEASURES).map(([key, { name }]) => [key, name]), state.measure,
-  (value) => { state.measure = value; drawHistory(); }));
+byId("lens-rows").addEventListener("toggle", () => showRows(lensOf(state.overview)));
+
+// What only those who direct work can have is offered under their lenses alone.
+function showMeasures() {
+  const offered = Object.entries(MEASURES).filter(([, { ofControl }]) => !ofControl || isControl());
+  const box = byId("history-controls");
+  if (box.dataset.for === `${offered.length}`) return;
+  box.dataset.for = `${offered.length}`;
+  if (!offered.some(([key]) => key === state.measure)) state.measure = "effective";
+  box.replaceChildren(choice("measure", "Figure over time", offered.map(([key, { name }]) => [key, name]), state.measure,
+    (value) => { state.measure = value; drawHistory(); }));
+}
 let width = 0;
 new ResizeObserver(([entry]) => {
   if (Math.abs(entry.contentRect.width - width) > 1) {

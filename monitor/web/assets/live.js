@@ -29,7 +29,7 @@ export function follow({ onoverview = () => {}, onstatus = () => {} }) {
   let source = null;
   const open = () => {
     source = new EventSource("/api/v1/events");
-    source.addEventListener("open", () => connection("live", "live"));
+    source.addEventListener("open", () => connection("live", "updating"));
     source.addEventListener("error", () => {
       connection("lost", "connection lost, trying again");
       if (source?.readyState === EventSource.CLOSED) setTimeout(reopen, 5000);

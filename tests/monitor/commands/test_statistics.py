@@ -243,15 +243,18 @@ def test_risk_of_the_largest_and_of_a_group() -> None:
 
 
 @pytest.mark.slow
-def test_report(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "plots"), [("# kind: control\n", 5), ("", 4)])
+def test_report(kind: str, plots: int, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     lens = tmp_path / "lens.csv"
-    lens.write_text("antpool,<script>alert(1)</script>\n")
+    lens.write_text(f"{kind}antpool,<script>alert(1)</script>\n")
     arguments = (*HISTORY, "--window", "14d", "--lens", str(lens), "--draws", "500")
     result = run("report", *arguments, "--out", str(out))
     assert result.exit_code == 0, result.output
     page = out.read_text("utf-8")
-    assert page.count("<svg ") == 5
+    assert page.count("<svg ") == plots  # the coefficient's posterior is of control alone
+    for of_control in ("P(over 1/3)", "probability that it is over 1/3", "any_above_third"):
+        assert (of_control in page) == bool(kind)
     assert page.count('<section class="claim"') == len(CLAIMS)
     assert "<script" not in page
     assert "&lt;script&gt;" in page

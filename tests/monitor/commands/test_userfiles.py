@@ -130,7 +130,7 @@ def test_every_command_with_a_lens_takes_names(
     command: tuple[str, ...], store: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Also of pools that the registry does not know, but blocks are stored of."""
-    (tmp_path / "lens.csv").write_text("ViaBTC,both\nFormer-Pool,both\nNoSuch,x\n")
+    (tmp_path / "lens.csv").write_text("ViaBTC,both\nFormer-Pool,both\nNoSuch,x\n# kind: control\n")
     size = () if command == ("network",) else ("--window", "10")
     found = as_json(*command, *store, *size, "--lens", str(tmp_path / "lens.csv"))
     (told,) = found["left_out"]

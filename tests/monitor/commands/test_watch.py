@@ -99,7 +99,7 @@ async def test_a_lens_that_is_not_there_is_said(agent: WebAgent) -> None:
     console = Console(width=80)
     with console.capture() as captured:
         console.print(view(seen, 144, "moon"))
-    assert "no window of 144 blocks under lens 'moon'" in captured.get()
+    assert "no window of 144 blocks under lens 'moon': the agent has tag" in captured.get()
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,10 @@ async def test_a_reader_moves_a_verdict(client: Client) -> None:
     by_reader = {i["name"] for i in claim["inputs"] if i["source"] == "given by the reader"}
     assert by_reader == {"tariff", "efficiency"}
     _, answer = await get(client, claim="geography", series="CBECI map")
-    assert answer["claims"][0]["verdict"] == "holds"
+    (claim,) = answer["claims"]
+    assert claim["verdict"] == "cannot be said"
+    assert [case["label"] for case in claim["cases"]] == ["CBECI map"]
+    assert claim["as_of"].startswith("as of 2022-01-31, ")
 
 
 MISTAKES: Final[tuple[tuple[dict[str, str], str], ...]] = (
