@@ -16,7 +16,14 @@ from fractions import Fraction
 from typing import Final
 
 from analyzers import concentration as formulas
-from analyzers.intervals import UNKNOWN, Interval, entropy_interval
+from analyzers.intervals import (
+    MANY_ONCE,
+    UNKNOWN,
+    Interval,
+    entropy_interval,
+    seen_once,
+    told_apart,
+)
 from analyzers.summary import HALF, QUARTER, THIRD, TOPS, Nakamoto, Summary
 
 _BIT: Final = math.log(2)
@@ -151,6 +158,13 @@ def _entropy_interval(summary: Summary) -> Interval:
     return Interval(found.low / _BIT, found.high / _BIT)
 
 
+def _entropy_note(summary: Summary) -> str:
+    part = seen_once(_counts(summary))
+    if part <= MANY_ONCE:
+        return ""
+    return f"may be larger: {part:.0%} of blocks are their miner's only one"
+
+
 def _size(found: Nakamoto) -> float:
     return math.nan if found.observed is None else float(found.observed)
 
@@ -185,8 +199,15 @@ def _top(size: int) -> Measure:
         return summary.ratios[size - 1].interval if size <= summary.entities else UNKNOWN
 
     title = "Share of the largest" if size == 1 else f"Share of the largest {size}"
+
+    def note(summary: Summary) -> str:
+        counts = [share.blocks for share in summary.shares]
+        if told_apart(counts, size):
+            return ""
+        return f"ranks {size} and {size + 1} are not told apart: on the high side"
+
     text = f"Joint share of the {size} largest, their group taken as named beforehand."
-    return Measure(f"cr{size}", title, Unit.RATIO, text, value, interval)
+    return Measure(f"cr{size}", title, Unit.RATIO, text, value, interval, note)
 
 
 def _any_above(name: str, threshold: Fraction) -> Measure:
@@ -194,7 +215,7 @@ def _any_above(name: str, threshold: Fraction) -> Measure:
         f"any_above_{name}",
         f"P(one is over {threshold})",
         Unit.PROBABILITY,
-        f"Probability that some entity holds more than {threshold} of the work.",
+        f"Probability that some entity holds more than {threshold} of the work, on the high side.",
         lambda summary: summary.any_above[threshold],
         metric=Metric(
             "any_above_probability_ratio",
@@ -250,6 +271,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "Effective number of entities by entropy: large ones weigh less than in 1/HHI.",
         lambda summary: summary.effective_number_entropy,
         lambda summary: summary.effective_number_entropy_interval,
+        _entropy_note,
     ),
     _nakamoto("half", HALF, lambda summary: summary.nakamoto_half),
     _nakamoto("third", THIRD, lambda summary: summary.nakamoto_third),
@@ -261,6 +283,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "Shannon entropy of the shares, by Grassberger's estimator.",
         lambda summary: formulas.shannon(_counts(summary), "grassberger") / _BIT,
         _entropy_interval,
+        _entropy_note,
     ),
     _biased_entropy("plug-in", "as others publish it: biased down"),
     _biased_entropy("miller-madow", ""),

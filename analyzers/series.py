@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from analyzers.concentration import Threshold, as_fraction
-from analyzers.intervals import JEFFREYS, LEVEL, share_intervals
+from analyzers.hhi_ends import many_hhi_ends
+from analyzers.intervals import LEVEL, alone, share_intervals
 from analyzers.windows import CountTable
 
 Floats = NDArray[np.float64]
@@ -65,9 +65,7 @@ def series(table: CountTable, level: float = LEVEL, threshold: Threshold = 0.5) 
         variance = 4 * (n - 2) * third + 2 * hhi - 2 * (2 * n - 3) * hhi**2
         sd = np.sqrt(np.maximum(variance / (n * (n - 1)), 0))
         effective = np.where(hhi > 0, 1 / hhi, np.nan)
-        low, high = _hhi_intervals(counts, own, entities, level)
-    low, high = np.fmin(low, hhi), np.fmax(high, hhi)
-    low[entities == 0] = high[entities == 0] = np.nan
+    low, high = _hhi_intervals(counts, own, entities, level)
     top = counts.max(axis=1, initial=0)
     largest_low, largest_high = _share_ends(top, n, level)
     return Series(
@@ -92,18 +90,12 @@ def _hhi_intervals(
     counts: Floats, own: Floats, entities: NDArray[np.int64], level: float
 ) -> tuple[Floats, Floats]:
     """Return the ends of `analyzers.intervals.hhi_interval` for each row."""
-    a = np.where(counts > 0, counts + JEFFREYS, 0)
-    unseen = np.where((entities == 1) | (own > 0), JEFFREYS, 0)
-    total = a.sum(axis=1) + own + unseen
-    squares = a * (a + 1)
-    mean = squares.sum(axis=1) / (total * (total + 1))
-    fourth = (squares * (a + 2) * (a + 3) - squares**2).sum(axis=1)
-    second = fourth + squares.sum(axis=1) ** 2
-    second /= total * (total + 1) * (total + 2) * (total + 3)
-    spread = np.sqrt(np.log(np.maximum(second / mean**2, 1)))
-    reach = ndtri((1 + level) / 2) * spread
-    centre = np.log(mean) - spread**2 / 2
-    return np.exp(centre - reach), np.minimum(np.exp(centre + reach), 1)
+    low, high = np.full_like(own, np.nan), np.full_like(own, np.nan)
+    rivals = (entities + own > 1) & (entities > 0)
+    low[rivals], high[rivals] = many_hhi_ends(counts[rivals], own[rivals], level)
+    for row in np.flatnonzero((entities == 1) & (own == 0)):
+        low[row], high[row] = alone(int(counts[row].sum()), level)
+    return low, high
 
 
 def _share_ends(found: Floats, totals: Floats, level: float) -> tuple[Floats, Floats]:

@@ -77,7 +77,11 @@ class Nakamoto:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """CR_m of the m largest, with the interval of that group taken as named beforehand."""
+    """CR_m of the m largest, with the interval of that group taken as named beforehand.
+
+    They were picked by what they found, which the interval does not know: where `told_apart`
+    fails, CR_m is on the high side.
+    """
 
     top: int
     value: float
@@ -91,7 +95,7 @@ class Summary:
     `blocks` counts all, `unattributed` those of nobody known. These are taken as miners of
     their own, so HHI is a lower bound; `hhi_unattributed_as_one` is the upper. `hhi` is the
     unbiased estimate, `hhi_plug_in` the sum of squared shares that others publish.
-    `any_above` maps a threshold to the probability that some entity exceeds it.
+    `any_above` maps a threshold to the probability that some entity exceeds it, on the high side.
     `effective_number` is 1/HHI, `effective_number_entropy` exp(entropy).
     """
 

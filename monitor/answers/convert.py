@@ -82,11 +82,13 @@ def concentration(view: WindowView) -> answers.Concentration:
 
 def measured(found: Summary, shown: Iterable[Figure]) -> dict[str, Any]:
     """Return the fields of `answers.Figures`: what was counted, and `shown` by name."""
+    shown = list(shown)
     return {
         "blocks": found.blocks,
         "unknown": found.unattributed,
         "entities": found.entities,
         "figures": figures(shown),
+        "notes": {figure.name: figure.note for figure in shown if figure.note},
         "nakamoto_half": nakamoto(found.nakamoto_half),
         "nakamoto_third": nakamoto(found.nakamoto_third),
     }
