@@ -107,9 +107,9 @@ def _attribute_lines(source: str, registry: Registry, *, reading: bool) -> int:
     failed = 0
     try:
         with click.open_file(source, "rb") as stream:
-            for number, line in enumerate(_lines(stream), 1):
+            for number, line in enumerate(lines(stream), 1):
                 try:
-                    text = json_of(_answer(_object_of_line(line), registry, reading=reading))
+                    text = json_of(_answer(object_of_line(line), registry, reading=reading))
                 except ValueError as error:
                     failed += 1
                     _complain(f"line {number}", error)
@@ -123,7 +123,7 @@ def _attribute_lines(source: str, registry: Registry, *, reading: bool) -> int:
     return failed
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
+def lines(stream: IO[bytes]) -> Iterator[bytes | None]:
     """Return the lines of `stream`; None for one that is too long to be kept."""
     while line := stream.readline(MAX_LINE + 1):
         if len(line) <= MAX_LINE:
@@ -134,7 +134,8 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
         yield None
 
 
-def _object_of_line(line: bytes | None) -> dict[str, Any]:
+def object_of_line(line: bytes | None) -> dict[str, Any]:
+    """Return the JSON object that a line of `lines` holds; `ValueError` if it is none."""
     if line is None:
         raise ValueError(f"longer than {MAX_LINE} bytes")
     try:
@@ -171,7 +172,7 @@ def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> Attr
     from monitor.answers import convert_blocks
     from monitor.answers.attribution import Attributed
 
-    script_sig, outputs, height = _parts(given)
+    script_sig, outputs, height = coinbase_parts(given)
     found = attribute_parts(script_sig, outputs, registry, height=height)
     return Attributed(
         pool=found.pool,
@@ -190,7 +191,8 @@ def _refusal(error: ValueError) -> str:
     return json_of(CommandError(error=Fault(message=str(error))))
 
 
-def _parts(given: dict[str, Any]) -> tuple[bytes, tuple[TxOut, ...], int | None]:
+def coinbase_parts(given: dict[str, Any]) -> tuple[bytes, tuple[TxOut, ...], int | None]:
+    """Return scriptSig, outputs and height of an input object; `ValueError` if it has them not."""
     from hashing.wire import TxOut, parse_coinbase
 
     height = _count(given, "height")
@@ -296,7 +298,7 @@ def _describe(given: dict[str, Any], registry: Registry) -> str:
     from analyzers.coinbase import read_parts
     from analyzers.escape import escape_text
 
-    script_sig, outputs, height = _parts(given)
+    script_sig, outputs, height = coinbase_parts(given)
     found = attribute_parts(script_sig, outputs, registry, height=height)
     sure = _facts(given, found, script_sig, outputs, height).sureness
     seen = read_parts(script_sig, outputs, height)
