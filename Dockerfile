@@ -7,14 +7,15 @@ ARG BASE=docker.io/library/python:3.13.7-slim-bookworm
 # hadolint ignore=DL3006
 FROM ${BASE} AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY hashing hashing
 COPY analyzers analyzers
 COPY monitor monitor
 # pip is not left in the image: nothing installs anything there.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv /opt/poolscope \
-    && /opt/poolscope/bin/pip install --disable-pip-version-check '.[postgresql]' \
+    && /opt/poolscope/bin/pip install --disable-pip-version-check \
+        --constraint constraints.txt '.[postgresql]' \
     && /opt/poolscope/bin/pip uninstall --yes pip
 
 # hadolint ignore=DL3006

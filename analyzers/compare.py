@@ -26,9 +26,9 @@ GRAIN: Final = 10**7
 """Shares become whole parts of this many, so that the measures of counts apply exactly."""
 
 FULL_LIST: Final = 4
-"""Shares of fewer entities than this leave bounds of HHI too wide to compare,"""
+"""Shares of fewer entities leave bounds of HHI too wide to compare, but see `FULL_COVER`."""
 FULL_COVER: Final = 0.9
-"""unless they cover as much of the whole."""
+"""Shares that add up to this much of the whole compare, however few they are."""
 
 Change = Literal["rose", "fell", "within its bounds", "unknown"]
 

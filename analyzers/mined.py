@@ -71,7 +71,7 @@ class Chain(Sequence[Mined]):
     def entities(self, lens: EntityOf) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         """Return each block's entity as an index into the names, -1 for none, and the names.
 
-        A lens with a method `steady` is asked once about the pools of which that is true.
+        Where a lens has a method `steady`, a pool for which that is true is looked up once.
         """
         if lens is by_tag:
             return self.pool, self.pools

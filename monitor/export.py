@@ -151,7 +151,7 @@ def appearing(path: Path) -> Iterator[BinaryIO]:
         its place.
     """
     if path.exists() and not path.is_file():
-        raise PoolscopeError(f"cannot write {path}: it is no file; choose another --out")
+        raise PoolscopeError(f"cannot write {path}: it is not a regular file; choose another --out")
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:

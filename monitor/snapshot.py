@@ -101,7 +101,7 @@ class Snapshot:
 
 
 class Board:
-    """Where the latest snapshot hangs. Single-threaded: use it from the event loop only."""
+    """Holds the latest snapshot and wakes who waits for a newer one. For the event loop only."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

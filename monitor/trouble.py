@@ -1,4 +1,4 @@
-"""Failures that last: when to try again, and how often to say so."""
+"""Failures that last: exponential back-off of the tries, and a limit on log lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMPLAIN_BESIDE: Final = 3600.0
 
 
 class Trouble:
-    """A failure that lasts: said now and then, tried again later each time."""
+    """Back-off and throttled log lines for one thing that may fail for long."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
@@ -26,7 +26,7 @@ class Trouble:
         self._due = 0.0
         self._delay = RETRY_FIRST
 
-    def again(
+    def failed(
         self,
         text: str,
         *,
@@ -34,10 +34,10 @@ class Trouble:
         at_most: float = math.inf,
         every: float = COMPLAIN_EVERY,
     ) -> None:
-        """Note a failure; the next try is due after `at_least` seconds or more.
+        """Note a failure: log it, and set when the next try is due.
 
-        Without that, after `at_most` seconds or less. While it lasts it is said again once in
-        `every` seconds.
+        The delay doubles with each failure, up to `at_most` seconds; `at_least` sets the shortest.
+        The same text is logged once in `every` seconds.
         """
         now = time.monotonic()
         if text != self._text or now - self._said >= every:
@@ -46,32 +46,32 @@ class Trouble:
         self._due = now + max(self._delay, at_least or 0)
         self._delay = min(2 * self._delay, RETRY_LAST, at_most)
 
-    def over(self, message: str) -> None:
-        """Note that it works; `message` says so if it did not before."""
+    def recovered(self, message: str) -> None:
+        """Note that it works; log `message` if it failed before."""
         if self._text:
             self._log.info("%s", message)
             self._text, self._due, self._delay = "", 0.0, RETRY_FIRST
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Return the seconds until the next try."""
         return max(0.0, self._due - time.monotonic())
 
 
 class Standing:
-    """A state that is said twice: when it begins and when it is over."""
+    """A condition that is logged twice: when it begins and when it ends."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
         self._stands = False
 
-    def begin(self, message: str) -> None:
-        """Note that it holds; `message` says so if it did not before."""
+    def began(self, message: str) -> None:
+        """Note that it holds; log `message` if it did not before."""
         if not self._stands:
             self._stands = True
             self._log.warning("%s", message)
 
-    def over(self, message: str) -> None:
-        """Note that it does not hold; `message` says so if it did before."""
+    def ended(self, message: str) -> None:
+        """Note that it does not hold; log `message` if it did before."""
         if self._stands:
             self._stands = False
             self._log.info("%s", message)

@@ -305,7 +305,7 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
             "it has more than one : in its host; write an IPv6 address in brackets, [::1]"
         )
     if not host:
-        raise UrlError("it names no host")
+        raise UrlError("it has no host")
     host = _ascii(host.lower())
     if not all(_HOST.fullmatch(each) for each in host.split(",")):
         raise UrlError("it has a character in its host that no host has")

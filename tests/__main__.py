@@ -1,11 +1,12 @@
-"""The whole check: format, lint, types, import contracts, tests with coverage.
+"""The whole check: format, lint, types, import contracts, tests.
 
 Real parts that are Debian packages are installed where that is possible (root and
 apt-get). Elsewhere their suites are left out and named at the end; in CI nothing may be.
 ``--quick`` leaves out types, what is marked slow and what needs Debian's packages: the lane for
 while one works. ``--heavy`` runs only what takes many minutes and is left out otherwise: the image
-in its containers, the page over thousands of blocks. Other arguments are passed on to pytest, and
-then only pytest runs.
+in its containers, the page over thousands of blocks, every combination where the others try each
+value. ``--coverage`` is the tests alone, with what they cover. Other arguments are passed on to
+pytest, and then only pytest runs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ DEBIAN_PARTS: Parts = {
     "systemd": (("systemd-analyze",), ("systemd",)),
 }
 HEAVY_PARTS: Parts = {
-    "browser": DEBIAN_PARTS["browser"],
+    **DEBIAN_PARTS,
     "image": (
         ("buildah", "mmdebstrap", "systemd-nspawn"),
         ("buildah", "mmdebstrap", "systemd-container"),
@@ -42,8 +43,9 @@ QUICK_CHECKS = (
 CHECKS = (*QUICK_CHECKS, ("mypy",), ("deptry", "."))
 # a file's tests share their fixtures, and so a process
 PARALLEL = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile")
-WHOLE = (*PARALLEL, "--cov", "--cov-report=term:skip-covered", "--durations=25")
-QUICK, HEAVY = "--quick", "--heavy"
+WHOLE = (*PARALLEL, "--durations=25")
+COVERED = ("--cov", "--cov-report=term:skip-covered")
+QUICK, HEAVY, COVERAGE = "--quick", "--heavy", "--coverage"
 
 
 def _present(programs: tuple[str, ...]) -> bool:
@@ -94,7 +96,9 @@ def main() -> int:
         return 1
     if heavy:
         but = "".join(f" and not {marker}" for marker in left_out)
-        passed = _run("pytest", "-m", f"heavy{but}")
+        passed = _run("pytest", *PARALLEL, "-m", f"heavy{but}")
+    elif sys.argv[1:] == [COVERAGE]:
+        passed = _run("pytest", *WHOLE, *COVERED, *_but(*left_out))
     elif sys.argv[1:]:
         passed = _run("pytest", *(_but(*left_out) if left_out else ()), *sys.argv[1:])
     else:

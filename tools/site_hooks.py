@@ -1,6 +1,7 @@
 """What MkDocs changes on the way from docs/ to the site.
 
-A line ``<!-- commands -->`` becomes the reference of the commands, made from their help;
+A line ``<!-- commands -->`` becomes the reference of the commands, made from their help,
+``<!-- command list -->`` the list of them;
 ``<!-- answers -->`` becomes that of the API's answers, made from its OpenAPI document;
 ``<!-- command answers -->`` that of what commands write as JSON, ``<!-- vocabulary -->`` the units
 of all names, ``<!-- measures -->`` the table of measures, ``<!-- columns -->`` and ``<!-- stored
@@ -24,10 +25,9 @@ from mkdocs.structure.pages import Page
 
 from analyzers import columns
 from analyzers.figures import MEASURES
-from monitor.answers.commands import ANSWERS
 from monitor.answers.schema import commands_schema
 from monitor.answers.vocabulary import ENDINGS, WORDS
-from monitor.cli import COMMANDS, cli
+from monitor.cli import COMMANDS, answers, cli
 from monitor.web import openapi
 
 ROOT: Final = Path(__file__).parents[1]
@@ -66,6 +66,12 @@ def commands_reference() -> str:
     return "\n\n".join(_command(name) for name in COMMANDS)
 
 
+def command_list() -> str:
+    """Return the commands with a line each as a Markdown table."""
+    rows = [f"| `{name}` | {listed.summary} |" for name, listed in COMMANDS.items()]
+    return "\n".join(["| command | what it does |", "| --- | --- |", *rows])
+
+
 def _command(name: str) -> str:
     context = click.Context(cli, info_name="poolscope")
     command = cli.get_command(context, name)
@@ -85,7 +91,7 @@ def answers_reference() -> str:
 
 def command_answers_reference() -> str:
     """Return what each command writes with ``--json``, and every shape in it, as Markdown."""
-    schema = commands_schema(list(ANSWERS))
+    schema = commands_schema(answers())
     head = ["| command | answer |", "| --- | --- |"]
     rows = [f"| `{name}` | {_kind(about)} |" for name, about in schema["commands"].items()]
     shapes = schema["$defs"].items()
@@ -148,6 +154,7 @@ def measures_reference() -> str:
 REFERENCES: Final = {
     "<!-- measures -->": measures_reference,
     "<!-- commands -->": commands_reference,
+    "<!-- command list -->": command_list,
     "<!-- answers -->": answers_reference,
     "<!-- columns -->": partial(columns.markdown, exported=True),
     "<!-- stored columns -->": partial(columns.markdown, exported=False),

@@ -162,7 +162,7 @@ class Driver:
                 before = self._follower.tip
                 await self._in_store(self._store.apply, step)
                 self.steps += 1
-                self.store_trouble.over("the store can be written again")
+                self.store_trouble.recovered("the store can be written again")
                 self._account(step, before)
                 self._on_step(step, left)
             case Refuse(error):

@@ -66,7 +66,7 @@ class Election:
                 log.warning("%s", self.behind)
             except StoreError as error:
                 self.behind = str(error)
-                self._trouble.again(self.behind)
+                self._trouble.failed(self.behind)
             finally:
                 self.writes = False
             self._doubtful = True
@@ -74,7 +74,7 @@ class Election:
 
     def _pause(self) -> float:
         """Return the seconds until the next try, if there is trouble."""
-        return min(CHECK, self._trouble.left())
+        return min(CHECK, self._trouble.seconds_left())
 
     async def _write(self) -> None:
         """Write until this agent is the writer no more."""
@@ -115,10 +115,10 @@ class Election:
                     await self._role.catch_up()
                     shown = newest
                 self.behind = None
-                self._trouble.over("the store can be read again")
+                self._trouble.recovered("the store can be read again")
             except StoreError as error:
                 self.behind = str(error)
-                self._trouble.again(self.behind)
+                self._trouble.failed(self.behind)
                 self._doubtful = True
             await asyncio.sleep(max(POLL, self._pause()))
 
@@ -138,7 +138,7 @@ class Election:
         while await self._in_store(self._store.untouched):
             await asyncio.sleep(POLL)
             if time.monotonic() - began > QUIET:
-                self._trouble.over("the store is used as before")
+                self._trouble.recovered("the store is used as before")
         raise StoreChanged("another program changed what is in the store; it is read anew")
 
     async def _in_store(self, call: Callable[[], Answer]) -> Answer:

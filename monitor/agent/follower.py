@@ -27,7 +27,7 @@ REORG_DEPTH: Final = 144
 """Headers kept below the tip, at least: a reorg as deep as that can be checked at once."""
 
 LIVE_BLOCKS: Final = 2
-"""Blocks that may come at once to a follower that had caught up and still be news."""
+"""Most blocks at once that still count as live, and not as catching up."""
 
 
 class Follower:

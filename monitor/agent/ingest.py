@@ -171,8 +171,8 @@ class Ingest:
                 raise
             except StoreError as error:
                 self._store_error = str(error)
-                trouble.again(self._store_error)
-                await asyncio.sleep(trouble.left())
+                trouble.failed(self._store_error)
+                await asyncio.sleep(trouble.seconds_left())
                 continue
             self._store_error = None
             await self._pause()
@@ -314,8 +314,8 @@ class Ingest:
         """
         others = self._roster.elsewhere(wanted.asked)
         while others:
-            turn = min(others, key=lambda turn: turn.trouble.left())
-            pause = turn.trouble.left()
+            turn = min(others, key=lambda turn: turn.trouble.seconds_left())
+            pause = turn.trouble.seconds_left()
             if pause > self._patience:
                 return None
             self._patience -= pause
@@ -343,7 +343,7 @@ class Ingest:
         self._leftovers.note(turn.name, self._left_out(turn))
         if turn is self._roster.leader and had_all and turn.lag:
             for other in self._roster.turns:  # is it the source, or the chain?
-                other.due = time.monotonic() + other.trouble.left()
+                other.due = time.monotonic() + other.trouble.seconds_left()
                 other.nudge.set()
 
     def _failed(self, turn: Turn, error: SourceError | ProofError) -> None:

@@ -54,13 +54,13 @@ class Roster:
 
     def is_ahead(self, turn: Turn) -> bool:
         """Say whether a source has shown a tip that is not followed yet."""
-        if not turn.answers or turn.tip is None or turn.trouble.left() > 0:
+        if not turn.answers or turn.tip is None or turn.trouble.seconds_left() > 0:
             return False
         return self._follower.is_news(turn.tip)
 
     def until_wanted(self, turn: Turn) -> float:
         """Return the seconds until a source is to be asked while none leads, at most 0 for now."""
-        wait = turn.trouble.left()
+        wait = turn.trouble.seconds_left()
         if turn.standby is None:
             return wait
         before = [other for other in self.turns if other.rank < turn.rank]

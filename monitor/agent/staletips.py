@@ -100,7 +100,7 @@ class StaleTips:
                 await self._look()
             except SourceError as error:
                 failures += 1
-                self._trouble.begin(f"no stale tips (the chain is followed without them): {error}")
+                self._trouble.began(f"no stale tips (the chain is followed without them): {error}")
             except StoreError:
                 pass  # the chain meets it, too, and says so
             except Exception:  # a fault of ours, in what may not stop the chain
@@ -108,7 +108,7 @@ class StaleTips:
                 log.exception("no stale tips of %s", self._turn.name)
             else:
                 failures = 0
-                self._trouble.over(f"{self._turn.name} tells its stale tips again")
+                self._trouble.ended(f"{self._turn.name} tells its stale tips again")
             self._on_look()
             await asyncio.sleep(min(self._every() * 2 ** min(failures, 10), BACK_OFF))
 

@@ -97,7 +97,7 @@ class Turn:
     def answer(self, message: str) -> None:
         """Note that it works; `message` says so if it did not before."""
         self.error = None
-        self.trouble.over(message)
+        self.trouble.recovered(message)
 
     def fail(self, error: SourceError | ProofError, every: float) -> None:
         """Note that it failed; while that lasts it is said once in `every` seconds."""
@@ -107,8 +107,8 @@ class Turn:
         if isinstance(error, SourceUnavailable):
             wait = error.retry_after
             most = math.inf if self.source.capabilities.public else RETRY_OWN
-        self.trouble.again(str(error), at_least=wait, at_most=most, every=every)
-        self.due = time.monotonic() + self.trouble.left()
+        self.trouble.failed(str(error), at_least=wait, at_most=most, every=every)
+        self.due = time.monotonic() + self.trouble.seconds_left()
 
     @property
     def lags(self) -> bool:
@@ -131,13 +131,13 @@ class Turn:
         self.lag = lag
         if not lag or self.tip is None or stored is None:
             self._lags_since, self.behind = None, False
-            self.lagging.over(f"{self.name} has all stored blocks again")
+            self.lagging.ended(f"{self.name} has all stored blocks again")
             return
         if self._lags_since is None:
             self._lags_since = time.monotonic()
         if self._lags_for(self._patience()):
             self.behind = True
-            self.lagging.begin(self.lag_text(stored))
+            self.lagging.began(self.lag_text(stored))
 
     def lag_text(self, stored: BlockRef) -> str:
         """Say where it is and what that may mean; `stored` is the stored tip."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
-from monitor.answers.base import SCHEMA_VERSION, Answer
-from monitor.answers.commands import ANSWERS
+from monitor.answers.base import SCHEMA_VERSION
 from monitor.answers.vocabulary import unit_of
 
 MODE: Final[Literal["serialization"]] = "serialization"
@@ -16,27 +15,21 @@ MODE: Final[Literal["serialization"]] = "serialization"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
-def adapter_of(name: str) -> TypeAdapter[Answer]:
-    """Return what validates the answer of the command `name`."""
-    shape: Any = ANSWERS[name]
-    return TypeAdapter(shape)
-
-
-def commands_schema(names: Sequence[str]) -> dict[str, Any]:
+def commands_schema(shapes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schemas of the answers of commands by name, and under ``$defs`` their shapes."""
-    asked = [(name, MODE, adapter_of(name)) for name in names]
+    asked = [(name, MODE, TypeAdapter(shape)) for name, shape in shapes.items()]
     by_name, shared = TypeAdapter.json_schemas(asked)
     return {
         "$schema": DIALECT,
         "schema_version": SCHEMA_VERSION,
-        "commands": {name: by_name[name, MODE] for name in names},
+        "commands": {name: by_name[name, MODE] for name in shapes},
         "$defs": _with_units(shared["$defs"]),
     }
 
 
-def command_schema(name: str) -> dict[str, Any]:
+def command_schema(name: str, shape: Any) -> dict[str, Any]:
     """Return the JSON Schema of the answer of one command."""
-    whole = commands_schema([name])
+    whole = commands_schema({name: shape})
     head = {"$schema": whole["$schema"], "title": f"poolscope {name} --json"}
     return {**head, **whole["commands"][name], "$defs": whole["$defs"]}
 

@@ -22,16 +22,17 @@ def command(*, name: tuple[str, ...]) -> None:
       poolscope schema pools
       poolscope schema audit blocks
     """
-    from monitor.answers.commands import ANSWERS
     from monitor.answers.schema import command_schema, commands_schema
+    from monitor.cli import answers
 
-    wanted = " ".join(name)
+    shapes, wanted = answers(), " ".join(name)
+    within = {known: shape for known, shape in shapes.items() if known.startswith(f"{wanted} ")}
     if not wanted:
-        found = commands_schema(list(ANSWERS))
-    elif wanted in ANSWERS:
-        found = command_schema(wanted)
-    elif parts := [known for known in ANSWERS if known.startswith(f"{wanted} ")]:
-        found = commands_schema(parts)
+        found = commands_schema(shapes)
+    elif wanted in shapes:
+        found = command_schema(wanted, shapes[wanted])
+    elif within:
+        found = commands_schema(within)
     else:
-        raise click.BadParameter(f"{wanted!r} writes no JSON; known: {', '.join(ANSWERS)}")
+        raise click.BadParameter(f"{wanted!r} writes no JSON; known: {', '.join(sorted(shapes))}")
     click.echo(json.dumps(found, indent=2))

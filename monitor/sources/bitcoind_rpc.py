@@ -268,7 +268,9 @@ class RpcClient:
         for job in self._jobs:
             job.give_up()
         for executor in (self._executor, self._aside):
-            await asyncio.to_thread(executor.shutdown, wait=True, cancel_futures=True)
+            # What still waits for a thread ends there at once, as an error. Were it cancelled,
+            # its caller would take that for being cancelled itself.
+            await asyncio.to_thread(executor.shutdown, wait=True)
         for connection in self._connections:
             connection.close()
         self._connections.clear()

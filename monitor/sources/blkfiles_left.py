@@ -92,7 +92,7 @@ class Remains:
         """Return what is not used, given the chain (`base`) and the pieces beside it."""
         tally = Tally()
         for name in self.others:
-            tally.add(Kind.BLK_FILE, "what has this name is no file", name)
+            tally.add(Kind.BLK_FILE, "it is not a regular file", name)
         for _, why in sorted(self.unread.items()):
             tally.add(Kind.BLK_FILE, "the file cannot be read", why)
         for record in sorted(damaged):

@@ -157,7 +157,7 @@ class BlkFile:
         found = os.fstat(self._descriptor)
         if not stat.S_ISREG(found.st_mode):
             os.close(self._descriptor)
-            raise SourceUnavailable(f"{path} is no file")
+            raise SourceUnavailable(f"{path} is not a regular file")
         self.size = found.st_size
         self.inode = found.st_ino
         self.written = found.st_mtime_ns

@@ -40,6 +40,6 @@ def numbering(connection: Connection) -> rows.Number:
     return number
 
 
-def mark(connection: Connection) -> str:
-    """Return what stands for a value in the driver's own SQL."""
+def placeholder(connection: Connection) -> str:
+    """Return the driver's parameter placeholder, for SQL that is not SQLAlchemy's."""
     return "?" if connection.dialect.paramstyle == "qmark" else "%s"

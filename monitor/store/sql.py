@@ -29,7 +29,7 @@ from monitor.store.base import (
     Verdict,
 )
 from monitor.store.engine import Database
-from monitor.store.names import all_names, lookup, mark, numbering
+from monitor.store.names import all_names, lookup, numbering, placeholder
 
 _BATCH: Final = 500
 """Rows per statement: below every database's limit of bound parameters."""
@@ -426,7 +426,7 @@ class SqlStore:
         number = numbering(connection)
         fresh = [rows.numbered(row, number) for row in blocks if row.hash not in known]
         if fresh:
-            marks = ", ".join(mark(connection) for _ in rows.STORED)
+            marks = ", ".join(placeholder(connection) for _ in rows.STORED)
             connection.exec_driver_sql(
                 f"INSERT INTO block ({', '.join(rows.STORED)}) VALUES ({marks})",  # noqa: S608
                 fresh,

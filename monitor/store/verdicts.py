@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from monitor.store import rows, tables
 from monitor.store.base import Judged, Verdict
-from monitor.store.names import all_names, mark, numbering
+from monitor.store.names import all_names, numbering, placeholder
 
 _BATCH: Final = 500
 """Blocks named in one statement."""
@@ -55,7 +55,7 @@ def judge(connection: Connection, blocks: Sequence[tuple[Judged, Verdict]]) -> N
     if past:
         connection.execute(sa.insert(tables.former), past)
     if fresh:
-        place = mark(connection)
+        place = placeholder(connection)
         changes = ", ".join(f"{name} = {place}" for name in rows.VERDICT)
         connection.exec_driver_sql(f"UPDATE block SET {changes} WHERE id = {place}", fresh)  # noqa: S608
     for registry, numbers in confirmed.items():

@@ -79,12 +79,12 @@ class Supervised:
         self._pause = self._watcher.retry[0]
         self._up.set(1)
         self.health = Health(self._watcher.name, True, "")
-        self._standing.over(f"{self._watcher.what}: it is observed again")
+        self._standing.ended(f"{self._watcher.what}: it is observed again")
 
     def _failed(self, why: str) -> None:
         self._up.set(0)
         self._failures.inc()
         self.health = Health(self._watcher.name, False, why)
-        self._standing.begin(
+        self._standing.began(
             f"{self._watcher.what}: {why}; it is tried again, ever later (nothing else waits)"
         )

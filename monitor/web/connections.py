@@ -42,7 +42,7 @@ class Gate:
         """Return what serves the next connection."""
         if len(self._server.connections) < self._most:
             return self._server()
-        self._trouble.again(f"{self._most} connections are open; no more are taken")
+        self._trouble.failed(f"{self._most} connections are open; no more are taken")
         return _HangUp()
 
 

@@ -45,8 +45,8 @@ class Ask:
     place: Mapping[str, str]
 
 
-class Place(NamedTuple):
-    """A part of an address that stands for many: the form it has, and what it means."""
+class PathParameter(NamedTuple):
+    """A path parameter: its pattern, a regular expression, and what it means."""
 
     pattern: str
     description: str
@@ -61,7 +61,7 @@ class Endpoint:
     answer: type[answers.Answer]
     handler: Callable[[Ask, Any], Awaitable[answers.Answer]]
     query: type[Query] = Query
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, PathParameter] = field(default_factory=dict)
     live: bool = False
 
 
@@ -264,7 +264,7 @@ ENDPOINTS: Final = (
         "A pool: the registry's entry and what it found.",
         answers.PoolDetail,
         _pool,
-        places={"slug": Place("[a-z0-9._-]{1,64}", "The pool's slug.")},
+        places={"slug": PathParameter("[a-z0-9._-]{1,64}", "The pool's slug.")},
     ),
     Endpoint("/blocks", "Blocks, newest first.", answers.BlockList, _blocks, BlocksQuery),
     Endpoint(
@@ -273,7 +273,7 @@ ENDPOINTS: Final = (
         answers.BlockDetail,
         _block,
         places={
-            "block": Place(
+            "block": PathParameter(
                 "[0-9a-f]{64}|[0-9]{1,8}",
                 "A height of the active chain, or the hash of any stored block.",
             )

@@ -29,13 +29,13 @@ __all__ = ["WebContext", "WebServer", "build_app"]
 log = logging.getLogger(__name__)
 
 
-def _ours(record: logging.LogRecord) -> bool:
-    """Say whether a record of the HTTP server is news: what is no HTTP was answered with 400."""
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Return False for log records of malformed requests: these were answered with 400."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 protocol_log = log.getChild("http")
-protocol_log.addFilter(_ours)
+protocol_log.addFilter(_is_ours)
 
 SECURITY_HEADERS: Final = {
     # The page's scripts make nodes and text only; the browser holds them to it (trusted types).

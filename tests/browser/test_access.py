@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from monitor.config import WebSettings
 from monitor.web.server import WebServer
 from tests.browser.conftest import DESKTOP, PHONE, Open, shown
+from tests.support.lanes import HEAVY
 from tests.support.webagent import WebAgent
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -28,6 +29,8 @@ TITLES = {
 }
 """Every kind of page, with what it is called."""
 WRONG = tuple(path for path, title in TITLES.items() if title.startswith("Not found"))
+PAGES = [path if path not in WRONG[1:] else pytest.param(path, marks=HEAVY) for path in TITLES]
+"""Each run looks at one page that is not found; they are built alike."""
 NARROWEST = (320, 640)
 """What is left of 1280 pixels at 400 %."""
 SCHEMES: dict[Literal["light", "dark"], dict[str, object]] = {
@@ -48,7 +51,7 @@ async def look(visit: Open, path: str, size: tuple[int, int] = DESKTOP) -> Page:
     return page
 
 
-@pytest.mark.parametrize("path", TITLES)
+@pytest.mark.parametrize("path", PAGES)
 async def test_axe_finds_nothing(visit: Open, path: str) -> None:
     page = await look(visit, path)
     if path == "/":
@@ -66,7 +69,7 @@ async def test_axe_finds_nothing(visit: Open, path: str) -> None:
             assert problems == [], (width, scheme)
 
 
-@pytest.mark.parametrize("path", TITLES)
+@pytest.mark.parametrize("path", PAGES)
 async def test_nothing_is_wider_than_the_screen(visit: Open, path: str) -> None:
     page = await look(visit, path, PHONE)
     for width, height in (PHONE, NARROWEST):
@@ -74,7 +77,7 @@ async def test_nothing_is_wider_than_the_screen(visit: Open, path: str) -> None:
         assert await page.evaluate("document.documentElement.scrollWidth") == width
 
 
-@pytest.mark.parametrize("path", TITLES)
+@pytest.mark.parametrize("path", PAGES)
 async def test_pages_are_built_alike(visit: Open, path: str) -> None:
     page = await look(visit, path)
     assert await page.locator("html").get_attribute("lang") == "en"

@@ -196,7 +196,7 @@ def promtool(path: Path, case: dict[str, Any], step: int) -> None:
 
 
 @pytest.mark.prometheus
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_promtool_is_silent_in_a_year_without_a_change(tmp_path: Path) -> None:
     case = promtool_case({"tag": mine([(365, TAGS)], 1)}, 365, 3 * HOUR)
     assert case["promql_expr_test"][0]["exp_samples"] == []

@@ -19,6 +19,7 @@ from hashing import choice
 from hashing.contest import Standing
 from hashing.errors import HashingError
 from hashing.kernels.build import DESIGNS
+from tests.support.lanes import HEAVY, pairs
 from tests.support.patience import PATIENCE
 
 COMPARE = """
@@ -78,7 +79,7 @@ def test_a_lesser_processor_has_fewer_kernels(features: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("features", ["", f"{SSE},+sha,+avx,+avx2"])
+@pytest.mark.parametrize("features", ["", pytest.param(f"{SSE},+sha,+avx,+avx2", marks=HEAVY)])
 def test_a_lesser_processor_hashes_rightly(features: str) -> None:
     run(COMPARE, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=features)
 
@@ -126,6 +127,8 @@ def test_the_choice_is_measured_once_and_remembered(empty_cache: Path) -> None:
     assert choice.untried("scan") == ()
 
 
+PROCESSORS = {features or "none": features for features in LESSER} | {"this one": None}
+SHAPES = {shape: shape for shape in ("scan", "headers")}
 CHOOSE = """
     import json, time
     from hashing import choice
@@ -151,8 +154,7 @@ CHOOSE = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", ["scan", "headers"])
-@pytest.mark.parametrize("features", [*LESSER, None])
+@pytest.mark.parametrize(("features", "shape"), pairs(PROCESSORS, SHAPES))
 def test_a_choice_keeps_to_its_budget_on_every_processor(
     features: str | None, shape: str, tmp_path: Path
 ) -> None:

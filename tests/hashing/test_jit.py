@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.lanes import pairs
+
 pytestmark = pytest.mark.slow  # each call imports Numba
 
 MODULE = """
@@ -26,6 +28,8 @@ print("kept" if stats.cache_hits else "compiled")
 """
 LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
 """Files end after a hundred bytes, like those on a full disk."""
+SPOILT = {"empty": b"", "nothing": b"\x80\x04N.", "no pickle": b"no pickle"}
+SUFFIXES = {suffix: suffix for suffix in ("nbi", "nbc")}
 
 
 @pytest.fixture
@@ -52,8 +56,7 @@ def test_what_is_compiled_is_kept(folder: Path) -> None:
     assert [call(folder) for _ in range(2)] == ["compiled", "kept"]
 
 
-@pytest.mark.parametrize("content", [b"", b"\x80\x04N.", b"no pickle"])
-@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+@pytest.mark.parametrize(("content", "suffix"), pairs(SPOILT, SUFFIXES))
 def test_what_was_kept_may_be_spoilt(folder: Path, suffix: str, content: bytes) -> None:
     call(folder)
     (kept,) = folder.glob(f"cache/*/*.{suffix}")

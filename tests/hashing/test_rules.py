@@ -28,6 +28,7 @@ from hashing.sha256d import Bytes
 from hashing.target import encode_nbits
 from hashing.validate import ChainReport, HeaderFailure, validate_headers
 from tests.support.headers import EASY, child, mined
+from tests.support.lanes import often
 
 LIMIT = encode_nbits(REGTEST.pow_limit)
 PERIOD = RETARGET_INTERVAL
@@ -78,12 +79,13 @@ def easy_chain(network: str, length: int, seconds: int = 300) -> tuple[BlockHead
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("chains", often(4, 50))
 @pytest.mark.parametrize("network", NETWORKS)
-def test_random_chains_with_faults_are_refused_alike(network: str) -> None:
+def test_random_chains_with_faults_are_refused_alike(network: str, chains: int) -> None:
     rng = random.Random(network)
     params = EASY[network]
     trunk = list(easy_chain(network, PERIOD + 40))
-    for _ in range(25):
+    for _ in range(chains):
         at = rng.choice((1, 2, 5, 11, 12, PERIOD - 1, PERIOD, PERIOD + 1, PERIOD + 30))
         start = rng.choice((0, 0, max(0, at - 30), at - 1))
         chain = HeaderChain(params, start, trunk[start:at])

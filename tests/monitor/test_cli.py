@@ -8,13 +8,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from monitor.cli import COMMANDS, cli, main
+from monitor.cli import COMMANDS, cli, main, module_of
 from monitor.store.sql import open_store
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_loads_and_teaches(name: str) -> None:
-    command = importlib.import_module(COMMANDS[name][0]).command
+    command = importlib.import_module(module_of(name)).command
     assert isinstance(command, click.Command)
     result = CliRunner().invoke(cli, [name, "--help"])
     assert result.exit_code == 0

@@ -31,6 +31,7 @@ from monitor.secrets import foreign, hide, remember
 from monitor.sources.bitcoind import BitcoindSource
 from monitor.sources.esplora import EsploraSource
 from monitor.watch.price import fetch_price
+from tests.support.lanes import pairs
 
 SECRETS = [
     "ZqxWv7Kj",
@@ -128,19 +129,29 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["--data-dir", str(tmp_path), "--set", "web.port=1", "--set", "log_level=debug"]
 
 
+def named(secrets: list[str]) -> dict[str, str]:
+    return {secret: secret for secret in secrets}
+
+
+PLACED = {name: name for name in SETTINGS if "name" not in name}
+NAMES = {name: name for name in SETTINGS if "name" in name}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    ("name", "secret"), [*pairs(PLACED, named(SECRETS)), *pairs(NAMES, named(NO_NAMES))]
+)
 def test_no_command_shows_one(
     name: str,
+    secret: str,
     alone: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for secret in NO_NAMES if "name" in name else SECRETS:
-        flags = [part for text in SETTINGS[name](secret) for part in ("--set", text)]
-        for face in FACES:
-            said = said_by([*face, *alone, *flags], monkeypatch, capsys)
-            assert leaks(secret, said) == set(), (face, flags, said)
+    flags = [part for text in SETTINGS[name](secret) for part in ("--set", text)]
+    for face in FACES:
+        said = said_by([*face, *alone, *flags], monkeypatch, capsys)
+        assert leaks(secret, said) == set(), (face, flags, said)
 
 
 def test_the_search_for_leaks_finds_one() -> None:
@@ -248,20 +259,23 @@ def parrot(status: int = 200, kind: str = "text/plain") -> Iterator[str]:
         thread.join()
 
 
-ANSWERS = [
-    (200, "text/plain"),
-    (200, "text/html"),
-    (200, "application/json"),
-    (301, "text/plain"),
-    (400, "application/json"),
-    (401, "text/plain"),
-    (403, "text/plain"),
-    (404, "text/plain"),
-    (429, "text/plain"),
-    (500, "text/plain"),
-    (500, "application/json"),
-    (503, "text/plain"),
-]
+ANSWERS = {
+    f"{status} {kind}": (status, kind)
+    for status, kind in (
+        (200, "text/plain"),
+        (200, "text/html"),
+        (200, "application/json"),
+        (301, "text/plain"),
+        (400, "application/json"),
+        (401, "text/plain"),
+        (403, "text/plain"),
+        (404, "text/plain"),
+        (429, "text/plain"),
+        (500, "text/plain"),
+        (500, "application/json"),
+        (503, "text/plain"),
+    )
+}
 
 
 async def refusal_of(source: BitcoindSource | EsploraSource) -> str:
@@ -274,60 +288,58 @@ async def refusal_of(source: BitcoindSource | EsploraSource) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("status", "kind"), ANSWERS)
+@pytest.mark.parametrize(("answer", "secret"), pairs(ANSWERS, named(SECRETS)))
 async def test_what_a_node_repeats_is_not_repeated(
-    status: int, kind: str, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    answer: tuple[int, str], secret: str, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level("DEBUG", "monitor")
-    with parrot(status, kind) as place:
-        for secret in SECRETS:
-            known: list[dict[str, Any]] = [
-                {"url": f"http://ann:{quote(secret, '')}@{place}"},
-                {"url": f"http://{place}", "user": "ann", "password": secret},
-                {"url": f"http://{place}/v2/{quote(secret, '')}"},
-                {"url": f"http://{place}/?key={quote(secret, '')}"},
-                {"url": f"http://{quote(secret, '').replace('%3A', '')}@{place}/x"},
-            ]
-            cookie = tmp_path / ".cookie"
-            cookie.write_text(f"__cookie__:{secret}")
-            known.append({"url": f"http://{place}", "cookie": str(cookie)})
-            if secret in PLAIN:
-                known.append({"url": f"http://{place}/x", "headers": {"X-Key": secret}})
-            settings = load_settings(None, {"bitcoind": known, "network": "regtest"})
-            for source in node_sources(settings):
-                assert isinstance(source, BitcoindSource)
-                said = await refusal_of(source)
-                assert leaks(secret, said + caplog.text) == set(), said
+    with parrot(*answer) as place:
+        known: list[dict[str, Any]] = [
+            {"url": f"http://ann:{quote(secret, '')}@{place}"},
+            {"url": f"http://{place}", "user": "ann", "password": secret},
+            {"url": f"http://{place}/v2/{quote(secret, '')}"},
+            {"url": f"http://{place}/?key={quote(secret, '')}"},
+            {"url": f"http://{quote(secret, '').replace('%3A', '')}@{place}/x"},
+        ]
+        cookie = tmp_path / ".cookie"
+        cookie.write_text(f"__cookie__:{secret}")
+        known.append({"url": f"http://{place}", "cookie": str(cookie)})
+        if secret in PLAIN:
+            known.append({"url": f"http://{place}/x", "headers": {"X-Key": secret}})
+        settings = load_settings(None, {"bitcoind": known, "network": "regtest"})
+        for source in node_sources(settings):
+            assert isinstance(source, BitcoindSource)
+            said = await refusal_of(source)
+            assert leaks(secret, said + caplog.text) == set(), said
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("status", "kind"), ANSWERS)
+@pytest.mark.parametrize(("answer", "secret"), pairs(ANSWERS, named(SECRETS)))
 async def test_what_an_api_repeats_is_not_repeated(
-    status: int, kind: str, caplog: pytest.LogCaptureFixture
+    answer: tuple[int, str], secret: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", "monitor")
-    with parrot(status, kind) as place:
-        for secret in SECRETS:
-            coded = quote(secret, "")
-            urls = [f"http://{place}/{coded}/api", f"http://{place}/?key={coded}"]
-            urls += [f"http://ann:{coded}@{place}", f"http://{place}/api?{coded}"]
-            known: list[dict[str, Any]] = [{"urls": [url]} for url in urls]
-            if secret in PLAIN:
-                known += [
-                    {"urls": [f"http://{place}"], "token": secret},
-                    {"urls": [f"http://{place}"], "headers": {"X-Key": secret}},
-                ]
-            for esplora in known:
-                (source,) = api_sources(load_settings(None, {"esplora": esplora}))
-                assert isinstance(source, EsploraSource)
-                source._client.pace = 0
-                said = await refusal_of(source)
-                assert leaks(secret, said + caplog.text) == set(), said
-            for url in urls:
-                settings = load_settings(None, {"economics": {"price_url": url}})
-                with pytest.raises(PoolscopeError) as caught:
-                    await fetch_price(settings.economics)
-                assert leaks(secret, str(caught.value)) == set(), caught.value
+    with parrot(*answer) as place:
+        coded = quote(secret, "")
+        urls = [f"http://{place}/{coded}/api", f"http://{place}/?key={coded}"]
+        urls += [f"http://ann:{coded}@{place}", f"http://{place}/api?{coded}"]
+        known: list[dict[str, Any]] = [{"urls": [url]} for url in urls]
+        if secret in PLAIN:
+            known += [
+                {"urls": [f"http://{place}"], "token": secret},
+                {"urls": [f"http://{place}"], "headers": {"X-Key": secret}},
+            ]
+        for esplora in known:
+            (source,) = api_sources(load_settings(None, {"esplora": esplora}))
+            assert isinstance(source, EsploraSource)
+            source._client.pace = 0
+            said = await refusal_of(source)
+            assert leaks(secret, said + caplog.text) == set(), said
+        for url in urls:
+            settings = load_settings(None, {"economics": {"price_url": url}})
+            with pytest.raises(PoolscopeError) as caught:
+                await fetch_price(settings.economics)
+            assert leaks(secret, str(caught.value)) == set(), caught.value
 
 
 @pytest.mark.parametrize("secret", SECRETS)

@@ -25,7 +25,8 @@ class Agent:
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "monitor", "run", "--no-hashrate", "--port", "0"),
+                *(sys.executable, "-m", "tests.support.impatient", "run"),
+                *("--no-hashrate", "--port", "0"),
                 *("--network", "regtest", "--source", "bitcoind", "--store", store),
                 *("--bitcoind", node.url.replace("://", "://alice:secret@"), *more),
             ],

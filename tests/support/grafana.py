@@ -19,11 +19,10 @@ _VARIABLE: Final = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question of a dashboard: where it stands, its text, whether it is asked over a range."""
+    """A question of a dashboard: where it stands, and its text."""
 
     place: str
     text: str
-    over_time: bool
 
 
 def load(file: Path) -> Board:
@@ -51,10 +50,10 @@ def questions(board: Board) -> Iterator[Asked]:
     for panel in panels(board):
         for target in panel["targets"]:
             if "expr" in target:
-                yield Asked(panel["title"], target["expr"], target["range"])
+                yield Asked(panel["title"], target["expr"])
     for mark in marks(board):
         if "expr" in mark:
-            yield Asked(f"mark {mark['name']}", mark["expr"], over_time=True)
+            yield Asked(f"mark {mark['name']}", mark["expr"])
 
 
 def used(text: str) -> set[str]:

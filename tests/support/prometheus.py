@@ -51,14 +51,16 @@ def fetch(url: str) -> bytes:
 def wait_for(what: Callable[[], Answer]) -> Answer:
     """Return the first true answer of `what`; connections may fail until then."""
     deadline = time.monotonic() + PATIENCE
+    last: object = None
     while time.monotonic() < deadline:
         try:
             if answer := what():
                 return answer
-        except (urllib.error.URLError, ConnectionError):
-            pass
+            last = answer
+        except (urllib.error.URLError, ConnectionError) as error:
+            last = error
         time.sleep(0.1)
-    raise AssertionError("nothing came of it in time")
+    raise AssertionError(f"waited {PATIENCE:.0f} s for {what}; the last answer was {last!r}")
 
 
 @contextmanager
@@ -131,6 +133,13 @@ class Prometheus:
             return [{"metric": {}, "value": answer["result"]}]
         vector: list[dict[str, Any]] = answer["result"]
         return vector
+
+    def found(self, text: str) -> list[dict[str, Any]]:
+        """Return the vector that `text` is as soon as it has a value.
+
+        A scrape that a busy machine ends too late is a failed one: until the next, there is none.
+        """
+        return wait_for(lambda: self.query(text))
 
     def over_time(self, text: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
         """Return the series that `text` is from `start` to `end`."""

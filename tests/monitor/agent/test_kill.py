@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from monitor.store.sql import open_store
+from tests.support.lanes import often
 from tests.support.node import CORE_31, RegtestNode
-
-KILLS = 200
 
 
 @pytest.fixture
@@ -58,8 +57,9 @@ def catch_up(nursery: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.slow
-def test_kill_9_two_hundred_times(
-    node: RegtestNode, nursery: subprocess.Popen[str], store: Path
+@pytest.mark.parametrize("times", often(40, 200))
+def test_kill_9_again_and_again(
+    times: int, node: RegtestNode, nursery: subprocess.Popen[str], store: Path
 ) -> None:
     chance = random.Random(7)
     done = threading.Event()
@@ -74,7 +74,7 @@ def test_kill_9_two_hundred_times(
     miner = threading.Thread(target=blocks_arrive)
     miner.start()
     try:
-        for _ in range(KILLS):
+        for _ in range(times):
             tell(nursery, "follow")
             child = int(hear(nursery))
             time.sleep(chance.uniform(0, 0.2))

@@ -19,11 +19,11 @@ import pytest
 
 from monitor.store.sql import open_store
 from tests.support.gaps import store_with_gaps
+from tests.support.lanes import often
 from tests.support.node import RegtestNode
 from tests.support.sparse import write_sparse
 
 BLOCKS = 1500
-KILLS = 25
 """Of each kind of target."""
 PROGRAM = (sys.executable, "-m", "tests.support.backfiller")
 
@@ -87,8 +87,11 @@ TARGETS = {"file": ("--out", "all.parquet", whole), "store": ("--data-dir", "reg
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("times", often(5, 50))
 @pytest.mark.parametrize("kind", TARGETS)
-def test_killed_twenty_five_times(kind: str, backfiller: Backfiller, tmp_path: Path) -> None:
+def test_killed_again_and_again(
+    kind: str, times: int, backfiller: Backfiller, tmp_path: Path
+) -> None:
     option, name, content = TARGETS[kind]
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     for folder in (calm, killed):
@@ -103,17 +106,17 @@ def test_killed_twenty_five_times(kind: str, backfiller: Backfiller, tmp_path: P
 
     chance = random.Random(7)
     kills = 0
-    for _ in range(4 * KILLS):
+    for _ in range(4 * times):
         child = backfiller.start(option, target(killed))
         kill_after(child, chance.uniform(0, used), chance.uniform(0, 0.01))
         code, _ = backfiller.end()
         kills += code == -signal.SIGKILL
-        if kills == KILLS:
+        if kills == times:
             break
         if code == 0:  # it was quicker than we: once more from the beginning
             for left in killed.iterdir():
                 left.unlink()
-    assert kills == KILLS
+    assert kills == times
     backfiller.start(option, target(killed))
     assert backfiller.end()[0] == 0
     assert content(killed / name) == content(calm / name)
@@ -121,8 +124,9 @@ def test_killed_twenty_five_times(kind: str, backfiller: Backfiller, tmp_path: P
 
 
 @pytest.mark.slow
-def test_killed_twenty_five_times_while_it_fills_what_is_missing(
-    backfiller: Backfiller, tmp_path: Path
+@pytest.mark.parametrize("times", often(5, 50))
+def test_killed_again_and_again_while_it_fills_what_is_missing(
+    times: int, backfiller: Backfiller, tmp_path: Path
 ) -> None:
     calm, killed = tmp_path / "calm.sqlite", tmp_path / "killed.sqlite"
     with RegtestNode(datadir=tmp_path / "node", blocks=200) as node:
@@ -140,7 +144,7 @@ def test_killed_twenty_five_times_while_it_fills_what_is_missing(
     chance = random.Random(11)
     began = killed.read_bytes()
     kills = amid = 0
-    while kills < KILLS:
+    while kills < times or not amid:
         child = start(killed)
         kill_after(child, chance.uniform(0, used), chance.uniform(0, 0.01))
         code, _ = backfiller.end()
@@ -153,7 +157,6 @@ def test_killed_twenty_five_times_while_it_fills_what_is_missing(
             for suffix in ("-wal", "-shm"):
                 killed.with_name(killed.name + suffix).unlink(missing_ok=True)
             killed.write_bytes(began)
-    assert amid
     start(killed)
     assert backfiller.end()[0] == 0
     assert rows(killed) == rows(calm)

@@ -15,12 +15,12 @@ from click.testing import CliRunner, Result
 from pydantic import TypeAdapter
 
 from analyzers.figures import MEASURES
-from monitor.answers.commands import ANSWERS
-from monitor.cli import cli
+from monitor.cli import answers, cli
 from monitor.store.base import Step
 from monitor.store.sql import open_store
 from tests.support.blocks import extend, genesis
 
+ANSWERS = answers()
 HISTORY = ("--history", "--from", "2023-01-01", "--to", "2024-01-01")
 SHARES = "date,entity,share\n2024,a,60%\n2025,a,40%\n2025,b,30%\n"
 

@@ -74,8 +74,8 @@ def server(
     """A running Prometheus that scrapes both agents."""
     directory = tmp_path_factory.mktemp("prometheus")
     with prometheus(directory, [address, rehearsal], _history(began)) as running:
-        wait_for(lambda: running.query("count(rate(poolscope_blocks_stored_total[1m]) > 0) == 2"))
-        wait_for(lambda: running.query("poolscope_reorg_last_seen_timestamp_seconds > 0"))
+        running.found("count(rate(poolscope_blocks_stored_total[1m]) > 0) == 2")
+        running.found("poolscope_reorg_last_seen_timestamp_seconds > 0")
         yield running
 
 
@@ -135,19 +135,16 @@ def test_every_query_of_a_dashboard_finds_data(
     empty = [
         f"{asked.place}: {asked.text}"
         for asked in grafana.questions(board)
-        if not any(ask(server, asked, values) for values in agents) and not explained(asked.text)
+        if not any(lately(server, grafana.filled(asked.text, values)) for values in agents)
+        and not explained(asked.text)
     ]
     assert not empty, "\n".join(empty)
 
 
-def ask(
-    server: Prometheus, asked: grafana.Asked, values: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    text = grafana.filled(asked.text, values)
-    if not asked.over_time:
-        return server.query(text)
+def lately(server: Prometheus, text: str) -> list[dict[str, Any]]:
+    """Return what `text` was in the last five minutes: one scrape that failed hides nothing."""
     now = time.time()
-    return server.over_time(text, now - 300, now, 5)
+    return server.over_time(text, now - 5 * MINUTE, now, 5)
 
 
 def test_the_pools_to_choose_from_come_largest_first(server: Prometheus, address: str) -> None:
@@ -167,10 +164,10 @@ def test_marks_stand_where_the_events_were(server: Prometheus, address: str, beg
     assert events("Registry changes") == {(began + REPLACED) * 1000}
     assert events("Reorgs") == {(began + REPLACED + 7) * 1000}
     values["instance"] = address
-    (found,) = server.query(grafana.filled(mark(board, "Retargets"), values))
+    (found,) = server.found(grafana.filled(mark(board, "Retargets"), values))
     sample = f'{{instance="{address}"}}'
-    height = int(server.query(f"poolscope_tip_height{sample}")[0]["value"][1])
-    blocks = int(server.query(f"poolscope_epoch_blocks{sample}")[0]["value"][1])
+    height = int(server.found(f"poolscope_tip_height{sample}")[0]["value"][1])
+    blocks = int(server.found(f"poolscope_epoch_blocks{sample}")[0]["value"][1])
     if blocks == height % 2016 + 1:  # no retarget between the three questions
         body = fetch(f"http://{address}/api/v1/blocks/{height - height % 2016}").decode()
         assert f'"time":{int(float(found["value"][1])) // 1000}' in body.replace(" ", "")
@@ -185,7 +182,7 @@ def test_every_rule_runs_on_series_that_exist(server: Prometheus) -> None:
         for selector in re.findall(r"poolscope[\w:]+(?:\{[^}]*\})?", rule["query"])
     ]
     assert asked
-    assert not [(n, text) for n, text in asked if not explained(text) and not server.query(text)]
+    assert not [(n, text) for n, text in asked if not explained(text) and not lately(server, text)]
     assert {rule["health"] for rule in server.rules()} == {"ok"}
 
 
@@ -198,14 +195,14 @@ def test_each_explanation_is_still_needed() -> None:
 
 def test_prometheus_answers_with_the_shares_of_real_pools(server: Prometheus, address: str) -> None:
     view = f'{{instance="{address}", window="2016", lens="tag"}}'
-    shares = wait_for(lambda: server.query(f"topk(3, poolscope_pool_share_ratio{view})"))
+    shares = server.found(f"topk(3, poolscope_pool_share_ratio{view})")
     assert {row["metric"]["pool"] for row in shares} == {"foundryusa", "antpool", "f2pool"}
-    (total,) = server.query(f"sum(poolscope_pool_share_ratio{view})")
+    (total,) = server.found(f"sum(poolscope_pool_share_ratio{view})")
     assert float(total["value"][1]) == pytest.approx(1)
 
 
 def test_the_sample_raises_no_alarm(server: Prometheus, address: str) -> None:
-    wait_for(lambda: server.query("poolscope:tip_age_seconds"))
+    server.found("poolscope:tip_age_seconds")
     assert not server.query("poolscope:live")
     assert not server.query(f"ALERTS{{alertstate='firing', instance='{address}'}}")
 

@@ -18,6 +18,7 @@ from monitor.sources.bitcoind import BitcoindSource
 from monitor.sources.bitcoind_methods import METHODS, NEEDED, whitelist_line
 from tests.monitor.sources.contract import SourceContract, World
 from tests.monitor.sources.test_following import active, following
+from tests.support.lanes import pairs
 from tests.support.node import (
     FORBIDDEN,
     UNKNOWN,
@@ -45,6 +46,14 @@ FAILING = {
     "internal error": CallFault(error=Failure(-32603, "Internal error")),
     "forbidden by a proxy": CallFault(status=403, text="<html>403 Forbidden</html>"),
 }
+REST = {"rest": True, "no rest": False}
+WATCHED = {m.name: m.name for m in METHODS if not m.needed and m.name != "getchaintips"}
+MISSED = {
+    "forbidden": FORBIDDEN,
+    "late": LATE,
+    "unknown": CallFault(error=UNKNOWN),
+    "wrong": CallFault(reply="nonsense"),
+}
 
 
 def only_needed(fault: CallFault) -> Faults:
@@ -61,8 +70,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("rest", [True, False], ids=["rest", "no rest"])
-@pytest.mark.parametrize("fault", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("fault", "rest"), pairs(WRONG, REST))
 class TestOnlyTheNeeded(SourceContract):
     """Everything else is refused, missing, late or nonsense, REST as well."""
 
@@ -95,8 +103,7 @@ class TestOnlyTheNeeded(SourceContract):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("rest", [True, False], ids=["rest", "no rest"])
-@pytest.mark.parametrize("fault", (WRONG | FAILING).values(), ids=WRONG | FAILING)
+@pytest.mark.parametrize(("fault", "rest"), pairs(WRONG | FAILING, REST))
 async def test_the_chain_is_followed(tmp_path: Path, fault: CallFault, rest: bool) -> None:
     with RegtestNode(blocks=30, rest=rest, faults=only_needed(fault)) as node:
         source = BitcoindSource(node.url, cookie=node.cookie, poll_interval=0.1, timeout=10)
@@ -215,14 +222,7 @@ def test_docs_say_what_each_method_is_for(method: object) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "method", [m.name for m in METHODS if not m.needed and m.name != "getchaintips"]
-)
-@pytest.mark.parametrize(
-    "fault",
-    [FORBIDDEN, LATE, CallFault(error=UNKNOWN), CallFault(reply="nonsense")],
-    ids=["forbidden", "late", "unknown", "wrong"],
-)
+@pytest.mark.parametrize(("method", "fault"), pairs(WATCHED, MISSED))
 async def test_what_is_missed_is_said_once_and_asked_again_after_a_restart(
     node: RegtestNode,
     method: str,

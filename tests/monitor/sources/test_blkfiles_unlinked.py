@@ -249,7 +249,7 @@ class TestFiles:
         (tmp_path / "blk00002.dat").symlink_to("blk00002.dat")  # a link to itself
         read = await both(tmp_path)
         assert (read.first, read.tip) == (60, LENGTH)
-        assert "1 block file (blk00002.dat): what has this name is no file" in read.said()
+        assert "1 block file (blk00002.dat): it is not a regular file" in read.said()
         assert "is blk00002.dat missing?" in read.said()
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs to give up its rights")
@@ -288,7 +288,7 @@ class TestFiles:
         assert (read.first, read.tip) == (0, LENGTH)
         assert read.said() == (
             "left out: 3 block files (blk00002.dat, blk00003.dat, blk00004.dat): "
-            "what has this name is no file"
+            "it is not a regular file"
         )
 
     async def test_links_lead_to_files_on_other_disks(self, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.support.callfault import FORBIDDEN, CallFault
 from tests.support.esplora import EsploraServer, Flavour, ServedChain, mine_on
 from tests.support.esplora.chain import regtest_genesis
 from tests.support.esplora.following import opened, regtest_chain, source_of
+from tests.support.lanes import pairs
 
 WRONG = {
     "forbidden": FORBIDDEN,
@@ -34,7 +35,7 @@ FAILING = {
     "a page": CallFault(reply=b"<html>Please log in</html>"),
     "nothing": CallFault(reply=b""),
 }
-DIALECTS = [Flavour.ESPLORA, Flavour.MEMPOOL]
+DIALECTS = {flavour.value: flavour for flavour in (Flavour.ESPLORA, Flavour.MEMPOOL)}
 
 
 def optional(fault: CallFault) -> dict[str, CallFault]:
@@ -49,8 +50,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("flavour", DIALECTS, ids=lambda flavour: flavour.value)
-@pytest.mark.parametrize("fault", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("fault", "flavour"), pairs(WRONG, DIALECTS))
 class TestOnlyTheNeeded(SourceContract):
     @pytest.fixture
     async def world(self, fault: CallFault, flavour: Flavour) -> AsyncIterator[World]:
@@ -65,8 +65,7 @@ class TestOnlyTheNeeded(SourceContract):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("flavour", DIALECTS, ids=lambda flavour: flavour.value)
-@pytest.mark.parametrize("fault", (WRONG | FAILING).values(), ids=WRONG | FAILING)
+@pytest.mark.parametrize(("fault", "flavour"), pairs(WRONG | FAILING, DIALECTS))
 async def test_the_chain_is_followed(tmp_path: Path, fault: CallFault, flavour: Flavour) -> None:
     await follow_through_a_reorg(tmp_path, flavour, optional(fault))
 
