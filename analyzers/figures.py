@@ -160,9 +160,8 @@ def _entropy_interval(summary: Summary) -> Interval:
 
 def _entropy_note(summary: Summary) -> str:
     part = seen_once(_counts(summary))
-    if part <= MANY_ONCE:
-        return ""
-    return f"may be larger: {part:.0%} of blocks are their miner's only one"
+    text = f"may be larger: {part:.0%} of blocks are their miner's only one"
+    return text if part > MANY_ONCE else ""
 
 
 def _size(found: Nakamoto) -> float:

@@ -236,7 +236,8 @@ def told_apart(counts: Counts, group: int) -> bool:
 
     Two deviations of the difference are asked for. Where they are not there, chance had a say
     in who is in the group, and its joint share is on the high side: with ten equal miners at
-    the border an interval of 95 % holds the true one in 63 to 77 % of windows.
+    the border an interval of 95 % holds the true one in 63 to 77 % of windows, with twelve equal
+    ones in a third of them.
 
     Examples
     --------
