@@ -2,7 +2,8 @@
 
 The sampling error of block counts is known, so multinomial segments are tested rather than
 a Gaussian model of some index: a swap between two pools is seen that HHI hides. Shares also
-move a little all the time; that is measured (`dispersion`) and taken out of the likelihood.
+wander all the time; how far is measured (`analyzers.variogram`), and a change is only one that
+wander does not explain.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from analyzers.variogram import Pairs, chi_squares, gain_beyond
 from analyzers.windows import CountTable
 
 Floats = NDArray[np.float64]
@@ -30,8 +32,8 @@ REPLICATES: Final = 400
 class Change:
     """Shares changed before window `index`.
 
-    `gain` is the log-likelihood that the split is worth (dispersion taken out), to be held
-    against the penalty. `shifts` are changes of share, the largest first.
+    `gain` is the log-likelihood that the split is worth beyond wander, to be held against the
+    penalty. `shifts` are changes of share, the largest first.
     """
 
     index: int
@@ -60,14 +62,13 @@ def change_points(
 ) -> ChangePoints:
     """Find where the shares of a table of non-overlapping windows changed.
 
-    Exact minimum of the penalised cost over all segmentations (PELT: Killick, Fearnhead and
-    Eckley 2012, doi:10.1080/01621459.2012.737745) with multinomial segments. The penalty is
-    what the best single split gains with probability `alpha` in simulated histories of
-    constant shares, so that some change is reported in about that part of histories that
-    have none. Dispersion (variance over multinomial variance between neighbouring windows)
-    divides the likelihood. In simulated years of weeks without a change it errs in 3 to 9 %
-    of cases at a nominal 5 %, the most where shares jitter. Slow drift is cut into steps: a
-    change point says that shares before and after differ, not that they jumped.
+    Candidates are the exact minimum of the penalised cost over all segmentations (PELT: Killick,
+    Fearnhead and Eckley 2012, doi:10.1080/01621459.2012.737745) with multinomial segments. The
+    penalty is what the best single split gains with probability `alpha` in simulated histories of
+    constant shares. Then the one that is worth least beyond wander goes, until all that are
+    left are worth more than the penalty. How often a change is found where shares merely wander,
+    and which changes are found, is in ``docs/methods.md``. Where shares wander widely, a jump is
+    seldom told from it.
 
     Raises
     ------
@@ -90,14 +91,13 @@ def change_points(
         return ChangePoints((), math.nan, math.nan, len(counts))
     spread = dispersion(counts)
     penalty = _penalty(counts, alpha, seed, replicates)
-    cuts = _segment(counts, penalty * spread)
+    cuts, gains = _beyond_wander(counts, _segment(counts, penalty * spread), penalty)
     names = (*table.entities[: counts.shape[1] - 1], "others")
     places = np.flatnonzero(kept)
     edges = [0, *cuts, len(counts)]
     changes = []
-    for before, cut, after in zip(edges, cuts, edges[2:], strict=False):
+    for before, cut, after, gain in zip(edges, cuts, edges[2:], gains, strict=False):
         left, right = counts[before:cut].sum(axis=0), counts[cut:after].sum(axis=0)
-        gain = float(_cost(left + right) - _cost(left) - _cost(right)) / spread
         moved = right / right.sum() - left / left.sum()
         order = np.argsort(-np.abs(moved), kind="stable")
         shifts = tuple((names[i], float(moved[i])) for i in order if moved[i])
@@ -117,18 +117,7 @@ def dispersion(counts: Floats) -> float:
     >>> dispersion(np.array([[50.0, 50.0], [50.0, 50.0], [80.0, 20.0], [50.0, 50.0]])) > 10
     True
     """
-    first, second = counts[:-1], counts[1:]
-    rows = np.stack([first.sum(axis=1), second.sum(axis=1)])
-    both = first + second
-    columns = both > 0
-    total = rows.sum(axis=0)
-    chi2 = np.zeros(len(first))
-    for part, size in ((first, rows[0]), (second, rows[1])):
-        expected = both * (size / total)[:, None]
-        chi2 += np.divide(
-            (part - expected) ** 2, expected, where=columns, out=np.zeros_like(both)
-        ).sum(axis=1)
-    freedom = columns.sum(axis=1) - 1
+    chi2, freedom = chi_squares(counts[:-1], counts[1:])
     usable = freedom > 0
     if not usable.any():
         return 1.0
@@ -160,6 +149,31 @@ def _penalty(counts: Floats, alpha: float, seed: int, replicates: int) -> float:
         left, whole = sums[:-1], sums[-1]
         gains[replicate] = (_cost(whole) - _cost(left) - _cost(whole - left)).max()
     return float(np.quantile(gains, 1 - alpha))
+
+
+def _beyond_wander(
+    counts: Floats, cuts: list[int], penalty: float
+) -> tuple[list[int], list[float]]:
+    """Return the cuts that are worth more than `penalty` beyond wander, and what they are worth."""
+    pairs = Pairs(counts)
+    sums = np.vstack([np.zeros(counts.shape[1]), np.cumsum(counts, axis=0)])
+    cuts = list(cuts)
+    while cuts:
+        wander = pairs.wander(cuts)
+        edges = [0, *cuts, len(counts)]
+        gains = [
+            gain_beyond(
+                sums[cut] - sums[before],
+                sums[after] - sums[cut],
+                wander.excess(cut - before, after - cut),
+            )
+            for before, cut, after in zip(edges, cuts, edges[2:], strict=False)
+        ]
+        least = int(np.argmin(gains))
+        if gains[least] > penalty:
+            return cuts, gains
+        del cuts[least]
+    return [], []
 
 
 def _segment(counts: Floats, penalty: float) -> list[int]:

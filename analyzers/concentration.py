@@ -17,7 +17,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, Literal, TypeAlias
 
-from scipy.special import psi
+import numpy as np
+from scipy.special import exp1, psi
 
 Counts: TypeAlias = "Mapping[Hashable, int] | Mapping[str, int] | Iterable[int]"
 """Blocks per entity, or just the numbers of blocks."""
@@ -25,7 +26,11 @@ Counts: TypeAlias = "Mapping[Hashable, int] | Mapping[str, int] | Iterable[int]"
 Threshold: TypeAlias = "Fraction | float | int"
 """A share 0..1; a float is read as the decimal that it prints as (0.33 is 33/100)."""
 
-EntropyEstimator = Literal["plug-in", "miller-madow", "chao-shen", "grassberger"]
+EntropyEstimator = Literal["plug-in", "miller-madow", "chao-shen", "chao-wang-jost", "grassberger"]
+
+SUMMED: Final = 1000
+FAR: Final = 500.0
+"""Terms of a series that are summed one by one, and where its integral has its asymptotic form."""
 
 POINTS: Final = 10_000
 """HHI points of a single entity: competition authorities write HHI in percent squared."""
@@ -204,14 +209,16 @@ def shannon(counts: Counts, estimator: EntropyEstimator = "plug-in") -> float:
     """Return the Shannon entropy in nats (divide by ln 2 for bits).
 
     The plug-in is biased down, by some 0.11 bits for 144 blocks of today's mix. The others
-    correct that: Miller-Madow (Miller 1955), Chao-Shen (2003, doi:10.1023/A:1026096204727)
-    and Grassberger (2003, arXiv:physics/0307138), the last with the least bias here.
+    correct that: Miller-Madow (Miller 1955), Chao-Shen (2003, doi:10.1023/A:1026096204727),
+    Chao, Wang and Jost (2013, doi:10.1111/2041-210X.12108) and Grassberger (2003,
+    arXiv:physics/0307138). The last has the least bias here; the one before it where many small
+    entities are not seen.
 
     Examples
     --------
     >>> [round(shannon([3, 2, 1], e), 4)
-    ...  for e in ("plug-in", "miller-madow", "chao-shen", "grassberger")]
-    [1.0114, 1.1781, 1.2573, 1.3955]
+    ...  for e in ("plug-in", "miller-madow", "chao-shen", "chao-wang-jost", "grassberger")]
+    [1.0114, 1.1781, 1.2573, 1.2535, 1.3955]
     """
     numbers = present(counts)
     n = sum(numbers)
@@ -222,6 +229,9 @@ def shannon(counts: Counts, estimator: EntropyEstimator = "plug-in") -> float:
         return max(0.0, math.log(n) - math.fsum(c * _grassberger_g(c) for c in numbers) / n)
     if estimator == "chao-shen":
         return math.fsum(-q * math.log(q) * w for q, w in chao_shen_terms(numbers))
+    if estimator == "chao-wang-jost":
+        seen = math.fsum(c / n * float(psi(float(n)) - psi(float(c))) for c in numbers)
+        return seen + _unseen_entropy(n, numbers.count(1), numbers.count(2))
     plug_in = math.fsum(-c / n * math.log(c / n) for c in numbers) + 0.0
     return plug_in + (len(numbers) - 1) / (2 * n) if estimator == "miller-madow" else plug_in
 
@@ -243,6 +253,36 @@ def chao_shen_terms(counts: Counts) -> list[tuple[float, float]]:
     coverage = 1 - (n - 1 if singles == n > 1 else singles * (n > 1)) / n if n else 0.0
     shares = (coverage * c / n for c in numbers)
     return [(q, 1 / -math.expm1(n * math.log1p(-q)) if q < 1 else 1.0) for q in shares]
+
+
+def _unseen_entropy(total: int, once: int, twice: int) -> float:
+    """Return the entropy (nats) that entities not seen add, from those seen once and twice.
+
+    Of Chao, Wang and Jost: `once`/`total` times the sum over j >= 0 of (1 - a)^(j+1)/(total + j).
+    """
+    if not once or total < 2:
+        return 0.0
+    if twice:
+        a = 2 * twice / ((total - 1) * once + 2 * twice)
+    else:
+        a = 2 / ((total - 1) * (once - 1) + 2)
+    if a >= 1:
+        return 0.0
+    terms = min(SUMMED, math.ceil(40 / a))
+    powers = np.arange(1, terms + 1, dtype=np.float64)
+    rate = -math.log1p(-a)
+    found = float((np.exp(-rate * powers) / (total - 1 + powers)).sum())
+    if terms == SUMMED:
+        # the rest as an integral, e^((m-1)r) E1(m r) with m = total + terms, by Euler and Maclaurin
+        start = total + terms
+        argument = start * rate
+        integral = (
+            math.exp(argument) * float(exp1(argument))
+            if argument < FAR
+            else (1 - 1 / argument) / argument
+        )
+        found += math.exp(-rate * (terms + 1)) * (integral + 0.5 / start)
+    return once / total * found
 
 
 def _grassberger_g(count: int) -> float:

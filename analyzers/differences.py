@@ -22,7 +22,7 @@ from analyzers.intervals import (
     LEVEL,
     UNKNOWN,
     Interval,
-    hhi_unbiased_sd,
+    hhi_interval,
     scaled,
     share_interval,
 )
@@ -42,23 +42,30 @@ class Change(NamedTuple):
 def hhi_change(earlier: Counts, later: Counts, level: float = LEVEL) -> Change:
     """Return how HHI (ratio) changed between two windows that share no block.
 
-    Normal approximation for the difference of the unbiased estimates.
+    The interval is put together from those of both windows, end by end (Zou and Donner 2008,
+    doi:10.1002/sim.3095), as Newcombe's is for shares: also where shares are equal, so that the
+    estimate is no normal one. The probability is that of a normal figure with this interval.
 
     Examples
     --------
-    >>> hhi_change([50, 50], [90, 10]).probability_up > 0.99
-    True
+    >>> change = hhi_change([50, 50], [90, 10])
+    >>> [round(end, 2) for end in change.interval], change.probability_up > 0.99
+    ([0.21, 0.41], True)
     """
     before, after = present(earlier), present(later)
-    difference = hhi_unbiased(after) - hhi_unbiased(before)
-    sd = math.hypot(hhi_unbiased_sd(before), hhi_unbiased_sd(after))
-    if math.isnan(difference) or math.isnan(sd):
+    first, second = hhi_unbiased(before), hhi_unbiased(after)
+    difference = second - first
+    (low0, high0), (low1, high1) = hhi_interval(before, level), hhi_interval(after, level)
+    if math.isnan(difference):
         return Change(math.nan, UNKNOWN, math.nan)
-    reach = float(ndtri((1 + level) / 2)) * sd
-    up = float(ndtr(difference / sd)) if sd else 0.5 * (1 + math.copysign(1.0, difference))
-    if not difference:
-        up = 0.5
-    return Change(difference, Interval(difference - reach, difference + reach), up)
+    interval = Interval(
+        difference - math.hypot(second - low1, high0 - first),
+        difference + math.hypot(high1 - second, first - low0),
+    )
+    # how sure the sign is shows the reach towards no change
+    reach = difference - interval.low if difference > 0 else interval.high - difference
+    up = float(ndtr(difference / reach * ndtri((1 + level) / 2))) if difference else 0.5
+    return Change(difference, interval, up)
 
 
 def share_change(earlier: tuple[int, int], later: tuple[int, int], level: float = LEVEL) -> Change:

@@ -17,7 +17,14 @@ from typing import Final
 
 from analyzers import concentration as formulas
 from analyzers.ignorance import UNBOUNDED, Bounds, Readings, bounds_of, union
-from analyzers.intervals import UNKNOWN, Interval, entropy_interval
+from analyzers.intervals import (
+    MANY_ONCE,
+    UNKNOWN,
+    Interval,
+    entropy_interval,
+    seen_once,
+    told_apart,
+)
 from analyzers.nakamoto import Nakamoto
 from analyzers.summary import HALF, QUARTER, THIRD, TOPS, Reading, Summary
 
@@ -184,6 +191,12 @@ def _entropy_interval(reading: Reading) -> Interval:
     return Interval(found.low / _BIT, found.high / _BIT)
 
 
+def _entropy_note(found: Readings[Reading]) -> str:
+    part = seen_once(found.alone.counts)
+    text = f"may be larger: {part:.0%} of blocks are their miner's only one"
+    return text if part > MANY_ONCE else ""
+
+
 def _size(found: Nakamoto) -> float:
     return math.nan if found.observed is None else float(found.observed)
 
@@ -228,6 +241,12 @@ def _nakamoto(name: str, threshold: Fraction, of: Callable[[Reading], Nakamoto])
 
 def _top(size: int) -> Measure:
     title = "Share of the largest" if size == 1 else f"Share of the largest {size}"
+
+    def note(found: Readings[Reading]) -> str:
+        if told_apart(found.alone.counts, size):
+            return ""
+        return f"ranks {size} and {size + 1} are not told apart: on the high side"
+
     return Measure(
         f"cr{size}",
         title,
@@ -236,6 +255,7 @@ def _top(size: int) -> Measure:
         lambda reading: reading.ratios[size - 1].value,
         lambda reading: reading.ratios[size - 1].interval,
         bounded=True,
+        note=note,
     )
 
 
@@ -244,7 +264,7 @@ def _any_above(name: str, threshold: Fraction) -> Measure:
         f"any_above_{name}",
         f"P(one is over {threshold})",
         Unit.PROBABILITY,
-        f"Probability that some entity holds more than {threshold} of the work.",
+        f"Probability that some entity holds more than {threshold} of the work, on the high side.",
         lambda reading: reading.any_above[threshold],
         bounded=True,
         metric=Metric(
@@ -306,6 +326,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "Effective number of entities by entropy: large ones weigh less than in 1/HHI.",
         lambda reading: reading.effective_number_entropy,
         lambda reading: reading.effective_number_entropy_interval,
+        note=_entropy_note,
     ),
     _nakamoto("half", HALF, lambda reading: reading.nakamoto_half),
     _nakamoto("third", THIRD, lambda reading: reading.nakamoto_third),
@@ -317,6 +338,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "Shannon entropy of the shares, by Grassberger's estimator.",
         lambda reading: formulas.shannon(reading.counts, "grassberger") / _BIT,
         _entropy_interval,
+        note=_entropy_note,
     ),
     _biased_entropy("plug-in", "as others publish it: biased down"),
     _biased_entropy("miller-madow", ""),

@@ -29,8 +29,8 @@ class Kind(enum.StrEnum):
     TIP = "tip"
     LENS_ROW = "lens_row"
     LABEL_ROW = "label_row"
-    COINBASE_LINE = "coinbase_line"
     LIST_ENTRY = "list_entry"
+    COINBASE_LINE = "coinbase_line"
     URL_PART = "url_part"
     CONF_SETTING = "conf_setting"
 
@@ -47,8 +47,8 @@ NOUNS: Final = {
     Kind.TIP: ("tip of the source", "tips of the source"),
     Kind.LENS_ROW: ("row of the lens", "rows of the lens"),
     Kind.LABEL_ROW: ("row of the labels", "rows of the labels"),
-    Kind.COINBASE_LINE: ("line of the coinbases", "lines of the coinbases"),
     Kind.LIST_ENTRY: ("entry of the pool list", "entries of the pool list"),
+    Kind.COINBASE_LINE: ("line of coinbases", "lines of coinbases"),
     Kind.URL_PART: ("part of the address", "parts of the address"),
     Kind.CONF_SETTING: ("setting of bitcoin.conf", "settings of bitcoin.conf"),
 }

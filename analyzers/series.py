@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from analyzers.concentration import Threshold, as_fraction
+from analyzers.hhi_ends import many_hhi_ends
 from analyzers.ignorance import UNKNOWN_LIMIT, Readings
-from analyzers.intervals import JEFFREYS, LEVEL, share_intervals
+from analyzers.intervals import LEVEL, share_intervals
+from analyzers.intervals import alone as one_alone
 from analyzers.windows import CountTable
 
 Floats = NDArray[np.float64]
@@ -176,9 +177,7 @@ def _reading(counts: Integers, own: Integers, level: float, threshold: Threshold
         third = (exact * (exact - 1) * (exact - 2)).sum(axis=1) / (n * (n - 1) * (n - 2))
         variance = 4 * (n - 2) * third + 2 * hhi - 2 * (2 * n - 3) * hhi**2
         sd = np.sqrt(np.maximum(variance / (n * (n - 1)), 0))
-        low, high = _hhi_intervals(exact, alone, entities, level)
-    low, high = np.fmin(low, hhi), np.fmax(high, hhi)
-    low[entities == 0] = high[entities == 0] = np.nan
+    low, high = _hhi_intervals(exact, alone, entities, level)
     top = np.maximum(exact.max(axis=1, initial=0), alone > 0)
     largest = np.divide(top, n, out=np.full_like(n, np.nan), where=n > 0)
     return _Reading(
@@ -197,18 +196,12 @@ def _hhi_intervals(
     counts: Floats, own: Floats, entities: Integers, level: float
 ) -> tuple[Floats, Floats]:
     """Return the ends of `analyzers.intervals.hhi_interval` for each row."""
-    a = np.where(counts > 0, counts + JEFFREYS, 0)
-    unseen = np.where((entities == 1) | (own > 0), JEFFREYS, 0)
-    total = a.sum(axis=1) + own + unseen
-    squares = a * (a + 1)
-    mean = squares.sum(axis=1) / (total * (total + 1))
-    fourth = (squares * (a + 2) * (a + 3) - squares**2).sum(axis=1)
-    second = fourth + squares.sum(axis=1) ** 2
-    second /= total * (total + 1) * (total + 2) * (total + 3)
-    spread = np.sqrt(np.log(np.maximum(second / mean**2, 1)))
-    reach = ndtri((1 + level) / 2) * spread
-    centre = np.log(mean) - spread**2 / 2
-    return np.exp(centre - reach), np.minimum(np.exp(centre + reach), 1)
+    low, high = np.full_like(own, np.nan), np.full_like(own, np.nan)
+    rivals = (entities + own > 1) & (entities > 0)
+    low[rivals], high[rivals] = many_hhi_ends(counts[rivals], own[rivals], level)
+    for row in np.flatnonzero((entities == 1) & (own == 0)):
+        low[row], high[row] = one_alone(int(counts[row].sum()), level)
+    return low, high
 
 
 def _share_ends(found: Floats, totals: Floats, level: float) -> tuple[Floats, Floats]:

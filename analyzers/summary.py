@@ -66,7 +66,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """CR_m of the m largest, with the interval of that group taken as named beforehand."""
+    """CR_m of the m largest, with the interval of that group taken as named beforehand.
+
+    They were picked by what they found, which the interval does not know: where `told_apart`
+    fails, CR_m is on the high side.
+    """
 
     top: int
     value: float
@@ -79,7 +83,7 @@ class Reading:
 
     `counts` are the blocks of each miner, largest first. `hhi` is the unbiased estimate,
     `hhi_plug_in` the sum of squared shares that others publish. `any_above` maps a threshold to
-    the probability that some entity exceeds it.
+    the probability that some entity exceeds it, on the high side.
     """
 
     counts: tuple[int, ...]

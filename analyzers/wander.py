@@ -41,7 +41,7 @@ SHORT: Final = 1.5
 """Years. A series as short as this cannot tell wander from a trend: a random walk has a prior
 weight of 1/(1 + (span/`SHORT`)^4).
 
-`USUAL` and `SHORT` are chosen by simulation (``python -m tests.support.levels``), so that short
+`USUAL` and `SHORT` are chosen by simulation (``python -m tests.simulations``), so that short
 histories without a trend show none.
 """
 

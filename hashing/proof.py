@@ -7,11 +7,16 @@ The rules are said here once: for what sources send (`monitor.proof`), for block
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from hashing.build import push_height
 from hashing.errors import WireError
 from hashing.params import NetworkParams
 from hashing.wire import merkle_root
+
+MIN_SCRIPT_SIG: Final = 2
+MAX_SCRIPT_SIG: Final = 100
+"""Bytes of a coinbase's scriptSig."""
 
 
 def leads_to_root(txids: Sequence[bytes], root: bytes) -> bool:
@@ -23,6 +28,11 @@ def leads_to_root(txids: Sequence[bytes], root: bytes) -> bool:
         return merkle_root(txids) == root
     except WireError:
         return False
+
+
+def may_be_script_sig(script_sig: bytes) -> bool:
+    """Say whether a coinbase's scriptSig is as long as consensus allows (``bad-cb-length``)."""
+    return MIN_SCRIPT_SIG <= len(script_sig) <= MAX_SCRIPT_SIG
 
 
 def binds_height(height: int, params: NetworkParams) -> bool:

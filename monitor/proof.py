@@ -15,7 +15,7 @@ from hashing.chain import ChainEntry
 from hashing.errors import WireError
 from hashing.header import HEADER_SIZE, BlockHeader, hash_to_hex
 from hashing.params import NetworkParams
-from hashing.proof import begins_with_height
+from hashing.proof import begins_with_height, may_be_script_sig
 from hashing.target import decode_nbits
 from hashing.wire import MAX_BLOCK_SIZE, CoinbaseTx, merkle_root, parse_coinbase, root_from_branch
 from monitor.errors import ProofError
@@ -56,6 +56,9 @@ def prove(
         raise ProofError("unproved", f"{name}: a coinbase without Merkle branch or txids")
     if root is not None and root != entry.header.merkle_root:
         raise ProofError("coinbase", f"{name}: the coinbase does not lead to the Merkle root")
+    if not may_be_script_sig(coinbase.script_sig):
+        size = len(coinbase.script_sig)
+        raise ProofError("wire", f"{name}: a coinbase scriptSig has 2 to 100 bytes, not {size}")
     if not begins_with_height(coinbase.script_sig, entry.height, params):
         raise ProofError("height", f"{name}: the coinbase does not begin with its height (BIP34)")
     return ("header" if root is None else "coinbase"), coinbase
@@ -174,7 +177,9 @@ def _root(block: SourceBlock, coinbase: CoinbaseTx) -> bytes | None:
     """Return the Merkle root that the block's own proof gives, None if it brings none.
 
     A branch must be as long as the tree of `tx_count` transactions is high, where that is
-    known: an inner node then cannot pose as a transaction.
+    known. Nothing proves that count. What keeps an inner node of the tree (64 bytes) from posing
+    as a coinbase is its form: the empty outpoint is 36 bytes of it, and 28 or more of those would
+    have to be found in hashes.
     """
     if block.txids is not None:
         if block.txids[:1] != (coinbase.txid,):

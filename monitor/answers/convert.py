@@ -108,12 +108,14 @@ def concentration(view: WindowView) -> answers.Concentration:
 
 def measured(found: Summary, shown: Iterable[Figure], sight: Sight) -> dict[str, Any]:
     """Return the fields of `answers.Figures`: what was counted, and `shown` by name."""
+    shown = list(shown)
     return {
         "blocks": found.blocks,
         "unknown": found.unattributed,
         "entities": found.entities,
         "withheld": found.withheld or None,
         "figures": figures(shown),
+        "notes": {figure.name: figure.note for figure in shown if figure.note},
         "withheld_by_lens": sight.kind.why_withheld,
         "note": note_of(sight),
         "nakamoto_half": nakamoto(found, lambda reading: reading.nakamoto_half),

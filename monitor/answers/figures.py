@@ -143,6 +143,8 @@ class Figures(Answer):
     figures: dict[str, Reading]
     """Every measure by its name, in the unit that /measures says, but for those withheld by the
     lens; low and high are null where no interval is known."""
+    notes: dict[str, str]
+    """What else to know of a figure, by its name: such as that it may be larger than it says."""
     nakamoto_half: Nakamoto
     """How many together hold more than half, and how probable each number is."""
     nakamoto_third: Nakamoto

@@ -14,7 +14,7 @@ import numpy as np
 from analyzers.columns import PROOFS
 from analyzers.leftout import Kind, LeftOut, Tally
 from hashing.params import NETWORKS, NetworkParams
-from hashing.proof import begins_with_height, leads_to_root
+from hashing.proof import begins_with_height, leads_to_root, may_be_script_sig
 from monitor.backfill.core import Chain, Piece, Span, Target
 from monitor.backfill.work import Found, unread
 from monitor.errors import BadReply, NotFound, NotKept, ProofError
@@ -164,13 +164,20 @@ def _proved(file: BlkFile, record: Record) -> Found:
 def _at_height(
     file: BlkFile, record: Record, block: Found, height: int, params: NetworkParams
 ) -> Found:
-    """Return `block` if its coinbase begins with its height, where BIP34 demands that."""
-    if not begins_with_height(block.script_sig, height, params):
-        problem = f"block {height}: the coinbase does not begin with its height"
-        if not file.size_of(record):
-            raise NotKept(f"{file.path}, offset {record.offset}: {problem}")
-        raise ProofError("height", problem)
-    return block
+    """Return `block` if its coinbase begins with its height, where BIP34 demands that.
+
+    Its scriptSig must be as long as consensus allows, too.
+    """
+    if not may_be_script_sig(block.script_sig):
+        reason = "wire"
+        problem = f"block {height}: a coinbase scriptSig of {len(block.script_sig)} bytes"
+    elif not begins_with_height(block.script_sig, height, params):
+        reason, problem = "height", f"block {height}: the coinbase does not begin with its height"
+    else:
+        return block
+    if not file.size_of(record):
+        raise NotKept(f"{file.path}, offset {record.offset}: {problem}")
+    raise ProofError(reason, problem)
 
 
 def _placed(piece: Piece, folder: Path, network: str) -> Piece:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.commands.coinbases import bytes_of, count_of, lines, object_of_line, parts_of
+from monitor.commands.coinbases import bytes_of, coinbase_parts, count_of, lines, object_of_line
 from monitor.commands.leftout import registry_said
 from monitor.commands.output import json_of
 from monitor.commands.paths import HomePath
@@ -138,7 +138,7 @@ def _answer(given: dict[str, Any], registry: Registry, *, reading: bool) -> Attr
     from monitor.answers import convert_blocks
     from monitor.answers.attribution import Attributed
 
-    script_sig, outputs, height = parts_of(given)
+    script_sig, outputs, height = coinbase_parts(given)
     found = attribute_parts(script_sig, outputs, registry, height=height)
     return Attributed(
         pool=found.pool,
@@ -218,7 +218,7 @@ def _describe(given: dict[str, Any], registry: Registry) -> str:
     from analyzers.coinbase import read_parts
     from analyzers.escape import escape_text
 
-    script_sig, outputs, height = parts_of(given)
+    script_sig, outputs, height = coinbase_parts(given)
     found = attribute_parts(script_sig, outputs, registry, height=height)
     sure = _facts(given, found, script_sig, outputs, height).sureness
     seen = read_parts(script_sig, outputs, height)

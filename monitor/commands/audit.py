@@ -13,6 +13,7 @@ from hashing.params import NETWORKS
 from monitor.agent.bodies import FILL
 from monitor.commands import leftout
 from monitor.commands.audit_learn import command as learn
+from monitor.commands.coinbases import coinbase_parts, lines, object_of_line
 from monitor.commands.labels import read_labels, unused_labels
 from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
@@ -20,11 +21,12 @@ from monitor.commands.output import write_json
 from monitor.commands.paths import HomePath
 from monitor.commands.reading import reading_store
 from monitor.commands.stored import active_blocks, judged_by, parts_of
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, PoolscopeError
 
 if TYPE_CHECKING:
-    from analyzers.audit import Cluster, Feature, Finding, Sighting
+    from analyzers.audit import AttributedBlock, Cluster, Feature, Finding, Sighting
     from analyzers.model import Attribution
+    from analyzers.registry import Registry
     from monitor.config import Settings
     from monitor.store.base import BlockStore, StoredBlock
 
@@ -220,29 +222,53 @@ def audit_blocks(
     show_default=True,
     help="What joins blocks; may be repeated.",
 )
+@click.option(
+    "--jsonl",
+    type=HomePath(allow_dash=True),
+    help="Read coinbases from a file of JSON lines, or standard input (-), not from the store.",
+)
+@_REGISTRY
 @_JSON
 @settings_options
 def audit_unknown(
-    settings: Settings, *, min_blocks: int, by: tuple[Feature, ...], as_json: bool
+    settings: Settings,
+    *,
+    min_blocks: int,
+    by: tuple[Feature, ...],
+    jsonl: str | None,
+    registry_path: Path | None,
+    as_json: bool,
 ) -> None:
     """Cluster the stored blocks of nobody known, and propose registry entries.
 
     Blocks hang together that pay the same script, or hold the same text. By shape, blocks
     hang together whose scriptSigs are built alike: that finds programs rather than pools.
 
+    Lines of --jsonl are as "attribute" takes them: objects with "coinbase_tx", or "script" and
+    perhaps "outputs", and "height" where the coinbase does not begin with it. They are
+    attributed by the registry first; those it names are no unknown ones.
+
     \b
     Examples:
       poolscope audit unknown > proposals.toml
+      zcat coinbases.jsonl.gz | poolscope audit unknown --jsonl - --json
       poolscope audit unknown --by shape --min-blocks 10 --json
     """
     from analyzers.audit import propose_entry, unknown_clusters
 
     unread = Tally()
-    with reading_store(settings) as store:
-        unknown = [
-            parts_of(block) for block in _read(store, unread) if block.attribution.pool is None
-        ]
-        network = NETWORKS[store.network]
+    if jsonl is not None:
+        registry = registry_said(registry_path or settings.registry)
+        unknown = list(_unknown_lines(jsonl, registry, unread))
+        network = NETWORKS[settings.network]
+    elif registry_path is not None:
+        raise click.UsageError("--registry goes with --jsonl: stored blocks are attributed already")
+    else:
+        with reading_store(settings) as store:
+            unknown = [
+                parts_of(block) for block in _read(store, unread) if block.attribution.pool is None
+            ]
+            network = NETWORKS[store.network]
     leftout.say(unread.found)
     clusters = unknown_clusters(unknown, min_blocks, by)
     if as_json:
@@ -255,6 +281,33 @@ def audit_unknown(
         click.echo(propose_entry(cluster, network) + "\n")
     held = sum(len(cluster.heights) for cluster in clusters)
     click.echo(f"{len(clusters)} clusters hold {held} of {len(unknown)} unknown blocks", err=True)
+
+
+def _unknown_lines(source: str, registry: Registry, unread: Tally) -> Iterator[AttributedBlock]:
+    """Yield the coinbases of a file of JSON lines that `registry` gives to nobody."""
+    from analyzers.attribution import attribute_parts
+    from analyzers.audit import AttributedBlock
+    from analyzers.coinbase import read_parts
+
+    try:
+        with click.open_file(source, "rb") as stream:
+            for number, line in enumerate(lines(stream), 1):
+                try:
+                    script_sig, outputs, given = coinbase_parts(object_of_line(line))
+                except ValueError as error:
+                    unread.add(Kind.COINBASE_LINE, str(error), f"line {number}")
+                    continue
+                height = read_parts(script_sig, outputs, None).height if given is None else given
+                if height is None:
+                    unread.add(
+                        Kind.COINBASE_LINE, "no height, nor in its coinbase", f"line {number}"
+                    )
+                    continue
+                found = attribute_parts(script_sig, outputs, registry, height=height)
+                if found.pool is None:
+                    yield AttributedBlock(height, script_sig, outputs, found)
+    except OSError as error:
+        raise PoolscopeError(f"{source}: cannot be read: {error.strerror or error}") from error
 
 
 def _read(store: BlockStore, unread: Tally) -> Iterator[StoredBlock]:

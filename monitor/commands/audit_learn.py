@@ -12,7 +12,7 @@ from analyzers.leftout import Kind, Tally
 from hashing.params import NETWORKS
 from monitor.agent.bodies import FILL
 from monitor.commands import leftout
-from monitor.commands.coinbases import bytes_of, lines, object_of_line, parts_of
+from monitor.commands.coinbases import bytes_of, coinbase_parts, lines, object_of_line
 from monitor.commands.leftout import registry_said
 from monitor.commands.options import settings_options
 from monitor.commands.output import write_json
@@ -151,7 +151,7 @@ def _proved_lines(
             for number, line in enumerate(lines(stream), 1):
                 try:
                     given = object_of_line(line)
-                    script_sig, outputs, height = parts_of(given)
+                    script_sig, outputs, height = coinbase_parts(given)
                     proved = height is not None and _is_proved(given, height, network)
                 except ValueError as error:
                     unread.add(Kind.COINBASE_LINE, str(error), str(number))

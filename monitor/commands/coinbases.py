@@ -43,7 +43,7 @@ def object_of_line(line: bytes | None) -> dict[str, Any]:
     return value
 
 
-def parts_of(given: dict[str, Any]) -> tuple[bytes, tuple[TxOut, ...], int | None]:
+def coinbase_parts(given: dict[str, Any]) -> tuple[bytes, tuple[TxOut, ...], int | None]:
     """Return scriptSig, outputs (none where not known) and height of an object.
 
     Raises

@@ -52,9 +52,10 @@ METHODS = (
     (
         "Intervals",
         "Blocks are draws from the hash rate behind them. Shares have Jeffreys' Beta intervals; "
-        "HHI and the effective number the Dirichlet posterior with Jeffreys' prior (half a block "
-        "for each entity seen), in closed form; the Nakamoto coefficient and the largest share "
-        "are drawn from that posterior. Shares that drift inside a window make the truth wider.",
+        "HHI and the effective number those under which the unbiased estimate is not too far "
+        "off, by its first three moments; the Nakamoto coefficient and the largest share are "
+        "drawn from the Dirichlet posterior with Jeffreys' prior (half a block for each entity "
+        "seen). Shares that drift inside a window make the truth wider.",
     ),
     (
         "HHI",

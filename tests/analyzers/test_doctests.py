@@ -23,6 +23,7 @@ MODULES = (
     "figures",
     "frames",
     "geography",
+    "hhi_ends",
     "history",
     "intervals",
     "leftout",

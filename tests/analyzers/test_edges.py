@@ -137,7 +137,15 @@ EDGES: list[Case] = [
         (ONE, [4.5]),
         (TIED, ANY),
     ),
-    ("intervals.hhi_moments", lambda x: iv.hhi_moments(x)[0], (NONE, NAN), (ONE, ANY), (TIED, ANY)),
+    ("intervals.alone", lambda n: iv.alone(n, 0.95).high, (1, 1), (2, 1), (1 << 50, 1)),
+    (
+        "intervals.told_apart",
+        lambda x: iv.told_apart(x, 1),
+        (NONE, True),
+        (ONE, True),
+        (TIED, False),
+    ),
+    ("intervals.seen_once", iv.seen_once, (NONE, NAN), (ONE, ANY), ([1, 1], 1)),
     (
         "intervals.hhi_interval",
         lambda x: iv.hhi_interval(x).low,

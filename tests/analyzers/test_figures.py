@@ -49,3 +49,14 @@ def test_values_are_in_their_unit_and_within_their_interval(summary: Summary) ->
 
 def test_an_empty_window_has_no_figure() -> None:
     assert [figure.name for figure in figures_of(EMPTY) if not math.isnan(figure.value)] == []
+
+
+def test_what_is_unsure_is_said_at_the_figure() -> None:
+    said = {figure.name: figure.note for figure in figures_of(MIX)}
+    assert "may be larger: 28 %" in said["effective_number_entropy"].replace("%", " %")
+    assert "may be larger" in said["entropy"]
+    assert "not told apart" in said["cr2"]
+    assert not said["cr1"]  # 43 and 25: two deviations apart
+    plain = {figure.name: figure.note for figure in figures_of(summarize({"a": 90, "b": 54}))}
+    assert not plain["effective_number_entropy"]
+    assert not plain["cr1"]

@@ -4,7 +4,7 @@ import pytest
 
 from hashing.build import push_height
 from hashing.params import MAINNET, REGTEST
-from hashing.proof import begins_with_height, binds_height, leads_to_root
+from hashing.proof import begins_with_height, binds_height, leads_to_root, may_be_script_sig
 from hashing.wire import merkle_root
 
 TXIDS = tuple(bytes([number]) * 32 for number in range(1, 7))
@@ -37,3 +37,8 @@ def test_before_the_rule_it_may_begin_anyhow() -> None:
     assert not binds_height(height, MAINNET)
     assert begins_with_height(b"anything", height, MAINNET)
     assert binds_height(REGTEST.bip34_height, REGTEST)
+
+
+@pytest.mark.parametrize(("size", "allowed"), [(0, 0), (1, 0), (2, 1), (100, 1), (101, 0)])
+def test_a_script_sig_is_as_long_as_consensus_allows(size: int, allowed: bool) -> None:
+    assert may_be_script_sig(bytes(size)) == allowed

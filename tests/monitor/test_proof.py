@@ -200,3 +200,18 @@ def test_a_chain_that_passes_the_milestone_holds_it() -> None:
 
 def test_networks_without_a_milestone_begin_anywhere() -> None:
     prove_beginning(first_of_period(2016, 0x207FFFFF), None, REGTEST, "api")
+
+
+@pytest.mark.parametrize("size", [1, 101, 252])
+def test_a_script_sig_of_a_length_that_no_node_takes_is_refused(size: int) -> None:
+    honest = build_coinbase(1, b"/pool/", [TxOut(50, PAYOUT)], witness=False)
+    script_sig = parse_coinbase(honest).script_sig
+    told = bytes([len(script_sig)]) + script_sig
+    coinbase = honest.replace(told, bytes([size]) + (script_sig + bytes(size))[:size], 1)
+    txid = parse_coinbase(coinbase).txid
+    raw = build_block(PARENT.header, coinbase, txid, time=PARENT.header.time + 600)
+    header = BlockHeader.parse(raw[:80])
+    offer = SourceBlock(BlockRef(1, header.hash), raw[:80], coinbase, txids=(txid,))
+    with pytest.raises(ProofError, match="2 to 100 bytes") as refused:
+        prove(offer, entry_of(header), REGTEST, trusted=False)
+    assert refused.value.reason == "wire"

@@ -183,3 +183,40 @@ def test_without_a_store(command: str, tmp_path: Path) -> None:
     result = run(*command.split(), "--data-dir", str(tmp_path / "nothing"))
     assert result.exit_code == 1
     assert "no store at" in str(result.exception)
+
+
+@pytest.mark.parametrize("spelling", ["coinbase_tx", "script"])
+def test_coinbases_of_json_lines_cluster_as_those_of_a_store(
+    store: str, tmp_path: Path, spelling: str
+) -> None:
+    stored_ones = as_json("audit", "unknown", "--store", store, "--network", "regtest")
+    blocks = extend(genesis(), 4, tag=b"/ViaBTC/")
+    blocks += extend(blocks[-1], 2, tag=b"/solo rig 7/")
+    lines = []
+    for block in blocks:
+        coinbase = parse_coinbase(block.coinbase_tx)
+        outputs = [{"script": out.script.hex(), "value": out.value} for out in coinbase.outputs]
+        lines.append(
+            {"coinbase_tx": block.coinbase_tx.hex(), "height": block.height}
+            if spelling == "coinbase_tx"
+            else {"script": coinbase.script_sig.hex(), "outputs": outputs, "height": block.height}
+        )
+    file = tmp_path / "coinbases.jsonl"
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    file.write_text(text + '{"script": "zz"}\nnonsense\n{"script": ""}\n', "utf-8")
+    read = as_json("audit", "unknown", "--jsonl", str(file), "--network", "regtest")
+    assert sum(left.pop("count") for left in read.pop("left_out")) == 3
+    stored_ones.pop("left_out")
+    assert read == stored_ones
+    piped = CliRunner().invoke(
+        cli, ["audit", "unknown", "--jsonl", "-", "--network", "regtest", "--json"], input=text
+    )
+    assert json.loads(piped.stdout)["clusters"] == read["clusters"]
+
+
+def test_a_registry_goes_with_lines_and_a_missing_file_is_named(tmp_path: Path) -> None:
+    refused = run("audit", "unknown", "--registry", str(tmp_path / "mine.toml"))
+    assert refused.exit_code == 2
+    missing = run("audit", "unknown", "--jsonl", str(tmp_path / "none.jsonl"))
+    assert missing.exit_code != 0
+    assert "none.jsonl" in str(missing.exception)
