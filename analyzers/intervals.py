@@ -286,7 +286,8 @@ def hhi_interval(counts: Counts, level: float = LEVEL, unattributed: int = 0) ->
     total = sum(numbers) + unattributed
     found = scaled(numbers, total)[0].tolist()
     low, high = hhi_ends(found, unattributed, level)
-    return Interval(low, high)
+    estimate = sum(c * (c - 1) for c in numbers) / (total * (total - 1))
+    return Interval(min(low, estimate), max(high, estimate))  # but for rounding, it is between
 
 
 def alone(blocks: int, level: float) -> Interval:

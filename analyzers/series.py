@@ -178,6 +178,7 @@ def _reading(counts: Integers, own: Integers, level: float, threshold: Threshold
         variance = 4 * (n - 2) * third + 2 * hhi - 2 * (2 * n - 3) * hhi**2
         sd = np.sqrt(np.maximum(variance / (n * (n - 1)), 0))
     low, high = _hhi_intervals(exact, alone, entities, level)
+    low, high = np.where(hhi < low, hhi, low), np.where(hhi > high, hhi, high)
     top = np.maximum(exact.max(axis=1, initial=0), alone > 0)
     largest = np.divide(top, n, out=np.full_like(n, np.nan), where=n > 0)
     return _Reading(

@@ -161,7 +161,7 @@ def test_where_mining_is_known_is_judged_by_itself() -> None:
     assert all("site: " in case.note for case in found.cases)
     assert "No mining site is known in Rhode Island" in wider.because
     assert {row.source for row in sites().values()} <= set(found.sources)
-    assert finding("cost-where-mined", given={"tariff": 0.14}).verdict == "holds"
+    assert finding("cost-where-mined", given={"tariff": 0.2}).verdict == "holds"
     assert finding("cost-where-mined", given={"tariff": 0.05}).verdict == "does not hold"
     assert finding("cost-where-mined", given={"efficiency": 60.0}).verdict == "holds"
 

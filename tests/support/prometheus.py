@@ -48,8 +48,11 @@ def fetch(url: str) -> bytes:
     return body
 
 
-def wait_for(what: Callable[[], Answer]) -> Answer:
-    """Return the first true answer of `what`; connections may fail until then."""
+def wait_for(what: Callable[[], Answer], lacking: Callable[[], str] = str) -> Answer:
+    """Return the first true answer of `what`; connections may fail until then.
+
+    If none comes, `lacking` says what was waited for.
+    """
     deadline = time.monotonic() + PATIENCE
     last = ""
     while time.monotonic() < deadline:
@@ -60,7 +63,9 @@ def wait_for(what: Callable[[], Answer]) -> Answer:
         except (urllib.error.URLError, ConnectionError) as error:
             last = repr(error)  # kept whole, it would keep its socket, too
         time.sleep(0.1)
-    raise AssertionError(f"waited {PATIENCE:.0f} s for {what}; the last answer was {last}")
+    raise AssertionError(
+        f"waited {PATIENCE:.0f} s for {lacking() or what}; the last answer was {last}"
+    )
 
 
 @contextmanager
@@ -171,12 +176,12 @@ class Prometheus:
 def prometheus(
     directory: Path, targets: Sequence[str], history: str = "", options: Sequence[str] = ()
 ) -> Iterator[Prometheus]:
-    """Run Prometheus with the rules that ship, scraping `targets` each second.
+    """Run Prometheus with the rules that ship, scraping `targets` each two seconds.
 
     `history` is what it already holds, as OpenMetrics text with times.
     """
     config = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "2s", "evaluation_interval": "1s"},
         "rule_files": [str(RULES / "*.yml")],
         "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": targets}]}],
     }

@@ -128,7 +128,7 @@ def test_what_is_no_file_is_never_replaced(store: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     result = export(store, "--out", str(pipe))
-    assert "it is no file; choose another --out" in str(result.exception)
+    assert "it is not a regular file; choose another --out" in str(result.exception)
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
 

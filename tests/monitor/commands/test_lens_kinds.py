@@ -109,8 +109,10 @@ def test_what_is_not_listed_is_nobodys(tmp_path: Path) -> None:
     nobodys = sum(share["blocks"] for share in plain["shares"] if share["pool"] not in listed)
     assert seen["unknown"] >= plain["unknown"] + nobodys > plain["unknown"]
     assert seen["entities"] == len(seen["shares"])
-    # its bounds hold whoever found them
-    assert seen["figures"]["hhi"]["value"] <= 1
+    assert "more than 10%" in seen["withheld"]
+    hhi = seen["figures"]["hhi"]
+    assert hhi["value"] is None
+    assert 0 < hhi["least"] < hhi["most"] < 1
 
 
 def test_weak_sources_are_told() -> None:

@@ -132,19 +132,16 @@ def test_every_query_of_a_dashboard_finds_data(
 ) -> None:
     board = grafana.load(file)
     agents = [choices(server, board, instance) for instance in (address, rehearsal)]
-    empty = [
-        f"{asked.place}: {asked.text}"
-        for asked in grafana.questions(board)
-        if not any(lately(server, grafana.filled(asked.text, values)) for values in agents)
-        and not explained(asked.text)
-    ]
-    assert not empty, "\n".join(empty)
+    empty = [asked for asked in grafana.questions(board) if not explained(asked.text)]
 
+    def all_answered() -> bool:
+        empty[:] = [asked for asked in empty if not any(answers(asked))]
+        return not empty
 
-def lately(server: Prometheus, text: str) -> list[dict[str, Any]]:
-    """Return what `text` was in the last five minutes: one scrape that failed hides nothing."""
-    now = time.time()
-    return server.over_time(text, now - 5 * MINUTE, now, 5)
+    def answers(asked: grafana.Asked) -> Iterator[list[dict[str, Any]]]:
+        return (server.query(grafana.filled(asked.text, values)) for values in agents)
+
+    wait_for(all_answered, lambda: str(empty))
 
 
 def test_the_pools_to_choose_from_come_largest_first(server: Prometheus, address: str) -> None:
@@ -180,9 +177,15 @@ def test_every_rule_runs_on_series_that_exist(server: Prometheus) -> None:
         (rule["name"], selector)
         for rule in rules
         for selector in re.findall(r"poolscope[\w:]+(?:\{[^}]*\})?", rule["query"])
+        if not explained(selector)
     ]
     assert asked
-    assert not [(n, text) for n, text in asked if not explained(text) and not lately(server, text)]
+
+    def all_there() -> bool:
+        asked[:] = [(name, text) for name, text in asked if not server.query(text)]
+        return not asked
+
+    wait_for(all_there, lambda: str(asked))
     assert {rule["health"] for rule in server.rules()} == {"ok"}
 
 

@@ -115,7 +115,7 @@ async def test_the_sample_fills_every_window_and_moves_on(tmp_path: Path) -> Non
         labelled = store.block(829_999)
         assert proved is not None
         assert labelled is not None
-        assert (proved.proof, proved.attribution.rule) == ("coinbase", "tag")
+        assert (proved.proof, proved.attribution.rule) == ("coinbase", "tag+payout")
         assert (labelled.proof, labelled.attribution.rule) == ("header", "label")
         await agent.until(lambda: bool(store.stale_blocks()))
         stale = store.stale_blocks()[-1]
