@@ -36,8 +36,8 @@ LEAST: Final = 1e-12
 """HHI is looked for from here to 1 less it."""
 
 STEPS: Final = 40
-ACCURACY: Final = 1e-10
-"""Of the root; some eight steps are usual."""
+ACCURACY: Final = 1e-7
+"""Of the root, as a part of HHI; some six steps are usual."""
 
 
 class _Ops(NamedTuple, Generic[Number]):

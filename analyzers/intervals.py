@@ -186,7 +186,8 @@ def any_exceeds(
     chances = np.asarray(share_exceeds(numbers, n, limit) if each is None else each, dtype=float)
     chance = float(chances.sum())
     if limit < 0.5:
-        likely = [i for i, p in enumerate(chances) if p * chances.max() > NEGLIGIBLE]
+        least = NEGLIGIBLE / max(float(chances.max(initial=0.0)), NEGLIGIBLE)
+        likely = [i for i, p in enumerate(chances.tolist()) if p > least]
         for place, i in enumerate(likely[:-1], start=1):
             others = np.array([numbers[j] for j in likely[place:]], dtype=np.float64)
             chance -= float(_both_exceed(numbers[i], others, n, limit).sum())

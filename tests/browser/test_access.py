@@ -38,6 +38,9 @@ SCHEMES: dict[Literal["light", "dark"], dict[str, object]] = {
     "dark": {"resultTypes": ["violations"], "runOnly": ["color-contrast"]},
 }
 """What axe looks at: all it knows, and again where the scheme changes it."""
+Look = tuple[tuple[int, int], Literal["light", "dark"]]
+LOOKS: list[Look] = [(size, scheme) for size in (DESKTOP, PHONE) for scheme in SCHEMES]
+"""Each run takes the first and the last, and so every size and scheme."""
 
 
 async def look(visit: Open, path: str, size: tuple[int, int] = DESKTOP) -> Page:
@@ -51,22 +54,22 @@ async def look(visit: Open, path: str, size: tuple[int, int] = DESKTOP) -> Page:
     return page
 
 
+@pytest.mark.parametrize("looks", [LOOKS[::3], pytest.param(LOOKS, marks=HEAVY)])
 @pytest.mark.parametrize("path", PAGES)
-async def test_axe_finds_nothing(visit: Open, path: str) -> None:
+async def test_axe_finds_nothing(visit: Open, path: str, looks: list[Look]) -> None:
     page = await look(visit, path)
     if path == "/":
         await page.locator("#blocks .chip").first.click()
     await page.evaluate("for (const node of document.querySelectorAll('details')) node.open = true")
-    for width, height in (DESKTOP, PHONE):
+    for (width, height), scheme in looks:
         await page.set_viewport_size({"width": width, "height": height})
-        for scheme, options in SCHEMES.items():
-            await page.emulate_media(color_scheme=scheme)
-            found = await Axe().run(page, options=options)
-            problems = [
-                (problem["id"], problem["impact"], problem["nodes"][0]["html"][:200])
-                for problem in found.response["violations"]
-            ]
-            assert problems == [], (width, scheme)
+        await page.emulate_media(color_scheme=scheme)
+        found = await Axe().run(page, options=SCHEMES[scheme])
+        problems = [
+            (problem["id"], problem["impact"], problem["nodes"][0]["html"][:200])
+            for problem in found.response["violations"]
+        ]
+        assert problems == [], (width, scheme)
 
 
 @pytest.mark.parametrize("path", PAGES)
