@@ -1,7 +1,7 @@
 """What a window of blocks says about concentration, with how sure it is, in one value.
 
 This is what the agent recomputes for every window and lens when a block arrives, so it is
-fast (about a millisecond), needs neither Numba nor pandas, and gives the same figures for
+fast (some milliseconds), needs neither Numba nor pandas, and gives the same figures for
 the same counts and seed.
 """
 
@@ -30,7 +30,6 @@ of the network's help) are where attacks on revenue begin."""
 
 TOPS: Final = (1, 2, 3, 4, 5, 6)
 """The group sizes m of the concentration ratios CR_m."""
-
 
 NEVER: Final = 1e-12
 """A probability below which an entity is left out of that of any: too small to be seen."""
